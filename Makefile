@@ -1,0 +1,72 @@
+# Everything a user types. Each target sets up what it needs first; `make help` lists them.
+
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+# The hub of the example: its last day is the last one of the data.
+COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_OF=2017-12-31 \
+	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD
+
+# Neither Dagster nor dbt reports anything to anybody.
+export DAGSTER_DISABLE_TELEMETRY := yes
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo run test ui docs example lint bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+demo: .venv/ready  ## land a sample when nothing has landed, refresh, print both reports
+	@$(BIN)/python -m orchestration.cli demo
+
+run: .venv/ready  ## one refresh of what has landed, then both reports
+	@$(BIN)/python -m orchestration.cli run
+
+ui: .venv/ready  ## Dagster's web UI on 127.0.0.1
+	@$(BIN)/python -m orchestration.cli ui
+
+docs: .venv/ready  ## build and serve the dbt docs on 127.0.0.1
+	@$(BIN)/python -m orchestration.cli docs
+
+test: .venv/ready-dev  ## every test
+	@$(BIN)/python -m pytest
+
+lint: .venv/ready-dev  ## Python, SQL, and dbt's deprecation warnings
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/dbt parse --quiet --project-dir dbt_project --profiles-dir dbt_project \
+		--warn-error-options '{"error": "all"}'
+	@CONTACT_DATA_DIR=$$(mktemp -d) $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+
+example: .venv/ready-dev  ## refresh and report on real data: The Complete Journey
+	@$(COMPLETE_JOURNEY) $(BIN)/python -m examples.complete_journey.land
+	@$(COMPLETE_JOURNEY) $(BIN)/python -m orchestration.cli run --period all_time
+
+bench: .venv/ready-dev  ## measure; see benchmarks/README.md
+	@$(BIN)/python -m benchmarks.run
+
+lock:  ## pin all dependencies anew (needs uv)
+	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
+		pyproject.toml --extra dev -o requirements-dev.lock
+	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
+		pyproject.toml -c requirements-dev.lock -o requirements.lock
+
+clean:  ## remove the environment and the build artifacts, never data
+	rm -rf .venv dbt_project/target
+
+# The locks are complete, so nothing is resolved (--no-deps) and each file must have its hash. Modules are
+# compiled when they are first imported (--no-compile): most of them never are.
+.venv/ready: requirements.lock
+	@echo "Setting up .venv from requirements.lock ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.lock
+	@echo "Setting up .venv from requirements-dev.lock ..."
+	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,7 @@
+{#- The filter that all table functions share, over their parameters: days from date_from to date_to, both
+    inclusive, and lists of queues and users, where no list means all of them. -#}
+{% macro asked_for() -%}
+    message_date between cast(date_from as date) and cast(date_to as date)
+    and (queues is null or list_contains(queues, queue_id))
+    and (users is null or list_contains(users, user_id))
+{%- endmacro %}

@@ -1,0 +1,19 @@
+{#- The settings of a hub as dbt sees them: the same variables and defaults as orchestration/settings.py,
+    so that `dbt build` by hand does what the scheduled refresh does. -#}
+
+{% macro reporting_timezone() -%}
+    {{ return(env_var('CONTACT_TIMEZONE', 'UTC')) }}
+{%- endmacro %}
+
+{% macro reporting_currency() -%}
+    {{ return(env_var('CONTACT_CURRENCY', 'USD')) }}
+{%- endmacro %}
+
+{#- The day on which the refresh began, in the reporting zone. -#}
+{% macro today() -%}
+    {{ return(run_started_at.astimezone(modules.pytz.timezone(reporting_timezone())).date()) }}
+{%- endmacro %}
+
+{% macro as_of_day() -%}
+    {{ return(env_var('CONTACT_AS_OF', (today() - modules.datetime.timedelta(days=1)).isoformat())) }}
+{%- endmacro %}

@@ -1,0 +1,34 @@
+{#- Instants are timestamps without zone that hold UTC. These macros say what each engine calls the step
+    between an instant and the day of the reporting zone; the zone of the session never matters. -#}
+
+{% macro reporting_date(instant) -%}
+    {{ return(adapter.dispatch('reporting_date')(instant)) }}
+{%- endmacro %}
+
+{% macro duckdb__reporting_date(instant) -%}
+    cast(timezone('{{ reporting_timezone() }}', timezone('UTC', {{ instant }})) as date)
+{%- endmacro %}
+
+{#- The instant at which a day begins in the reporting zone. -#}
+{% macro start_of_day(day) -%}
+    {{ return(adapter.dispatch('start_of_day')(day)) }}
+{%- endmacro %}
+
+{% macro duckdb__start_of_day(day) -%}
+    timezone('UTC', timezone('{{ reporting_timezone() }}', cast({{ day }} as timestamp)))
+{%- endmacro %}
+
+{#- The attribution window as a length of time: days of 24 hours between instants, so that daylight saving
+    neither stretches nor shrinks it. -#}
+{% macro attribution_window() -%}
+    interval {{ var('attribution_window_days') * 24 }} hour
+{%- endmacro %}
+
+{#- The number of whole attribution windows between a fixed instant and this one. -#}
+{% macro window_number(instant) -%}
+    {{ return(adapter.dispatch('window_number')(instant)) }}
+{%- endmacro %}
+
+{% macro duckdb__window_number(instant) -%}
+    epoch_us({{ instant }}) // {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
+{%- endmacro %}

@@ -1,0 +1,109 @@
+-- A sent message touches every order that the same customer places from the instant of the message on
+-- and before the attribution window closes. Cancelled orders and guest orders are never touched.
+-- Of the messages that touch an order, the last one sent is credited with it.
+
+with
+
+sent_messages as (
+
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        message_date,
+        occurred_at as sent_at,
+        occurred_at + {{ attribution_window() }} as window_closes_at,
+        {{ window_number('occurred_at') }} as window_number
+    from {{ ref('stg_messages') }}
+    where status = 'sent'
+
+),
+
+eligible_orders as (
+
+    select
+        *,
+        {{ window_number('ordered_at') }} as window_number
+    from {{ ref('stg_orders') }}
+    where
+        status = 'placed'
+        and customer_id is not null
+
+),
+
+-- Time is cut into stretches as long as the window, so an order that a message touches lies in the stretch
+-- of the message or in the next one. Joining on the stretch too keeps the work in proportion to the orders
+-- near a message, however long the history of a customer; it adds no pair and loses none.
+stretches_ahead as (
+
+    select 0 as stretch_count
+
+    union all
+
+    select 1 as stretch_count
+
+),
+
+sent_messages_by_stretch as (
+
+    select
+        sent_messages.*,
+        sent_messages.window_number + stretches_ahead.stretch_count as order_window_number
+    from sent_messages
+    cross join stretches_ahead
+
+),
+
+touches as (
+
+    select
+        messages.message_id,
+        orders.order_id,
+        orders.customer_id,
+        messages.queue_id,
+        messages.user_id,
+        messages.message_date,
+        messages.sent_at,
+        orders.ordered_at,
+        orders.sales_channel,
+        orders.order_value,
+        orders.refunded_value
+    from sent_messages_by_stretch as messages
+    inner join eligible_orders as orders
+        on
+            messages.customer_id = orders.customer_id
+            and messages.order_window_number = orders.window_number
+            and messages.sent_at <= orders.ordered_at
+            and messages.window_closes_at > orders.ordered_at
+
+),
+
+numbered_touches as (
+
+    select
+        *,
+        -- Messages of one instant are told apart by their id, so that exactly one of them is the last.
+        row_number() over (partition by order_id order by sent_at, message_id) as touch_number,
+        count(*) over (partition by order_id) as touch_count
+    from touches
+
+)
+
+select
+    message_id,
+    order_id,
+    customer_id,
+    queue_id,
+    user_id,
+    message_date,
+    sent_at,
+    ordered_at,
+    sales_channel,
+    order_value,
+    refunded_value,
+    touch_number,
+    touch_count,
+    touch_number = 1 as is_first_touch,
+    touch_number = touch_count as is_last_touch
+from numbered_touches

@@ -1,0 +1,20 @@
+with
+
+ids as (
+
+    select distinct queue_id from {{ ref('stg_messages') }}
+
+),
+
+names as (
+
+    select * from {{ ref('queue_names') }}
+
+)
+
+select
+    ids.queue_id,
+    coalesce(names.queue_name, case when ids.queue_id = 'unassigned' then 'Unassigned' else ids.queue_id end)
+        as queue_name
+from ids
+left join names on ids.queue_id = names.queue_id

@@ -1,0 +1,20 @@
+with
+
+ids as (
+
+    select distinct user_id from {{ ref('stg_messages') }}
+
+),
+
+names as (
+
+    select * from {{ ref('user_names') }}
+
+)
+
+select
+    ids.user_id,
+    coalesce(names.user_name, case when ids.user_id = 'unassigned' then 'Unassigned' else ids.user_id end)
+        as user_name
+from ids
+left join names on ids.user_id = names.user_id

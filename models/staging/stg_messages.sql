@@ -1,0 +1,39 @@
+with
+
+message_events as (
+
+    select * from {{ source('raw', 'message_events') }}
+
+),
+
+versions as (
+
+    select
+        *,
+        row_number() over (
+            partition by message_id
+            -- The greatest version wins. Equal versions are broken by what the rows say, never by when
+            -- they arrived, so that any order of files gives the same message.
+            order by
+                updated_at desc,
+                status desc,
+                occurred_at desc,
+                customer_id desc,
+                queue_id desc,
+                user_id desc
+        ) as version_rank
+    from message_events
+
+)
+
+select
+    message_id,
+    customer_id,
+    queue_id,
+    user_id,
+    status,
+    occurred_at,
+    {{ reporting_date('occurred_at') }} as message_date,
+    updated_at
+from versions
+where version_rank = 1

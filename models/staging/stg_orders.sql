@@ -1,0 +1,40 @@
+with
+
+order_events as (
+
+    select * from {{ source('raw', 'order_events') }}
+
+),
+
+versions as (
+
+    select
+        *,
+        row_number() over (
+            partition by order_id
+            -- The greatest version wins. Equal versions are broken by what the rows say, never by when
+            -- they arrived, so that any order of files gives the same order.
+            order by
+                updated_at desc,
+                status desc,
+                ordered_at desc,
+                customer_id desc nulls last,
+                order_value desc,
+                refunded_value desc,
+                sales_channel desc
+        ) as version_rank
+    from order_events
+
+)
+
+select
+    order_id,
+    customer_id,
+    ordered_at,
+    order_value,
+    refunded_value,
+    sales_channel,
+    status,
+    updated_at
+from versions
+where version_rank = 1

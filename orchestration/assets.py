@@ -1,0 +1,152 @@
+"""The assets that are not dbt models: loading at one end, publishing at the other; thin, over functions.
+
+Belongs here: what Dagster shows of a step. Does not belong here: how the step works (ingest.py, publish.py).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+
+from orchestration import ingest
+from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.ingest import LoadReport
+from orchestration.lock import RefreshLock
+from orchestration.ownership import FRESHNESS, OWNERS
+from orchestration.plot import plot_of_messages
+from orchestration.publish import Published, publish
+from orchestration.settings import Settings
+from orchestration.sql import one_row
+
+PREVIEW_ROWS = 5
+FAILED_FILES_SHOWN = 10
+
+
+def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
+    """The asset that loads the landed files of one entity."""
+    key = dg.AssetKey(["raw", contract.table])
+
+    @dg.asset(
+        key=key,
+        group_name="raw",
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        kinds={"python", "duckdb"},
+        description=(
+            f"Accepted rows of the files in landing/{contract.entity}, each file loaded once. "
+            "Refused rows are in quarantine.rejected_events, what became of each file in raw.landed_files."
+        ),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "every_landed_file_was_read",
+                asset=key,
+                description="No file failed; failed files are tried again.",
+            ),
+            dg.AssetCheckSpec(
+                "no_row_was_rejected",
+                asset=key,
+                description="No row of the new files went to the quarantine.",
+            ),
+        ],
+    )
+    def event_asset(
+        context: dg.AssetExecutionContext, lock: RefreshLock
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        settings = Settings.from_environment()
+        with ingest.connect(settings) as connection:
+            report = ingest.load(connection, settings, contract)
+            metadata = _load_metadata(connection, settings, contract, report)
+        for path, reason in report.failed.items():
+            context.log.warning(f"{path} was not loaded: {reason}. It is tried again at the next refresh.")
+        if report.ignored:
+            context.log.warning(f"Names without an ending that is read: {', '.join(report.ignored)}")
+        yield dg.MaterializeResult(metadata=metadata)
+        yield dg.AssetCheckResult(
+            passed=not report.failed,
+            check_name="every_landed_file_was_read",
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
+        )
+        yield dg.AssetCheckResult(
+            passed=not report.rows_rejected,
+            check_name="no_row_was_rejected",
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rows_rejected": report.rows_rejected, **report.reasons},
+        )
+
+    return event_asset
+
+
+event_assets = [build_event_asset(contract) for contract in CONTRACTS]
+
+
+def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset that publishes the facts and marts.
+
+    Args:
+        tables: the assets of the facts and marts, which must have passed their checks before.
+    """
+
+    @dg.asset(
+        key=dg.AssetKey(["published", "contact_reports"]),
+        deps=tables,
+        group_name="published",
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        kinds={"python", "duckdb"},
+        description="The file that readers open: facts, marts and table functions, replaced in one step.",
+    )
+    def contact_reports(lock: RefreshLock) -> dg.MaterializeResult:
+        settings = Settings.from_environment()
+        return dg.MaterializeResult(metadata=_published_metadata(publish(settings), settings))
+
+    return contact_reports
+
+
+def _load_metadata(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract, report: LoadReport
+) -> dict[str, dg.MetadataValue]:
+    day_of = {"messages": "occurred_at", "orders": "ordered_at"}[contract.entity]
+    (days_touched,) = one_row(
+        connection,
+        f"""
+        select count(distinct cast(timezone($zone, timezone('UTC', {day_of})) as date))
+        from raw.{contract.table}
+        where file_id in (select file_id from new_records)
+        """,
+        {"zone": settings.timezone},
+    )
+    total, newest = one_row(connection, f"select count(*), max({day_of}) from raw.{contract.table}")
+    preview = connection.sql(f"from raw.{contract.table} limit {PREVIEW_ROWS}").df()
+    return {
+        "dagster/row_count": dg.MetadataValue.int(total),
+        "files_loaded": dg.MetadataValue.int(report.files_loaded),
+        "files_failed": dg.MetadataValue.int(len(report.failed)),
+        "files_ignored": dg.MetadataValue.int(len(report.ignored)),
+        "rows_landed": dg.MetadataValue.int(report.rows_landed),
+        "rows_accepted": dg.MetadataValue.int(report.rows_accepted),
+        "rows_rejected": dg.MetadataValue.int(report.rows_rejected),
+        "days_touched": dg.MetadataValue.int(days_touched),
+        "newest_event_at": dg.MetadataValue.text(str(newest)),
+        "preview": dg.MetadataValue.md(preview.to_markdown(index=False)),
+    }
+
+
+def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
+    with duckdb.connect(str(settings.published), read_only=True) as connection:
+        overview = connection.sql(
+            "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
+            "from mart_overview order by period_start desc, period_end"
+        ).df()
+        days = connection.sql(
+            "select message_date, messages_sent from mart_overview_daily order by message_date desc limit 90"
+        ).fetchall()
+    return {
+        "path": dg.MetadataValue.path(settings.published),
+        "version": dg.MetadataValue.path(published.version),
+        "bytes": dg.MetadataValue.int(published.version.stat().st_size),
+        "rows": dg.MetadataValue.json(published.rows),
+        "table_functions": dg.MetadataValue.json(published.functions),
+        "overview": dg.MetadataValue.md(overview.to_markdown(index=False)),
+        "messages_per_day": dg.MetadataValue.md(plot_of_messages(list(reversed(days)))),
+    }

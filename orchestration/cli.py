@@ -1,0 +1,102 @@
+"""The commands behind the Makefile: one refresh, the reports, the sample, the web UI.
+
+Belongs here: what a person types and reads. Heavy imports stand inside the commands, so that the first line
+appears at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from orchestration.settings import REPOSITORY, Settings, SettingsError
+
+CONSOLE = Console(file=sys.__stdout__, highlight=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the result is the exit status of the process."""
+    parser = argparse.ArgumentParser(prog="python -m orchestration.cli", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="one refresh of what has landed, then the reports")
+    commands.add_parser("demo", help="land a sample when nothing has landed, then run")
+    commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
+    commands.choices["ui"].add_argument("--port", type=int, default=3000)
+    for name in ("run", "demo"):
+        commands.choices[name].add_argument(
+            "--period",
+            default="last_30_days",
+            choices=["last_7_days", "last_30_days", "last_90_days", "last_365_days", "all_time"],
+            help="the period of the printed reports",
+        )
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return 2
+    os.environ.update(settings.as_environment())
+    prepare_dagster_home(settings)
+    if options.command == "ui":
+        return ui(options.port)
+    if options.command == "demo":
+        land_sample_if_nothing_has_landed(settings)
+    return run(settings, options.period)
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Give Dagster its home in the data directory, with the instance settings of this project."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    instance = (REPOSITORY / "orchestration" / "dagster.yaml").read_text()
+    (settings.dagster_home / "dagster.yaml").write_text(instance)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+
+
+def land_sample_if_nothing_has_landed(settings: Settings) -> None:
+    from orchestration import sample
+
+    if sample.something_has_landed(settings):
+        CONSOLE.print(f"Files have landed in {settings.landing} already; no sample is added.")
+        return
+    CONSOLE.print(f"Landing a sample in {settings.landing} ...")
+    CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
+
+
+def run(settings: Settings, period: str) -> int:
+    """One refresh: the same job as the schedule runs."""
+    CONSOLE.print(f"Refreshing {settings.data_dir} as of {settings.as_of} ({settings.timezone}) ...")
+    import dagster as dg
+
+    from orchestration.definitions import defs
+    from orchestration.reports import print_reports
+
+    # dbt's own lines are in its log; what matters of them is said by the console logger.
+    with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
+        result = defs.resolve_job_def("refresh").execute_in_process(
+            instance=instance, run_config={"loggers": {"console": {}}}, raise_on_error=False
+        )
+    if not result.success:
+        CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
+        return 1
+    print_reports(settings.published, period, CONSOLE)
+    CONSOLE.print(f"\nPublished: {settings.published}")
+    return 0
+
+
+def ui(port: int) -> int:
+    """Replace this process by Dagster's web UI and daemon."""
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    workspace = str(REPOSITORY / "workspace.yaml")
+    os.chdir(REPOSITORY)
+    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What a refresh says in a terminal while it works: a line for each step, warning and failure."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import dagster as dg
+from rich.console import Console
+from rich.markup import escape
+
+STEPS = {
+    "raw__message_events": "Loading messages",
+    "raw__order_events": "Loading orders",
+    "dbt_models": "Building and checking the models",
+    "published__contact_reports": "Publishing",
+}
+
+
+class ProgressHandler(logging.Handler):
+    """Turns Dagster's log of a run into lines for people."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._step_started = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", {})
+        event = meta.get("dagster_event")
+        if event is None:
+            # What a step says, not what Dagster says of steps.
+            if record.levelno >= logging.WARNING and meta.get("op_name"):
+                self._console.print(f"  [yellow]![/] {escape(meta['orig_message'])}")
+            return
+        match event.event_type:
+            case dg.DagsterEventType.STEP_START:
+                self._step_started = time.monotonic()
+                self._console.print(f"[bold]{STEPS.get(event.step_key, event.step_key)}[/] ...")
+            case dg.DagsterEventType.ASSET_MATERIALIZATION:
+                self._console.print(f"  [green]✓[/] {self._materialized(event)}")
+            case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                check = event.asset_check_evaluation_data
+                if not check.passed:
+                    asset = check.asset_key.path[-1]
+                    self._console.print(f"  [yellow]![/] check {check.check_name} of {asset} did not pass")
+            case dg.DagsterEventType.STEP_SUCCESS:
+                self._console.print(f"  [dim]{time.monotonic() - self._step_started:.1f} s[/]")
+            case dg.DagsterEventType.STEP_FAILURE:
+                self._console.print(f"  [red]✗[/] {escape(self._failure(event.step_failure_data))}")
+
+    @staticmethod
+    def _failure(failure: dg.StepFailureData) -> str:
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return failure.user_failure_data.description
+        error = failure.error
+        while error.cause:
+            error = error.cause
+        return error.message.strip()
+
+    @staticmethod
+    def _materialized(event: dg.DagsterEvent) -> str:
+        materialization = event.step_materialization_data.materialization
+        metadata = {name: value.value for name, value in materialization.metadata.items()}
+        layer, name = materialization.asset_key.path[0], materialization.asset_key.path[-1]
+        if "rows_landed" in metadata:
+            return (
+                f"{name}: {metadata['files_loaded']} new files, {metadata['rows_landed']} rows landed, "
+                f"{metadata['rows_accepted']} accepted, {metadata['rows_rejected']} rejected"
+            )
+        return f"[dim]{layer}[/] {name}"
+
+
+@dg.logger(config_schema={}, description="Progress of a refresh for people.")
+def console_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("refresh")
+    logger.addHandler(ProgressHandler(Console(file=sys.__stdout__, highlight=False)))
+    return logger

@@ -1,0 +1,134 @@
+"""dbt as Dagster assets: the models between raw and the marts, and their tests as checks that block.
+
+Belongs here: how dbt is prepared and called, and what is said when it fails. Does not belong here: SQL.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+from dagster_dbt import (
+    DagsterDbtCliRuntimeError,
+    DagsterDbtTranslator,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
+
+from orchestration.lock import RefreshLock
+from orchestration.ownership import FRESHNESS, OWNERS
+from orchestration.settings import REPOSITORY, Settings
+
+PROJECT_DIR = REPOSITORY / "dbt_project"
+
+# Everything that dbt's manifest is made from.
+SOURCES = ("dbt_project/*.yml", "dbt_project/macros/**/*", "models/**/*", "seeds/*", "tests/dbt/**/*")
+
+# Unit tests say whether the models are right, not whether the data is; they run in the test suite.
+BUILD = ["build", "--exclude-resource-type", "unit_test"]
+
+FAILING_ROWS_SHOWN = 5
+
+
+def dbt_resource(project: DbtProject) -> DbtCliResource:
+    """dbt of this environment, whatever the shell would find."""
+    return DbtCliResource(project_dir=project, dbt_executable=str(Path(sys.executable).with_name("dbt")))
+
+
+def prepared_project() -> DbtProject:
+    """The dbt project with a manifest that is up to date with its sources."""
+    project = DbtProject(project_dir=PROJECT_DIR)
+    sources = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()]
+    newest_source = max(path.stat().st_mtime for path in sources)
+    if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest_source:
+        dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path).wait()
+    return project
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    """Groups are layers."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "raw"
+        return dbt_resource_props["fqn"][1]
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(owners=OWNERS, freshness_policy=FRESHNESS)
+
+
+def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
+    """The one asset definition that runs all of dbt, with an asset for each model and seed."""
+
+    @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=LayerTranslator())
+    def dbt_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, lock: RefreshLock
+    ) -> Iterator[Any]:
+        settings = Settings.from_environment()
+        run_results = settings.dbt_target / "run_results.json"
+        run_results.unlink(missing_ok=True)
+        with environment_of(settings):
+            invocation = dbt.cli(BUILD, context=context, target_path=settings.dbt_target)
+        try:
+            yield from invocation.stream()
+        except DagsterDbtCliRuntimeError as error:
+            raise dg.Failure(
+                description=why_dbt_failed(run_results, settings.warehouse) or str(error)
+            ) from None
+
+    return dbt_models
+
+
+@contextmanager
+def environment_of(settings: Settings) -> Iterator[None]:
+    """The settings as environment variables while a process is started."""
+    before = dict(os.environ)
+    os.environ.update(settings.as_environment())
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def why_dbt_failed(run_results: Path, warehouse: Path) -> str | None:
+    """Which checks or models failed, with the first rows that a failed check found.
+
+    Args:
+        run_results: dbt's own record of its run.
+        warehouse: the database in which the failing rows are.
+
+    Returns:
+        A message for the run's failure; None when dbt ended before it recorded anything.
+    """
+    if not run_results.exists():
+        return None
+    results = json.loads(run_results.read_text())["results"]
+    parts = []
+    for result in results:
+        name = result["unique_id"].split(".")[2]
+        if result["status"] == "fail":
+            rows = _failing_rows(warehouse, result["compiled_code"])
+            parts.append(f"The check {name} failed: {result['message']}. Its first failing rows:\n{rows}")
+        elif result["status"] == "error":
+            parts.append(f"{name} could not be built or checked: {result['message']}")
+    if not parts:
+        return None
+    parts.append("The published file was left as it is. Mend the cause, then run the refresh again.")
+    return "\n\n".join(parts)
+
+
+def _failing_rows(warehouse: Path, query: str) -> str:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = connection.sql(query).limit(FAILING_ROWS_SHOWN)
+        return rows.df().to_string(index=False)

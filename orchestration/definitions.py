@@ -1,0 +1,34 @@
+"""Assembly only: assets, job, schedule, sensor, resources."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.assets import build_published_asset, event_assets
+from orchestration.console import console_logger
+from orchestration.dbt import build_dbt_assets, dbt_resource, prepared_project
+from orchestration.lock import RefreshLock
+from orchestration.schedules import build_schedule, refresh, refresh_when_files_land
+from orchestration.settings import Settings
+
+
+def build_definitions() -> dg.Definitions:
+    """All that Dagster knows of a hub."""
+    project = prepared_project()
+    dbt_models = build_dbt_assets(project)
+    published = build_published_asset(
+        [spec.key for spec in dbt_models.specs if spec.group_name in ("facts", "marts")]
+    )
+    return dg.Definitions(
+        assets=[*event_assets, dbt_models, published],
+        jobs=[refresh],
+        schedules=[build_schedule(Settings.from_environment())],
+        sensors=[refresh_when_files_land],
+        resources={"dbt": dbt_resource(project), "lock": RefreshLock()},
+        loggers={"console": console_logger},
+        # One process for all steps: it holds the lock throughout, and starts in a fraction of the time.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

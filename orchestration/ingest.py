@@ -1,0 +1,352 @@
+"""Landed files -> raw: each file once, in one transaction with its record; refused rows to the quarantine.
+
+Belongs here: which files are due, the transaction, the records of files and of rejected rows.
+Does not belong here: how a format is read (readers.py), what a good row is (contracts.py, casting.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration import casting, readers
+from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.readers import LandedFile, Shape, UnreadableFileError
+from orchestration.settings import Settings
+from orchestration.sql import one_row
+
+# Files of one shape are loaded together up to this size: enough to spread the cost of a statement,
+# little enough to bound memory.
+BATCH_BYTES = 64 * 1024 * 1024
+BATCH_FILES = 500
+
+RECORDS = """
+create schema if not exists raw;
+create schema if not exists quarantine;
+
+create table if not exists raw.landed_files (
+    file_id integer not null,
+    path varchar not null,
+    content_hash varchar,
+    entity varchar not null,
+    status varchar not null,
+    rows_landed bigint not null,
+    rows_accepted bigint not null,
+    rows_rejected bigint not null,
+    error varchar,
+    currency varchar not null,
+    loaded_at timestamp not null
+);
+
+create table if not exists quarantine.rejected_events (
+    entity varchar not null,
+    path varchar not null,
+    row_number bigint not null,
+    raw_text varchar not null,
+    reasons varchar[] not null,
+    rejected_at timestamp not null
+);
+"""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load did for one entity.
+
+    Attributes:
+        files_loaded: how many files were loaded.
+        rows_landed, rows_accepted, rows_rejected: the rows of those files.
+        reasons: how many of the rejected rows each reason refused.
+        failed: why each file that could not be loaded could not.
+        ignored: files whose names have no ending that is read.
+    """
+
+    entity: str
+    files_loaded: int
+    rows_landed: int
+    rows_accepted: int
+    rows_rejected: int
+    reasons: dict[str, int]
+    failed: dict[str, str]
+    ignored: list[str]
+
+
+def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse for loading, with its tables of raw and quarantine in place."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(str(settings.warehouse))
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute(casting.MACROS)
+    connection.execute("begin")
+    connection.execute(RECORDS)
+    for contract in CONTRACTS:
+        columns = ", ".join(f"{kept.name} {kept.kind.column_type}" for kept in contract.kept_fields)
+        connection.execute(f"create table if not exists raw.{contract.table} ({columns}, file_id integer)")
+    connection.execute("commit")
+    return connection
+
+
+def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> LoadReport:
+    """Load every landed file of an entity that is not loaded yet.
+
+    A file that failed before is tried again: what was wrong with it, such as missing rights or a transfer
+    that had not ended, may be mended. Files that were judged under another reporting currency are loaded
+    anew, since their rows may now be good or bad.
+
+    Args:
+        connection: a connection from :func:`connect`.
+        settings: the settings of the hub.
+        contract: the contract of the entity.
+    """
+    _forget_files_of_other_currencies(connection, settings, contract)
+    first_id = _next_file_id(connection)
+    loaded = {
+        path
+        for (path,) in connection.execute(
+            "select path from raw.landed_files where entity = ? and status = 'loaded'", [contract.entity]
+        ).fetchall()
+    }
+    files, ignored = landed_files(settings, contract)
+    by_shape: dict[Shape, list[LandedFile]] = defaultdict(list)
+    for file in files:
+        if file.path in loaded:
+            continue
+        try:
+            by_shape[readers.shape_of(connection, file, contract)].append(file)
+        except UnreadableFileError as error:
+            _record_failure(connection, settings, contract, file, str(error))
+    for shape, files_of_shape in by_shape.items():
+        for batch in _batches(files_of_shape):
+            _load_batch(connection, settings, contract, shape, batch)
+    return _report(connection, contract, first_id, ignored)
+
+
+def landed_files(settings: Settings, contract: EventContract) -> tuple[list[LandedFile], list[str]]:
+    """The files of an entity in the landing folder by path, and the paths of those that are not read."""
+    files, ignored = [], []
+    for location in sorted((settings.landing / contract.entity).rglob("*")):
+        if location.is_dir():
+            continue
+        path = location.relative_to(settings.data_dir).as_posix()
+        if path.endswith(tuple(readers.ENDINGS)):
+            files.append(LandedFile(path, location))
+        else:
+            ignored.append(path)
+    return files, ignored
+
+
+def _report(
+    connection: duckdb.DuckDBPyConnection, contract: EventContract, first_id: int, ignored: list[str]
+) -> LoadReport:
+    connection.execute(
+        "create or replace temp table new_records as "
+        "select * from raw.landed_files where entity = ? and file_id >= ?",
+        [contract.entity, first_id],
+    )
+    files_loaded, rows_landed, rows_accepted, rows_rejected = one_row(
+        connection,
+        """
+        select count(*), coalesce(sum(rows_landed), 0), coalesce(sum(rows_accepted), 0),
+            coalesce(sum(rows_rejected), 0)
+        from new_records
+        where status = 'loaded'
+        """,
+    )
+    reasons = connection.execute(
+        """
+        select reason, count(*)
+        from (
+            select unnest(reasons) as reason
+            from quarantine.rejected_events
+            where path in (select path from new_records)
+        )
+        group by reason
+        order by reason
+        """
+    ).fetchall()
+    failed = connection.execute(
+        "select path, error from new_records where status = 'failed' order by path"
+    ).fetchall()
+    return LoadReport(
+        entity=contract.entity,
+        files_loaded=files_loaded,
+        rows_landed=int(rows_landed),
+        rows_accepted=int(rows_accepted),
+        rows_rejected=int(rows_rejected),
+        reasons=dict(reasons),
+        failed=dict(failed),
+        ignored=ignored,
+    )
+
+
+def _batches(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
+    batch: list[LandedFile] = []
+    size = 0
+    for file in files:
+        file_size = file.location.stat().st_size if file.location.exists() else 0
+        if batch and (size + file_size > BATCH_BYTES or len(batch) == BATCH_FILES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file_size
+    if batch:
+        yield batch
+
+
+def _load_batch(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: EventContract,
+    shape: Shape,
+    batch: list[LandedFile],
+) -> None:
+    """Load files of one shape in one transaction; when one of them fails, halve until it stands alone."""
+    connection.execute("begin")
+    try:
+        _insert(connection, settings, contract, shape, batch)
+        connection.execute("commit")
+    except (duckdb.Error, OSError) as error:
+        connection.execute("rollback")
+        if len(batch) == 1:
+            reason = readers.why_unreadable(error, batch[0])
+            _record_failure(connection, settings, contract, batch[0], reason)
+            return
+        middle = len(batch) // 2
+        _load_batch(connection, settings, contract, shape, batch[:middle])
+        _load_batch(connection, settings, contract, shape, batch[middle:])
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: EventContract,
+    shape: Shape,
+    batch: list[LandedFile],
+) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    files = dict(enumerate(batch, start=_next_file_id(connection)))
+    rows = readers.read(connection, shape, files, contract)
+    checked = casting.checked_rows(contract, rows.types, settings.currency, rows.query)
+    connection.execute(f"create or replace temp table checked_rows as {checked}")
+    connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
+    connection.execute(
+        """
+        create or replace temp table records as
+        select unnest($ids) as file_id, unnest($paths) as path, unnest($hashes) as content_hash
+        """,
+        {
+            "ids": list(files),
+            "paths": [file.path for file in batch],
+            "hashes": [_content_hash(file.location) for file in batch],
+        },
+    )
+
+    kept = ", ".join(kept.name for kept in contract.kept_fields)
+    connection.execute(
+        f"insert into raw.{contract.table} ({kept}, file_id) "
+        f"select {kept}, file_id from checked_rows where reasons is null"
+    )
+    connection.execute(
+        """
+        insert into quarantine.rejected_events (entity, path, row_number, raw_text, reasons, rejected_at)
+        select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now
+        from checked_rows as rows
+        inner join records on rows.file_id = records.file_id
+        where rows.reasons is not null
+        order by records.path, rows.row_number
+        """,
+        {"entity": contract.entity, "now": now},
+    )
+    # The three counts are taken in three places, so that rows landed = accepted + rejected says something.
+    connection.execute("delete from raw.landed_files where path in (select path from records)")
+    connection.execute(
+        f"""
+        insert into raw.landed_files (
+            file_id, path, content_hash, entity, status,
+            rows_landed, rows_accepted, rows_rejected, currency, loaded_at
+        )
+        select
+            records.file_id, records.path, records.content_hash, $entity, 'loaded',
+            coalesce(landed.rows, 0), coalesce(accepted.rows, 0), coalesce(rejected.rows, 0), $currency, $now
+        from records
+        left join counted_rows as landed on records.file_id = landed.file_id
+        left join (
+            select file_id, count(*) as rows
+            from raw.{contract.table}
+            where file_id >= $first
+            group by file_id
+        ) as accepted on records.file_id = accepted.file_id
+        left join (
+            select path, count(*) as rows
+            from quarantine.rejected_events
+            where rejected_at = $now
+            group by path
+        ) as rejected on records.path = rejected.path
+        """,
+        {"entity": contract.entity, "currency": settings.currency, "now": now, "first": min(files)},
+    )
+
+
+def _record_failure(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: EventContract,
+    file: LandedFile,
+    reason: str,
+) -> None:
+    connection.execute("begin")
+    file_id = _next_file_id(connection)
+    connection.execute("delete from raw.landed_files where path = ?", [file.path])
+    connection.execute(
+        """
+        insert into raw.landed_files (
+            file_id, path, entity, status,
+            rows_landed, rows_accepted, rows_rejected, error, currency, loaded_at
+        )
+        values (?, ?, ?, 'failed', 0, 0, 0, ?, ?, ?)
+        """,
+        [
+            file_id,
+            file.path,
+            contract.entity,
+            reason,
+            settings.currency,
+            datetime.now(UTC).replace(tzinfo=None),
+        ],
+    )
+    connection.execute("commit")
+
+
+def _forget_files_of_other_currencies(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract
+) -> None:
+    of_others = "entity = $entity and currency <> $currency"
+    bound = {"entity": contract.entity, "currency": settings.currency}
+    connection.execute("begin")
+    connection.execute(
+        f"delete from raw.{contract.table} where file_id in "
+        f"(select file_id from raw.landed_files where {of_others})",
+        bound,
+    )
+    connection.execute(
+        f"delete from quarantine.rejected_events where path in "
+        f"(select path from raw.landed_files where {of_others})",
+        bound,
+    )
+    connection.execute(f"delete from raw.landed_files where {of_others}", bound)
+    connection.execute("commit")
+
+
+def _next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
+    return one_row(connection, "select coalesce(max(file_id), 0) + 1 from raw.landed_files")[0]
+
+
+def _content_hash(location: Path) -> str:
+    with location.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,82 @@
+"""One writer at a time: the lock that a refresh holds from its first step to its last.
+
+The operating system drops the lock when its holder ends, however it ends, so no lock is ever left behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.settings import Settings
+
+WAIT_SECONDS = 3600
+POLL_SECONDS = 0.5
+
+
+class LockedError(RuntimeError):
+    """Another refresh has held the lock for longer than this one is willing to wait."""
+
+
+@contextmanager
+def refresh_lock(
+    path: Path, say: Callable[[str], object], wait_seconds: float = WAIT_SECONDS
+) -> Iterator[None]:
+    """Hold the lock of a data directory; wait for another refresh, and say for whom.
+
+    Args:
+        path: the file to lock.
+        say: called once with who holds the lock, when it is held.
+        wait_seconds: how long to wait, in seconds.
+
+    Raises:
+        LockedError: when the lock is still held after that time.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        deadline = time.monotonic() + wait_seconds
+        waiting = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waiting:
+                    say(f"Another refresh is at work ({_holder(path)}); this one waits until it has ended.")
+                    waiting = True
+                if time.monotonic() > deadline:
+                    raise LockedError(
+                        f"Another refresh ({_holder(path)}) has held {path} for more than "
+                        f"{wait_seconds:.0f} seconds. Nothing was done. Wait for it or stop it, "
+                        "then run again."
+                    ) from None
+                time.sleep(POLL_SECONDS)
+        file.truncate(0)
+        file.write(json.dumps({"process": os.getpid(), "since": datetime.now(UTC).isoformat(" ", "seconds")}))
+        file.flush()
+        yield
+
+
+class RefreshLock(dg.ConfigurableResource):
+    """The lock as a resource: whichever steps a run has, they hold it from the first to the last."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshLock]:
+        with refresh_lock(Settings.from_environment().lock, say=context.log.warning):
+            yield self
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text())
+        return f"process {holder['process']}, since {holder['since']}"
+    except (OSError, ValueError, KeyError):
+        return "which has only just begun"

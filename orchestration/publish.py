@@ -1,0 +1,169 @@
+"""Marts -> the published file: built beside the old one, checked, then put in its place in one step.
+
+Belongs here: what is published and how readers are kept from ever seeing half of it.
+Does not belong here: whether the figures are right; the blocking checks said so before this runs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.settings import Settings
+from orchestration.sql import identifier, literal, one_row
+
+# The layers that readers need; the others stay in the warehouse.
+PUBLISHED_SCHEMAS = ("facts", "marts")
+
+# Many drivers still carry DuckDB 1.x, which cannot read what DuckDB 2 writes unless asked to.
+STORAGE_VERSION = "v1.2.0"
+
+VERSIONS_KEPT = 5
+
+
+class PublishError(RuntimeError):
+    """A version that was built but must not be published; the message says why."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published: where, the rows of each table, and the table functions."""
+
+    version: Path
+    rows: dict[str, int]
+    functions: list[str]
+
+
+def publish(settings: Settings) -> Published:
+    """Copy what readers need into a new version and point the published path to it.
+
+    Readers with an open connection keep the version that they opened; later connections see the new one.
+
+    Raises:
+        PublishError: when the new version does not hold what the warehouse holds; the old one stays.
+    """
+    settings.versions.mkdir(parents=True, exist_ok=True)
+    for unfinished in settings.versions.glob(".*"):
+        shutil.rmtree(unfinished)
+
+    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    building = settings.versions / f".{name}"
+    building.mkdir()
+    # The file's name is the database's name in a reader's queries, so it is the same in each version.
+    file = building / settings.published.name
+    rows, functions = _build(settings, file)
+    _make_durable(file)
+
+    version = settings.versions / name
+    building.rename(version)
+    _point_to(settings.published, version / file.name)
+    _remove_old_versions(settings)
+    return Published(version / file.name, rows, functions)
+
+
+def _build(settings: Settings, file: Path) -> tuple[dict[str, int], list[str]]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach {literal(str(settings.warehouse))} as warehouse (read_only)")
+        connection.execute(
+            f"attach {literal(str(file))} as published (storage_version {literal(STORAGE_VERSION)})"
+        )
+        connection.execute("use published")
+        rows = {}
+        for schema, table in _tables(connection):
+            source = f"warehouse.{identifier(schema)}.{identifier(table)}"
+            connection.execute(f"create table {identifier(table)} as from {source}")
+            copied, expected = one_row(
+                connection,
+                f"select (select count(*) from {identifier(table)}), (select count(*) from {source})",
+            )
+            if copied != expected:
+                raise PublishError(
+                    f"{table} has {copied} rows in the new version and {expected} in the warehouse. "
+                    "The published file was left as it is. Run the refresh again."
+                )
+            rows[table] = copied
+        functions = _create_functions(connection)
+        connection.execute("checkpoint published")
+        connection.execute("use memory")
+        connection.execute("detach published")
+    return rows, functions
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    return connection.execute(
+        """
+        select schema_name, table_name
+        from duckdb_tables()
+        where database_name = 'warehouse' and schema_name in (select unnest(?))
+        order by schema_name, table_name
+        """,
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+
+
+def _create_functions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Create the table functions of the warehouse over the published tables of the same names."""
+    definitions = connection.execute(
+        """
+        select function_name, parameters, macro_definition
+        from duckdb_functions()
+        where
+            database_name = 'warehouse'
+            and schema_name in (select unnest(?))
+            and function_type = 'table_macro'
+        order by function_name
+        """,
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    for name, parameters, definition in definitions:
+        # The database does not tell defaults; by contract the lists, which come after the dates, have one.
+        signature = ", ".join(
+            parameter if parameter.startswith("date_") else f"{parameter} := null" for parameter in parameters
+        )
+        body = re.sub(rf"\bwarehouse\.({'|'.join(PUBLISHED_SCHEMAS)})\.", "", definition)
+        connection.execute(f"create macro {identifier(name)}({signature}) as table {body}")
+        connection.execute(f"describe from {identifier(name)}(null, null)")
+    return [name for name, _, _ in definitions]
+
+
+def _make_durable(file: Path) -> None:
+    log = file.with_name(file.name + ".wal")
+    if log.exists():
+        raise PublishError(
+            f"{log} was left behind, so the new version is not whole. The published file was left as it is. "
+            "Run the refresh again."
+        )
+    file.chmod(0o444)
+    for path in (file, file.parent):
+        _fsync(path)
+
+
+def _point_to(published: Path, version: Path) -> None:
+    """Replace the link in one step; a link that is there never points nowhere."""
+    link = published.with_name(f".{published.name}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(version.relative_to(published.parent))
+    link.replace(published)
+    _fsync(published.parent)
+
+
+def _remove_old_versions(settings: Settings) -> None:
+    current = settings.published.resolve().parent
+    versions = sorted(path for path in settings.versions.iterdir() if path.is_dir() and path != current)
+    for version in versions[: max(0, len(versions) - (VERSIONS_KEPT - 1))]:
+        shutil.rmtree(version)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

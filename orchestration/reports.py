@@ -1,0 +1,142 @@
+"""The two reports in a terminal, read from the published file like any other reader does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich import box
+from rich.columns import Columns
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+BARS = " ▁▂▃▄▅▆▇█"
+
+# Terminals with fewer columns get shorter lines of bars.
+WIDE = 100
+
+Row = Mapping[str, Any]
+
+
+def print_reports(published: Path, period: str, console: Console) -> None:
+    """Print the Overview and the Team engagement report.
+
+    Args:
+        published: the published file.
+        period: one of the periods of the period marts.
+        console: where to print.
+    """
+    with duckdb.connect(str(published), read_only=True) as connection:
+
+        def rows(query: str, *parameters: object) -> list[Row]:
+            result = connection.execute(query, parameters)
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+        (info,) = rows("from report_info")
+        (overview,) = rows("from mart_overview where period = ?", period)
+        first, last = overview["period_start"], overview["period_end"]
+        days = rows("from messages_over_time(?, ?)", first, last)
+        queues = rows(
+            "from mart_queue_breakdown where period = ? order by messages_sent desc, queue_id", period
+        )
+        users = rows("from mart_user_breakdown where period = ? order by messages_sent desc, user_id", period)
+        user_days = rows("from user_messages_over_time(?, ?)", first, last)
+
+    currency = info["currency"]
+    console.print()
+    console.rule(f"[bold]Overview[/]  {first} to {last}")
+    console.print(
+        _heroes(
+            {
+                "Total messages sent": f"{overview['messages_sent']:,}",
+                "Revenue generated": _money(overview["revenue_generated"], currency),
+                "Conversion rate": _rate(overview["conversion_rate"]),
+            }
+        )
+    )
+    console.print(f"Messages sent over time  [cyan]{_bars(days, first, last, most=50)}[/]\n")
+    console.print(_breakdown("Queue", "queue_name", queues, currency))
+
+    console.print()
+    console.rule(f"[bold]Team engagement[/]  {first} to {last}")
+    console.print(
+        _heroes(
+            {
+                "Active users": f"{overview['active_users']:,}",
+                "Revenue per message": _money(overview["revenue_per_message"], currency),
+            }
+        )
+    )
+    over_time = {
+        user["user_id"]: _bars(
+            [day for day in user_days if day["user_id"] == user["user_id"]],
+            first,
+            last,
+            most=30 if console.width >= WIDE else 15,
+        )
+        for user in users
+    }
+    console.print(_breakdown("User", "user_name", users, currency, over_time))
+    console.print(
+        f"\n[dim]{overview['messages_in_open_window']:,} of the messages sent still have an open window: "
+        f"their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
+        f"newest event {info['newest_event_at']} UTC.[/]"
+    )
+
+
+def _heroes(figures: Mapping[str, str]) -> Columns:
+    return Columns(
+        [Panel(f"[bold]{value}[/]", title=name, padding=(0, 2)) for name, value in figures.items()]
+    )
+
+
+def _breakdown(
+    title: str, name: str, rows: Sequence[Row], currency: str, over_time: Mapping[str, str] | None = None
+) -> Table:
+    table = Table(title=f"{title} breakdown", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column(title, no_wrap=True)
+    if over_time is not None:
+        table.add_column("Sent over time", style="cyan", no_wrap=True)
+    for heading in (
+        "Messages sent",
+        "Messages skipped",
+        f"Revenue generated {currency}",
+        f"Revenue per message {currency}",
+    ):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        cells = [row[name]]
+        if over_time is not None:
+            cells.append(over_time[row["user_id"]])
+        table.add_row(
+            *cells,
+            f"{row['messages_sent']:,}",
+            f"{row['messages_skipped']:,}",
+            _money(row["revenue_generated"]),
+            _money(row["revenue_per_message"]),
+        )
+    return table
+
+
+def _money(value: Decimal | None, currency: str = "") -> str:
+    return "-" if value is None else f"{value:,.2f} {currency}".strip()
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _bars(days: Sequence[Row], first: date, last: date, most: int) -> str:
+    """Messages sent from the first to the last day, as a line of at most so many bars of equal stretches."""
+    sent = {day["message_date"]: day["messages_sent"] for day in days}
+    per_day = [sent.get(first + timedelta(days=offset), 0) for offset in range((last - first).days + 1)]
+    stretch = -(-len(per_day) // most)
+    totals = [sum(per_day[start : start + stretch]) for start in range(0, len(per_day), stretch)]
+    highest = max(totals, default=0) or 1
+    return "".join(BARS[-(-total * (len(BARS) - 1) // highest)] for total in totals)

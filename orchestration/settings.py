@@ -1,0 +1,129 @@
+"""The settings of a hub, read once from the environment; every path is derived here.
+
+Belongs here: the environment variables of the README's "Settings" and the layout of the data
+directory. Does not belong here: anything that reads or writes data.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# The years that events may lie in, and with them the last day of a report.
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the variable and what it takes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One hub: one data directory, one reporting time zone, one currency, one as-of day."""
+
+    data_dir: Path
+    timezone: str
+    as_of: date
+    currency: str
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, now: datetime | None = None
+    ) -> Settings:
+        """Read the ``CONTACT_*`` variables; a variable that is unset or blank has its default.
+
+        Args:
+            environment: the variables, by default those of the process.
+            now: the instant from which the default as-of day is taken, by default the present.
+
+        Raises:
+            SettingsError: when a variable has a value that cannot be used.
+        """
+        environment = os.environ if environment is None else environment
+
+        def value(name: str, default: str) -> str:
+            return environment.get(name, "").strip() or default
+
+        data_dir = Path(value("CONTACT_DATA_DIR", str(REPOSITORY / "data"))).expanduser().absolute()
+
+        timezone = value("CONTACT_TIMEZONE", "UTC")
+        try:
+            zone = ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError) as error:
+            raise SettingsError(
+                f"CONTACT_TIMEZONE is {timezone!r}, which is not an IANA time zone. "
+                "Set it to a name such as 'Europe/Paris' or 'America/New_York'."
+            ) from error
+
+        yesterday = (now or datetime.now(UTC)).astimezone(zone).date() - timedelta(days=1)
+        as_of_text = value("CONTACT_AS_OF", yesterday.isoformat())
+        try:
+            as_of = datetime.strptime(as_of_text, "%Y-%m-%d").date()
+        except ValueError as error:
+            raise SettingsError(
+                f"CONTACT_AS_OF is {as_of_text!r}, which is not a day. Set it to a day such as "
+                "'2026-01-31', or leave it unset for yesterday."
+            ) from error
+        if not FIRST_YEAR <= as_of.year <= LAST_YEAR:
+            raise SettingsError(
+                f"CONTACT_AS_OF is {as_of_text!r}; it must lie between {FIRST_YEAR} and {LAST_YEAR}."
+            )
+
+        currency = value("CONTACT_CURRENCY", "USD")
+        if not re.fullmatch(r"[A-Z]{3}", currency):
+            raise SettingsError(
+                f"CONTACT_CURRENCY is {currency!r}, which is not an ISO 4217 code. "
+                "Set it to three capital letters such as 'EUR'."
+            )
+        return cls(data_dir=data_dir, timezone=timezone, as_of=as_of, currency=currency)
+
+    def as_environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for the processes that the pipeline starts."""
+        return {
+            "CONTACT_DATA_DIR": str(self.data_dir),
+            "CONTACT_TIMEZONE": self.timezone,
+            "CONTACT_AS_OF": self.as_of.isoformat(),
+            "CONTACT_CURRENCY": self.currency,
+        }
+
+    @property
+    def landing(self) -> Path:
+        """Where the outside world lands files; nothing here ever writes to it but the sample."""
+        return self.data_dir / "landing"
+
+    @property
+    def warehouse(self) -> Path:
+        """The database that a refresh writes: raw, staging, attribution, facts and marts."""
+        return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The file that readers open: a symbolic link to the newest published version."""
+        return self.data_dir / "published" / "contact_reports.duckdb"
+
+    @property
+    def versions(self) -> Path:
+        """The published versions, one folder each."""
+        return self.data_dir / "published" / "versions"
+
+    @property
+    def dbt_target(self) -> Path:
+        """Where dbt leaves its artifacts of the last refresh."""
+        return self.data_dir / "dbt"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's record of runs and events."""
+        return self.data_dir / "dagster"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the one refresh at work holds locked."""
+        return self.data_dir / "refresh.lock"

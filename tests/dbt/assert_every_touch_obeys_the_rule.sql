@@ -1,0 +1,20 @@
+-- The attribution rule once more, checked on what the facts say of the two sides of each touch.
+{{ config(meta={'dagster': {'ref': {'name': 'fct_message_orders'}}}) }}
+
+select
+    touches.message_id,
+    touches.order_id,
+    messages.status as message_status,
+    orders.status as order_status,
+    messages.occurred_at,
+    orders.ordered_at
+from {{ ref('fct_message_orders') }} as touches
+inner join {{ ref('fct_messages') }} as messages on touches.message_id = messages.message_id
+inner join {{ ref('fct_orders') }} as orders on touches.order_id = orders.order_id
+where
+    messages.status <> 'sent'
+    or orders.status <> 'placed'
+    or orders.customer_id is null
+    or orders.customer_id <> messages.customer_id
+    or orders.ordered_at < messages.occurred_at
+    or orders.ordered_at >= messages.window_closes_at

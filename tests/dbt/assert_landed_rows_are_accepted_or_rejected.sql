@@ -1,0 +1,44 @@
+-- Nothing is dropped on the way in: a file's rows were accepted or rejected, and every accepted row is there.
+{{ config(meta={'dagster': {'ref': {'name': 'stg_messages'}}}) }}
+
+-- Run with the first model, so that it shows as a check of it.
+-- depends_on: {{ ref('stg_messages') }}
+
+with
+
+accepted as (
+
+    select
+        file_id,
+        count(*) as row_count
+    from (
+        select file_id from {{ source('raw', 'message_events') }}
+        union all
+        select file_id from {{ source('raw', 'order_events') }}
+    )
+    group by file_id
+
+),
+
+rejected as (
+
+    select
+        path,
+        count(*) as row_count
+    from {{ source('quarantine', 'rejected_events') }}
+    group by path
+
+)
+
+select
+    files.path,
+    files.rows_landed,
+    coalesce(accepted.row_count, 0) as rows_accepted,
+    coalesce(rejected.row_count, 0) as rows_rejected
+from {{ source('raw', 'landed_files') }} as files
+left join accepted on files.file_id = accepted.file_id
+left join rejected on files.path = rejected.path
+where
+    files.rows_landed <> files.rows_accepted + files.rows_rejected
+    or files.rows_accepted <> coalesce(accepted.row_count, 0)
+    or files.rows_rejected <> coalesce(rejected.row_count, 0)

@@ -1,0 +1,67 @@
+"""A refresh without Dagster around it, quick enough to run for each generated history.
+
+Belongs here: the steps of a refresh, called as the assets call them. What Dagster adds is tested in
+test_refresh.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from orchestration import ingest
+from orchestration.contracts import CONTRACTS
+from orchestration.dbt import PROJECT_DIR, environment_of
+from orchestration.publish import publish
+from orchestration.settings import Settings
+
+# dbt's parse of the project, shared by all tests of a session.
+DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid()}"
+
+
+def load(settings: Settings) -> None:
+    """Load what has landed."""
+    with ingest.connect(settings) as connection:
+        for contract in CONTRACTS:
+            ingest.load(connection, settings, contract)
+
+
+def run_dbt(settings: Settings, *arguments: str) -> None:
+    """Run dbt in this process against the warehouse of a hub; fail with dbt's own words."""
+    project = str(PROJECT_DIR)
+    with environment_of(settings):
+        result = dbtRunner().invoke(
+            [
+                *arguments,
+                *("--quiet", "--project-dir", project, "--profiles-dir", project),
+                *("--target-path", str(DBT_TARGET), "--log-path", str(DBT_TARGET)),
+            ]
+        )
+    DuckDBConnectionManager.close_all_connections()
+    assert result.success, result.exception or [
+        (node.node.name, node.message)
+        for node in result.result
+        if node.status not in ("success", "pass", "warn")
+    ]
+
+
+def refresh(settings: Settings) -> Path:
+    """One refresh: load, build and check the models, publish. Returns the published file."""
+    load(settings)
+    run_dbt(settings, "build", "--exclude-resource-type", "unit_test")
+    publish(settings)
+    return settings.published
+
+
+@contextlib.contextmanager
+def reading(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file as a reader opens it."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        yield connection
