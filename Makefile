@@ -66,7 +66,9 @@ clean:  ## remove the environment and the build artifacts, never data
 	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/ready-dev: .venv/ready requirements-dev.lock
+.venv/ready-dev: .venv/ready requirements-dev.lock tests/readers/duckdb-1.5.lock
 	@echo "Setting up .venv from requirements-dev.lock ..."
 	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes --upgrade \
+		--target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
 	@touch $@

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import subprocess
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -28,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="one refresh of what has landed, then the reports")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
-    commands.choices["ui"].add_argument("--port", type=int, default=3000)
+    commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
+    for name, port in (("ui", 3000), ("docs", 8080)):
+        commands.choices[name].add_argument("--port", type=int, default=port)
     for name in ("run", "demo"):
         commands.choices[name].add_argument(
             "--period",
@@ -46,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_dagster_home(settings)
     if options.command == "ui":
         return ui(options.port)
+    if options.command == "docs":
+        return docs(settings, options.port)
     if options.command == "demo":
         land_sample_if_nothing_has_landed(settings)
     return run(settings, options.period)
@@ -90,8 +95,28 @@ def run(settings: Settings, period: str) -> int:
     return 0
 
 
+def docs(settings: Settings, port: int) -> int:
+    """Build the dbt docs of the models as they are, and serve them until interrupted."""
+    from orchestration import ingest
+    from orchestration.dbt import dbt_executable, project_arguments
+
+    if not settings.warehouse.exists():
+        ingest.connect(settings).close()
+    arguments = project_arguments(settings.data_dir / "docs")
+    CONSOLE.print("Building the docs ...")
+    built = subprocess.run([dbt_executable(), "docs", "generate", "--quiet", *arguments], check=False)
+    if built.returncode:
+        return built.returncode
+    CONSOLE.print(f"Serving the docs on http://127.0.0.1:{port} (stop with Ctrl+C)")
+    serve = ["docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser", *arguments]
+    with suppress(KeyboardInterrupt):
+        return subprocess.run([dbt_executable(), *serve], check=False).returncode
+    return 0
+
+
 def ui(port: int) -> int:
     """Replace this process by Dagster's web UI and daemon."""
+    CONSOLE.print(f"Starting Dagster's web UI on http://127.0.0.1:{port} (stop with Ctrl+C) ...")
     dagster = str(Path(sys.executable).with_name("dagster"))
     workspace = str(REPOSITORY / "workspace.yaml")
     os.chdir(REPOSITORY)

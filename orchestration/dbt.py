@@ -36,9 +36,23 @@ BUILD = ["build", "--exclude-resource-type", "unit_test"]
 FAILING_ROWS_SHOWN = 5
 
 
-def dbt_resource(project: DbtProject) -> DbtCliResource:
+def dbt_executable() -> str:
     """dbt of this environment, whatever the shell would find."""
-    return DbtCliResource(project_dir=project, dbt_executable=str(Path(sys.executable).with_name("dbt")))
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def project_arguments(target: Path) -> list[str]:
+    """What a dbt command outside Dagster needs to be told: the project, and where its artifacts go."""
+    project = str(PROJECT_DIR)
+    return [
+        *("--project-dir", project, "--profiles-dir", project),
+        *("--target-path", str(target), "--log-path", str(target)),
+    ]
+
+
+def dbt_resource(project: DbtProject) -> DbtCliResource:
+    """The resource that calls dbt."""
+    return DbtCliResource(project_dir=project, dbt_executable=dbt_executable())
 
 
 def prepared_project() -> DbtProject:

@@ -18,7 +18,7 @@ from dbt.cli.main import dbtRunner
 
 from orchestration import ingest
 from orchestration.contracts import CONTRACTS
-from orchestration.dbt import PROJECT_DIR, environment_of
+from orchestration.dbt import environment_of, project_arguments
 from orchestration.publish import publish
 from orchestration.settings import Settings
 
@@ -35,15 +35,8 @@ def load(settings: Settings) -> None:
 
 def run_dbt(settings: Settings, *arguments: str) -> None:
     """Run dbt in this process against the warehouse of a hub; fail with dbt's own words."""
-    project = str(PROJECT_DIR)
     with environment_of(settings):
-        result = dbtRunner().invoke(
-            [
-                *arguments,
-                *("--quiet", "--project-dir", project, "--profiles-dir", project),
-                *("--target-path", str(DBT_TARGET), "--log-path", str(DBT_TARGET)),
-            ]
-        )
+        result = dbtRunner().invoke([*arguments, "--quiet", *project_arguments(DBT_TARGET)])
     DuckDBConnectionManager.close_all_connections()
     assert result.success, result.exception or [
         (node.node.name, node.message)

@@ -1,0 +1,50 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import REPOSITORY, Settings
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command of the project for a hub, in a process of its own, as a person would."""
+
+    def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **settings.as_environment(), "COLUMNS": "120"},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def refresh(command: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., Path]:
+    """Runs one refresh of a data directory and returns the published file."""
+
+    def run(
+        data_dir: Path,
+        timezone: str = "UTC",
+        as_of: date = date(2026, 1, 31),
+        currency: str = "USD",
+    ) -> Path:
+        settings = Settings(data_dir, timezone, as_of, currency)
+        finished = command(settings, "run")
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return settings.published
+
+    return run

@@ -1,0 +1,101 @@
+"""The dbt project itself: its unit tests pass, and its documentation is complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from pipeline import DBT_TARGET, load, run_dbt
+
+from orchestration.settings import REPOSITORY, Settings
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A hub in which nothing has landed, with all relations in place."""
+    settings = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
+    load(settings)
+    run_dbt(settings, "build", "--exclude-resource-type", "unit_test")
+    return settings
+
+
+@pytest.fixture(scope="module")
+def manifest(hub: Settings) -> dict[str, Any]:
+    return json.loads((DBT_TARGET / "manifest.json").read_text())
+
+
+def nodes(manifest: dict[str, Any], *layers: str) -> Iterator[dict[str, Any]]:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model" and node["fqn"][1] in layers:
+            yield node
+
+
+def test_every_unit_test_passes(hub: Settings) -> None:
+    run_dbt(hub, "test", "--select", "resource_type:unit_test")
+
+
+def test_every_boundary_of_the_rule_has_a_unit_test(manifest: dict[str, Any]) -> None:
+    claims = {test["name"] for test in manifest["unit_tests"].values()}
+
+    assert claims >= {
+        "order_at_the_instant_of_the_message_is_attributed",
+        "order_one_microsecond_before_the_message_is_not_attributed",
+        "order_one_microsecond_before_the_window_closes_is_attributed",
+        "order_exactly_at_day_seven_is_not_attributed",
+        "messages_of_one_instant_are_told_apart_by_message_id",
+        "order_of_another_customer_is_not_attributed",
+        "skipped_message_opens_no_window",
+        "cancelled_order_is_not_attributed",
+        "guest_order_is_not_attributed",
+        "zero_value_order_is_attributed",
+        "message_before_local_midnight_belongs_to_the_ending_day",
+        "message_at_local_midnight_belongs_to_the_new_day",
+        "window_is_168_hours_when_the_clock_goes_forward",
+        "window_is_168_hours_when_the_clock_goes_back",
+    }
+
+
+def test_every_model_file_is_in_the_manifest(manifest: dict[str, Any]) -> None:
+    known = {node["name"] for node in manifest["nodes"].values()}
+    files = {path.stem for path in (REPOSITORY / "models").rglob("*.sql")}
+
+    assert len(files) > 15
+    assert files <= known
+
+
+def test_every_model_and_every_column_is_described(manifest: dict[str, Any], hub: Settings) -> None:
+    described = list(nodes(manifest, "staging", "attribution", "facts", "marts"))
+
+    assert len(described) > 15
+    for node in described:
+        assert node["description"].strip(), node["name"]
+        assert node["columns"], node["name"]
+        for name, column in node["columns"].items():
+            assert column["description"].strip(), f"{node['name']}.{name}"
+
+
+def test_the_contracts_of_facts_and_marts_are_enforced(manifest: dict[str, Any]) -> None:
+    stored = [node for node in nodes(manifest, "facts", "marts") if node["config"]["materialized"] == "table"]
+
+    assert len(stored) > 10
+    assert [node["name"] for node in stored if not node["contract"]["enforced"]] == []
+
+
+def test_descriptions_of_models_open_with_the_grain(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "staging", "attribution", "facts", "marts"):
+        assert node["description"].strip().removeprefix("Table function. ").startswith("One row "), node[
+            "name"
+        ]
+
+
+def test_both_reports_are_exposures_of_the_marts(manifest: dict[str, Any]) -> None:
+    exposures = {
+        exposure["label"]: exposure["depends_on"]["nodes"] for exposure in manifest["exposures"].values()
+    }
+
+    assert set(exposures) == {"Overview", "Team engagement"}
+    assert "model.contact_reporting.mart_queue_breakdown" in exposures["Overview"]
+    assert "model.contact_reporting.mart_user_breakdown" in exposures["Team engagement"]

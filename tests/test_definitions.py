@@ -1,0 +1,137 @@
+"""What Dagster knows of the project: assets, checks, job, schedule, sensor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from landing import land_csv
+
+from orchestration import schedules
+from orchestration.definitions import defs
+from orchestration.settings import REPOSITORY, Settings
+
+LAYERS = ("raw", "staging", "attribution", "facts", "marts")
+
+SPECS = list(defs.resolve_all_asset_specs())
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    settings = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    return settings
+
+
+def test_the_workspace_loads_the_definitions() -> None:
+    workspace = yaml.safe_load((REPOSITORY / "workspace.yaml").read_text())
+
+    assert workspace == {"load_from": [{"python_module": "orchestration.definitions"}]}
+
+
+def test_every_model_and_seed_is_an_asset_of_its_layer() -> None:
+    files = {
+        path.stem: path.relative_to(REPOSITORY / "models").parts[0]
+        for path in (REPOSITORY / "models").rglob("*.sql")
+        if 'materialized="ephemeral"' not in path.read_text()
+    } | {path.stem: "raw" for path in (REPOSITORY / "seeds").glob("*.csv")}
+    assets = {spec.key.path[-1]: spec.group_name for spec in SPECS}
+
+    assert len(files) > 20
+    assert files.items() <= assets.items()
+
+
+def test_the_sources_of_dbt_are_the_assets_that_load_them() -> None:
+    upstream = {spec.key.path[-1]: {dep.asset_key.path[-1] for dep in spec.deps} for spec in SPECS}
+
+    assert upstream["stg_messages"] == {"message_events"}
+    assert upstream["stg_orders"] == {"order_events"}
+
+
+def test_data_only_moves_to_the_right() -> None:
+    order = {layer: place for place, layer in enumerate((*LAYERS, "published"))}
+    layer_of = {spec.key: spec.group_name for spec in SPECS}
+    backwards = [
+        (dep.asset_key.to_user_string(), spec.key.to_user_string())
+        for spec in SPECS
+        for dep in spec.deps
+        if order[layer_of[dep.asset_key]] > order[layer_of[spec.key]]
+    ]
+
+    assert set(layer_of.values()) == set(order)
+    assert backwards == []
+
+
+def test_every_asset_has_an_owner_a_kind_a_description_and_a_freshness_policy() -> None:
+    for spec in SPECS:
+        assert spec.owners == ["team:data-engineering"], spec.key
+        assert spec.kinds, spec.key
+        assert spec.description, spec.key
+        assert spec.freshness_policy, spec.key
+
+
+def test_nothing_is_published_before_all_facts_and_marts_are_there() -> None:
+    (published,) = [spec for spec in SPECS if spec.group_name == "published"]
+    expected = {spec.key for spec in SPECS if spec.group_name in ("facts", "marts")}
+
+    assert {dep.asset_key for dep in published.deps} == expected
+
+
+def test_every_data_test_is_an_asset_check() -> None:
+    checks = {check.name for check in defs.resolve_asset_graph().asset_check_keys}
+    singular = {path.stem for path in (REPOSITORY / "tests" / "dbt").glob("*.sql")}
+
+    assert len(singular) > 5
+    assert singular <= checks
+    assert {"unique_fct_messages_message_id", "every_landed_file_was_read", "no_row_was_rejected"} <= checks
+
+
+def test_the_refresh_covers_every_asset() -> None:
+    job = defs.resolve_job_def("refresh")
+
+    assert job.asset_layer.executable_asset_keys == {spec.key for spec in SPECS}
+
+
+def test_the_schedule_runs_daily_in_the_reporting_zone(hub: Settings) -> None:
+    schedule = schedules.build_schedule(replace(hub, timezone="Asia/Kathmandu"))
+
+    assert schedule.cron_schedule == "0 4 * * *"
+    assert schedule.execution_timezone == "Asia/Kathmandu"
+
+
+def sensed(instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[object, str | None]:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    return schedules.refresh_when_files_land(context), context.cursor
+
+
+def test_the_sensor_starts_one_refresh_for_what_has_landed(hub: Settings) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert isinstance(sensed(instance)[0], dg.SkipReason)
+
+        land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
+        first, cursor = sensed(instance)
+        assert isinstance(first, dg.RunRequest)
+        assert isinstance(sensed(instance, cursor)[0], dg.SkipReason)
+
+        land_csv(hub.landing / "messages" / "b.csv.part", [{"message_id": "m2"}])
+        assert isinstance(sensed(instance, cursor)[0], dg.SkipReason)
+
+        land_csv(hub.landing / "orders" / "deep" / "b.csv", [{"order_id": "o1"}])
+        second, _ = sensed(instance, cursor)
+        assert isinstance(second, dg.RunRequest)
+        assert second.run_key != first.run_key
+
+
+def test_the_sensor_waits_while_a_refresh_is_at_work(hub: Settings) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.create_run_for_job(defs.resolve_job_def("refresh"), status=dg.DagsterRunStatus.STARTED)
+        waiting, cursor = sensed(instance)
+
+        assert isinstance(waiting, dg.SkipReason)
+        assert cursor is None

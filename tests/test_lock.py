@@ -1,0 +1,64 @@
+"""One writer at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration.lock import LockedError, refresh_lock
+from orchestration.settings import REPOSITORY
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from orchestration.lock import refresh_lock
+with refresh_lock(Path(sys.argv[1]), say=print):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def hold(lock: Path) -> subprocess.Popen[str]:
+    """A process that holds the lock until it is killed."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(lock)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_the_second_refresh_says_who_holds_the_lock_and_gives_up_in_time(tmp_path: Path) -> None:
+    said: list[str] = []
+    with hold(tmp_path / "lock") as holder:
+        with (
+            pytest.raises(LockedError, match=f"process {holder.pid}"),
+            refresh_lock(tmp_path / "lock", say=said.append, wait_seconds=0),
+        ):
+            pytest.fail("two refreshes hold the lock")
+        holder.kill()
+
+    assert [f"process {holder.pid}" in line for line in said] == [True]
+
+
+def test_a_killed_refresh_leaves_no_lock_behind(tmp_path: Path) -> None:
+    with hold(tmp_path / "lock") as holder:
+        holder.kill()
+    with refresh_lock(tmp_path / "lock", say=pytest.fail, wait_seconds=0):
+        assert f'"process": {os.getpid()}' in (tmp_path / "lock").read_text()
+
+
+def test_the_next_refresh_waits_until_the_lock_is_free(tmp_path: Path) -> None:
+    said: list[str] = []
+    with hold(tmp_path / "lock") as holder:
+
+        def say(line: str) -> None:
+            said.append(line)
+            holder.kill()
+
+        with refresh_lock(tmp_path / "lock", say=say, wait_seconds=60):
+            assert len(said) == 1

@@ -1,0 +1,174 @@
+"""Publishing: what is in the file, who can read it, and that readers never see half of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from landing import land_csv
+from pipeline import load, reading, run_dbt
+
+from orchestration import publish as publishing
+from orchestration.publish import VERSIONS_KEPT, PublishError, publish
+from orchestration.settings import REPOSITORY, Settings
+
+OLD_DUCKDB = REPOSITORY / ".venv" / "duckdb-1.5"
+"""Where `make test` installs the DuckDB that many drivers still carry."""
+
+OVERVIEW = "select messages_sent, revenue_generated from overview('2026-01-01', '2026-01-31')"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A hub with two messages and an order, built and not yet published."""
+    hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
+    messages = [
+        {
+            "message_id": f"m{n}",
+            "customer_id": "c1",
+            "status": "sent",
+            "occurred_at": f"2026-01-0{n}T10:00:00Z",
+        }
+        for n in (1, 2)
+    ]
+    order = {
+        "order_id": "o1",
+        "customer_id": "c1",
+        "ordered_at": "2026-01-03T10:00:00Z",
+        "order_value": "19.99",
+        "sales_channel": "online",
+    }
+    land_csv(hub.landing / "messages" / "messages.csv", messages)
+    land_csv(hub.landing / "orders" / "orders.csv", [order])
+    load(hub)
+    run_dbt(hub, "run")
+    return hub
+
+
+@pytest.fixture
+def hub(built: Settings, tmp_path: Path) -> Settings:
+    """The built hub with a published folder of its own."""
+    own = replace(built, data_dir=tmp_path)
+    own.warehouse.symlink_to(built.warehouse)
+    return own
+
+
+def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub: Settings) -> None:
+    publish(hub)
+    with reading(hub.published) as connection:
+        relations = connection.sql("select schema_name, table_name from duckdb_tables()").fetchall()
+        functions = connection.sql(
+            "select function_name from duckdb_functions() where not internal order by function_name"
+        ).fetchall()
+
+    assert {schema for schema, _ in relations} == {"main"}
+    assert {table for _, table in relations} == {
+        *("fct_messages", "fct_message_orders", "fct_orders", "dim_queues", "dim_users"),
+        *("mart_overview_daily", "mart_queue_daily", "mart_user_daily"),
+        *("mart_overview", "mart_queue_breakdown", "mart_user_breakdown", "report_info"),
+    }
+    assert [name for (name,) in functions] == [
+        *("messages_over_time", "overview", "queue_breakdown", "user_breakdown", "user_messages_over_time")
+    ]
+
+
+def test_the_published_file_answers_without_the_warehouse(hub: Settings) -> None:
+    publish(hub)
+    hub.warehouse.unlink()
+
+    with reading(hub.published) as connection:
+        assert [str(figure) for figure in connection.sql(OVERVIEW).fetchall()[0]] == ["2", "19.99"]
+
+
+def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> None:
+    publish(hub)
+    with reading(hub.published) as connection:
+        asked = [
+            "overview('2026-01-01', '2026-01-31')",
+            "overview(date '2026-01-01', date '2026-01-31', queues := null, users := null)",
+            "overview('2026-01-01', '2026-01-31', users := ['unassigned'])",
+            "overview('2026-01-01', '2026-01-31', queues := ['unassigned', 'unknown'])",
+        ]
+        answers = [connection.sql(f"from {question}").fetchall() for question in asked]
+
+    assert answers == [answers[0]] * len(asked)
+
+
+@pytest.mark.parametrize("version", ["1.5", "2.0"])
+def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> None:
+    publish(hub)
+    script = (
+        "import duckdb, sys\n"
+        "assert duckdb.__version__.startswith(sys.argv[1]), duckdb.__version__\n"
+        "connection = duckdb.connect(sys.argv[2], read_only=True)\n"
+        f"print([str(value) for value in connection.execute({OVERVIEW!r}).fetchall()[0]])\n"
+        "print(connection.execute('select count(*) from mart_overview').fetchall())\n"
+    )
+    path = {"PYTHONPATH": str(OLD_DUCKDB)} if version == "1.5" else {}
+    read = subprocess.run(
+        [sys.executable, "-c", script, version, str(hub.published)],
+        env={**os.environ, **path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert read.stdout.splitlines() == ["['2', '19.99']", "[(5,)]"], read.stderr
+
+
+def test_an_open_connection_keeps_its_version_and_a_new_one_sees_the_next(hub: Settings) -> None:
+    publish(hub)
+    with reading(hub.published) as held:
+        before = held.sql("select * from report_info").fetchall()
+        first = hub.published.resolve()
+        publish(hub)
+
+        assert held.sql("select * from report_info").fetchall() == before
+        assert hub.published.resolve() != first
+        with reading(hub.published) as fresh:
+            (path,) = fresh.sql("select path from duckdb_databases() where path is not null").fetchall()
+            assert Path(path[0]).resolve() == hub.published.resolve()
+
+
+def test_the_last_few_versions_are_kept(hub: Settings) -> None:
+    versions = [publish(hub).version for _ in range(VERSIONS_KEPT + 3)]
+
+    kept = sorted(hub.versions.glob("*/*"))
+    assert kept == versions[-VERSIONS_KEPT:]
+    assert hub.published.resolve() == versions[-1]
+
+
+def test_the_published_file_cannot_be_written(hub: Settings) -> None:
+    publish(hub)
+
+    mode = hub.published.stat().st_mode
+    assert stat.S_IMODE(mode) == 0o444
+    assert list(hub.published.resolve().parent.iterdir()) == [hub.published.resolve()]
+
+
+def test_what_a_killed_publish_left_is_removed(hub: Settings) -> None:
+    publish(hub)
+    unfinished = hub.versions / ".20260101T000000.000000Z"
+    unfinished.mkdir()
+    (unfinished / hub.published.name).write_bytes(b"half")
+    publish(hub)
+
+    assert not unfinished.exists()
+
+
+def test_a_version_that_lost_rows_is_not_published(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = publish(hub).version
+    real = publishing.one_row
+    monkeypatch.setattr(publishing, "one_row", lambda *asked: (real(*asked)[0] - 1, real(*asked)[1]))
+
+    with pytest.raises(
+        PublishError, match=r"dim_queues has 0 rows in the new version and 1 in the warehouse"
+    ):
+        publish(hub)
+    assert hub.published.resolve() == before

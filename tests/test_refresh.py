@@ -1,0 +1,121 @@
+"""A whole refresh through Dagster, as the schedule and `make run` start it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from landing import land_csv
+from pipeline import reading
+
+from orchestration.settings import Settings
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+MESSAGE = {
+    "message_id": "m1",
+    "customer_id": "c1",
+    "queue_id": "q1",
+    "status": "sent",
+    "occurred_at": "2026-01-10T10:00:00Z",
+}
+ORDER = {
+    "order_id": "o1",
+    "customer_id": "c1",
+    "ordered_at": "2026-01-12T10:00:00Z",
+    "order_value": "19.99",
+    "sales_channel": "online",
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+
+
+def test_the_demo_lands_a_sample_once_and_prints_both_reports(hub: Settings, command: Command) -> None:
+    first = command(hub, "demo")
+    with reading(hub.published) as connection:
+        (figures,) = connection.sql(
+            "select messages_sent, revenue_generated, active_users from mart_overview "
+            "where period = 'last_30_days'"
+        ).fetchall()
+        content = connection.sql("from fct_messages order by message_id").fetchall()
+    second = command(hub, "demo")
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stderr == ""
+    assert "Overview" in first.stdout
+    assert "Team engagement" in first.stdout
+    assert f"{figures[0]:,}" in first.stdout
+    assert f"{figures[1]:,} USD" in first.stdout
+    assert f"Published: {hub.published}" in first.stdout
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "no sample is added" in second.stdout
+    assert "0 new files" in second.stdout
+    with reading(hub.published) as connection:
+        assert connection.sql("from fct_messages order by message_id").fetchall() == content
+
+
+def test_an_empty_hub_is_refreshed_and_published(hub: Settings, command: Command) -> None:
+    finished = command(hub, "run")
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    with reading(hub.published) as connection:
+        assert connection.sql(
+            "select messages_sent, revenue_generated, conversion_rate, revenue_per_message "
+            "from overview('2026-01-01', '2026-01-31')"
+        ).fetchall() == [(0, 0, None, None)]
+        assert len(connection.sql("from mart_overview").fetchall()) == 5
+
+
+def test_a_failed_check_leaves_the_old_file_and_says_what_it_found(hub: Settings, command: Command) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    land_csv(hub.landing / "orders" / "a.csv", [ORDER])
+    assert command(hub, "run").returncode == 0
+    published = hub.published.resolve()
+    with duckdb.connect(str(hub.warehouse)) as warehouse:
+        warehouse.execute("delete from raw.message_events")
+
+    finished = command(hub, "run")
+
+    assert finished.returncode == 1
+    assert "assert_landed_rows_are_accepted_or_rejected failed" in finished.stdout
+    assert "landing/messages/a.csv" in finished.stdout
+    assert "The published file was left as it is" in finished.stdout
+    assert hub.published.resolve() == published
+
+
+def test_bad_input_never_stops_good_input(hub: Settings, command: Command) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE, {**MESSAGE, "message_id": "m2", "status": "lost"}])
+    land_csv(hub.landing / "orders" / "a.csv", [ORDER])
+    (hub.landing / "orders" / "b.csv.gz").write_bytes(b"no gzip")
+
+    finished = command(hub, "run")
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "landing/orders/b.csv.gz was not loaded" in finished.stdout
+    assert "1 new files, 2 rows landed, 1 accepted, 1 rejected" in finished.stdout
+    with reading(hub.published) as connection:
+        assert connection.sql(
+            "select messages_sent, orders_generated from mart_overview_daily"
+        ).fetchall() == [(1, 1)]
+    with duckdb.connect(str(hub.warehouse), read_only=True) as warehouse:
+        assert warehouse.sql("select path, reasons from quarantine.rejected_events").fetchall() == [
+            ("landing/messages/a.csv", ["unknown_status"])
+        ]
+        assert warehouse.sql("select path from raw.landed_files where status = 'failed'").fetchall() == [
+            ("landing/orders/b.csv.gz",)
+        ]
+
+
+def test_a_setting_that_cannot_be_used_ends_with_a_message(hub: Settings, command: Command) -> None:
+    finished = command(Settings(hub.data_dir, "Mars/Olympus", hub.as_of, "USD"), "run")
+
+    assert finished.returncode == 2
+    assert "CONTACT_TIMEZONE is 'Mars/Olympus'" in finished.stdout
+    assert finished.stderr == ""

@@ -1,0 +1,68 @@
+"""The settings: their defaults, and what is said of values that cannot be used."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestration.settings import REPOSITORY, Settings, SettingsError
+
+MIDNIGHT = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
+
+
+def test_every_setting_has_its_default() -> None:
+    assert Settings.from_environment({}, now=MIDNIGHT) == Settings(
+        data_dir=REPOSITORY / "data", timezone="UTC", as_of=date(2026, 2, 28), currency="USD"
+    )
+
+
+def test_a_blank_setting_has_its_default() -> None:
+    blank = dict.fromkeys(["CONTACT_DATA_DIR", "CONTACT_TIMEZONE", "CONTACT_AS_OF", "CONTACT_CURRENCY"], "  ")
+
+    assert Settings.from_environment(blank, now=MIDNIGHT) == Settings.from_environment({}, now=MIDNIGHT)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "as_of"),
+    [("America/New_York", date(2026, 2, 27)), ("Asia/Kathmandu", date(2026, 2, 28))],
+)
+def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: str, as_of: date) -> None:
+    assert Settings.from_environment({"CONTACT_TIMEZONE": timezone}, now=MIDNIGHT).as_of == as_of
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CONTACT_TIMEZONE", "Mars/Olympus"),
+        ("CONTACT_TIMEZONE", "../../etc/passwd"),
+        ("CONTACT_TIMEZONE", "x'; drop table y"),
+        ("CONTACT_AS_OF", "31.01.2026"),
+        ("CONTACT_AS_OF", "2026-02-30"),
+        ("CONTACT_AS_OF", "1999-12-31"),
+        ("CONTACT_CURRENCY", "dollars"),
+        ("CONTACT_CURRENCY", "usd"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment({variable: value})
+
+    assert variable in str(raised.value)
+    assert value in str(raised.value)
+
+
+def test_settings_survive_the_way_through_the_environment(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "Asia/Kathmandu", date(2026, 1, 31), "EUR")
+
+    assert Settings.from_environment(settings.as_environment()) == settings
+
+
+def test_the_version_is_the_same_wherever_it_is_stated() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    dbt_project = yaml.safe_load((REPOSITORY / "dbt_project" / "dbt_project.yml").read_text())
+
+    assert dbt_project["vars"]["software_version"] == project["project"]["version"]
