@@ -19,7 +19,8 @@ from rich.markup import escape
 
 from orchestration.settings import REPOSITORY, Settings, SettingsError
 
-CONSOLE = Console(file=sys.__stdout__, highlight=False)
+# Lines are not wrapped: logs and pipes get each message whole.
+CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -75,5 +75,5 @@ class ProgressHandler(logging.Handler):
 @dg.logger(config_schema={}, description="Progress of a refresh for people.")
 def console_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("refresh")
-    logger.addHandler(ProgressHandler(Console(file=sys.__stdout__, highlight=False)))
+    logger.addHandler(ProgressHandler(Console(file=sys.__stdout__, highlight=False, soft_wrap=True)))
     return logger

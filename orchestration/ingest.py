@@ -24,7 +24,6 @@ from orchestration.sql import one_row
 # Files of one shape are loaded together up to this size: enough to spread the cost of a statement,
 # little enough to bound memory.
 BATCH_BYTES = 64 * 1024 * 1024
-BATCH_FILES = 500
 
 RECORDS = """
 create schema if not exists raw;
@@ -122,7 +121,7 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
         except UnreadableFileError as error:
             _record_failure(connection, settings, contract, file, str(error))
     for shape, files_of_shape in by_shape.items():
-        for batch in _batches(files_of_shape):
+        for batch in _batches(files_of_shape, readers.MOST_FILES_AT_ONCE[shape.format]):
             _load_batch(connection, settings, contract, shape, batch)
     return _report(connection, contract, first_id, ignored)
 
@@ -185,12 +184,12 @@ def _report(
     )
 
 
-def _batches(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
+def _batches(files: Sequence[LandedFile], most_files: int) -> Iterator[list[LandedFile]]:
     batch: list[LandedFile] = []
     size = 0
     for file in files:
         file_size = file.location.stat().st_size if file.location.exists() else 0
-        if batch and (size + file_size > BATCH_BYTES or len(batch) == BATCH_FILES):
+        if batch and (size + file_size > BATCH_BYTES or len(batch) == most_files):
             yield batch
             batch, size = [], 0
         batch.append(file)
@@ -211,7 +210,7 @@ def _load_batch(
     try:
         _insert(connection, settings, contract, shape, batch)
         connection.execute("commit")
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, UnreadableFileError) as error:
         connection.execute("rollback")
         if len(batch) == 1:
             reason = readers.why_unreadable(error, batch[0])
@@ -300,9 +299,11 @@ def _record_failure(
     file: LandedFile,
     reason: str,
 ) -> None:
+    # A name that is not UTF-8 is recorded as the shell would show it.
+    path = file.path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     connection.execute("begin")
     file_id = _next_file_id(connection)
-    connection.execute("delete from raw.landed_files where path = ?", [file.path])
+    connection.execute("delete from raw.landed_files where path = ?", [path])
     connection.execute(
         """
         insert into raw.landed_files (
@@ -313,7 +314,7 @@ def _record_failure(
         """,
         [
             file_id,
-            file.path,
+            path,
             contract.entity,
             reason,
             settings.currency,

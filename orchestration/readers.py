@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -34,17 +36,32 @@ FAULTS = {
 
 class Format(Enum):
     CSV = "CSV"
+    GZIPPED_CSV = "gzipped CSV"
     JSON_LINES = "JSON lines"
     PARQUET = "Parquet"
 
 
 ENDINGS = {
     ".csv": Format.CSV,
-    ".csv.gz": Format.CSV,
+    ".csv.gz": Format.GZIPPED_CSV,
     ".jsonl": Format.JSON_LINES,
     ".ndjson": Format.JSON_LINES,
     ".parquet": Format.PARQUET,
 }
+
+
+# With more than twice as many files as threads, the database reads text files in another way, in which it
+# passes over a last row whose quotes do not end. So few files are read at once, with many threads.
+TEXT_THREADS = 16
+MOST_FILES_AT_ONCE = {
+    Format.CSV: 2 * TEXT_THREADS,
+    Format.GZIPPED_CSV: 2 * TEXT_THREADS,
+    Format.JSON_LINES: 2 * TEXT_THREADS,
+    Format.PARQUET: 500,
+}
+
+# Lines of blanks are no rows.
+IS_JSON_ROW = "clean_text(line) is not null"
 
 
 class UnreadableFileError(Exception):
@@ -103,8 +120,9 @@ def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: 
         UnreadableFileError: when it cannot be opened, is not of its format, or lacks a required column.
     """
     try:
+        file.path.encode()
         match file.format:
-            case Format.CSV:
+            case Format.CSV | Format.GZIPPED_CSV:
                 columns = tuple((name, "VARCHAR") for name in _csv_header(file))
                 if columns:
                     _columns_by_field(contract, columns)
@@ -117,8 +135,9 @@ def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: 
                     [[_exactly(file)]],
                 ).fetchall()
                 columns = tuple((row[0], row[1]) for row in described)
+                _refuse_renamed_columns(connection, file, columns, contract)
                 _columns_by_field(contract, columns)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, duckdb.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeEncodeError, csv.Error, duckdb.Error) as error:
         raise UnreadableFileError(why_unreadable(error, file)) from error
     return Shape(file.format, columns)
 
@@ -139,6 +158,7 @@ def read(
 
     Raises:
         duckdb.Error: when one of the files cannot be read.
+        UnreadableFileError: when it cannot be told where the rows of one of the files end.
     """
     connection.execute("create or replace temp table files_at_hand (file_id integer, location varchar)")
     connection.execute(
@@ -147,7 +167,7 @@ def read(
     )
     locations = [_exactly(file) for file in files.values()]
     match shape.format:
-        case Format.CSV:
+        case Format.CSV | Format.GZIPPED_CSV:
             return _read_csv(connection, shape, locations, contract)
         case Format.JSON_LINES:
             return _read_json_lines(connection, locations, contract)
@@ -157,6 +177,10 @@ def read(
 
 def why_unreadable(error: Exception, file: LandedFile) -> str:
     """An error as one line that names the file as its record does."""
+    if isinstance(error, UnreadableFileError):
+        return str(error)
+    if isinstance(error, UnicodeEncodeError):
+        return "its name is not UTF-8; land it under another name"
     message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first_line = message.strip().splitlines()[0] if message.strip() else type(error).__name__
     first_line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first_line)
@@ -191,16 +215,39 @@ def _columns_by_field(
     return found
 
 
+def _refuse_renamed_columns(
+    connection: duckdb.DuckDBPyConnection,
+    file: LandedFile,
+    columns: Sequence[tuple[str, str]],
+    contract: EventContract,
+) -> None:
+    """Of two columns with one name the reader renames the second, which would hide that there are two."""
+    schema = connection.execute("select name from parquet_schema(?)", [[_exactly(file)]]).fetchall()
+    names = {name for (name,) in schema}
+    fields = {field.name for field in contract.fields}
+    for column, _ in columns:
+        field = column.rpartition("_")[0].strip().lower()
+        if column not in names and field in fields:
+            raise UnreadableFileError(f"it has the column {field} twice")
+
+
 def _csv_header(file: LandedFile) -> list[str]:
-    """The names in the first line; none for an empty file."""
-    open_file = gzip.open if file.path.endswith(".gz") else open
-    with open_file(file.location, "rb") as stream:
-        start = stream.read(HEADER_BYTES)
-    if not start and file.path.endswith(".gz") and file.location.stat().st_size == 0:
-        raise UnreadableFileError("it is empty, which no gzip file is")
-    text = start.decode("utf-8-sig", errors="replace")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return next(csv.reader(line + "\n" for line in lines if line.strip()), [])
+    """The names in the first line; none for a file without any but blank lines."""
+    if file.format is Format.GZIPPED_CSV:
+        if file.location.stat().st_size == 0:
+            raise UnreadableFileError("it is empty, which no gzip file is")
+        with gzip.open(file.location, "rb") as stream:
+            start = stream.read(HEADER_BYTES)
+            # Reading to the end compares the checksum, which the database does not.
+            while stream.read(HEADER_BYTES):
+                pass
+    else:
+        with file.location.open("rb") as stream:
+            start = stream.read(HEADER_BYTES)
+    text = start.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    if text.strip() and not text.partition("\n")[0].strip():
+        raise UnreadableFileError("its first line is blank, where the names of the columns should be")
+    return next(csv.reader(io.StringIO(text), strict=True), []) if text.strip() else []
 
 
 def _read_csv(
@@ -216,11 +263,17 @@ def _read_csv(
     by_field = _columns_by_field(contract, shape.columns)
     names = {f"column_{position}": "VARCHAR" for position in range(len(shape.columns))}
     landed = ", ".join(f"column_{position} as landed_{field}" for field, (position, _, _) in by_field.items())
-    _scan_text(connection, locations, landed, names, header=True, delimiter=",", quote='"')
-    # The fields of a row that does not divide are shown as far as they can be told apart.
+    _scan_text(
+        connection, locations, landed, names, shape.format, strict=True, header=True, delimiter=",", quote='"'
+    )
+    _refuse_rows_over_lines(connection)
+    # The fields of a row that does not divide are shown up to the first column that is not of the contract:
+    # behind it, the text of that column might be taken for a field.
+    of_contract = {position for position, _, _ in by_field.values()}
+    told_apart = next(position for position in range(len(of_contract) + 1) if position not in of_contract)
     cells = r"""regexp_extract_all(ltrim(text, chr(10) || chr(13)), '("(?:[^"]|"")*"|[^,]*)(?:,|$)', 1)"""
     guessed = ", ".join(
-        f"trim({cells}[{position + 1}], '\"') as landed_{field}"
+        (f"trim({cells}[{position + 1}], '\"')" if position < told_apart else "null") + f" as landed_{field}"
         for field, (position, _, _) in by_field.items()
     )
     columns = ", ".join(f"landed_{field}" for field in by_field)
@@ -235,12 +288,18 @@ def _read_csv(
 def _read_json_lines(
     connection: duckdb.DuckDBPyConnection, locations: list[str], contract: EventContract
 ) -> LandedRows:
-    # A line is one field: no character that JSON allows within a line divides or quotes it.
+    # A line is one field, whatever is in it. A character that JSON allows nowhere divides it for the reader;
+    # put together again, such a line is no JSON.
     _scan_text(
         connection,
         locations,
-        "line, coalesce(case when json_valid(line) then json_type(line) end = 'OBJECT', false) as is_object",
-        {"line": "VARCHAR"},
+        """
+        concat(coalesce(start, chr(31)), chr(30) || behind) as line,
+        coalesce(case when json_valid(line) then json_type(line) end = 'OBJECT', false) as is_object
+        """,
+        {"start": "VARCHAR", "behind": "VARCHAR"},
+        Format.JSON_LINES,
+        strict=False,
         header=False,
         delimiter="\x1e",
         quote="",
@@ -266,7 +325,7 @@ def _read_json_lines(
             union all
             select file_id, row_number, 'malformed_json', line
             from numbered
-            where not is_object and trim(line) <> ''
+            where not is_object and {IS_JSON_ROW}
         )
         select file_id, row_number, null as fault, {columns}
         from (select file_id, row_number, {", ".join(extracts)} from numbered where is_object)
@@ -274,7 +333,7 @@ def _read_json_lines(
         select file_id, row_number, fault, {", ".join(guesses)} from faulty
     """
     types = {field.name: "JSON" for field in contract.fields}
-    return LandedRows(query, types, _count_scanned("trim(line) <> ''"))
+    return LandedRows(query, types, _count_scanned(IS_JSON_ROW))
 
 
 def _read_parquet(shape: Shape, locations: list[str], contract: EventContract) -> LandedRows:
@@ -289,18 +348,22 @@ def _read_parquet(shape: Shape, locations: list[str], contract: EventContract) -
             types[field] = column_type
     files = "[" + ", ".join(literal(location) for location in locations) + "]"
     query = f"""
-        select files.file_id, rows.file_row_number + 1 as row_number, null as fault, rows.* exclude (filename)
+        select
+            files.file_id,
+            rows.file_row_number + 1 as row_number,
+            null as fault,
+            rows.* exclude (landed_from, file_row_number)
         from (
-            select filename, file_row_number, {", ".join(landed)}
+            select landed_from, file_row_number, {", ".join(landed)}
             from read_parquet(
                 {files},
-                filename = true,
+                filename = 'landed_from',
                 file_row_number = true,
                 hive_partitioning = false,
                 binary_as_string = true
             )
         ) as rows
-        inner join files_at_hand as files on rows.filename = files.location
+        inner join files_at_hand as files on rows.landed_from = files.location
     """
     counts = f"""
         select files.file_id, sum(metadata.num_rows) as rows
@@ -331,7 +394,9 @@ def _scan_text(
     locations: list[str],
     selected: str,
     columns: Mapping[str, str],
+    file_format: Format,
     *,
+    strict: bool,
     header: bool,
     delimiter: str,
     quote: str,
@@ -340,6 +405,7 @@ def _scan_text(
     for table in ("scanned_rows", "faulty_rows", "rejects", "reject_scans"):
         connection.execute(f"drop table if exists temp.{table}")
     declared = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
+    connection.execute(f"set threads = {TEXT_THREADS}")
     connection.execute(
         f"""
         create temp table scanned_rows as
@@ -354,7 +420,10 @@ def _scan_text(
             escape = {literal(quote)},
             -- No field of a text file is NULL: what is blank is for the contract to say.
             nullstr = {literal(chr(0x1F))},
-            strict_mode = {bool(quote)},
+            compression = {literal("gzip" if file_format is Format.GZIPPED_CSV else "none")},
+            strict_mode = {strict},
+            null_padding = {not strict},
+            parallel = {strict},
             store_rejects = true,
             rejects_table = 'rejects',
             rejects_scan = 'reject_scans',
@@ -364,6 +433,7 @@ def _scan_text(
         """,
         [locations],
     )
+    connection.execute("reset threads")
     faults = " ".join(f"when {literal(kind)} then {literal(code)}" for kind, code in FAULTS.items())
     connection.execute(
         f"""
@@ -379,6 +449,24 @@ def _scan_text(
         group by files.file_id, rejects.line
         """
     )
+
+
+def _refuse_rows_over_lines(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse a file in which quotes that do not match swallow line ends: other rows would go with them."""
+    swallowing = connection.execute(
+        """
+        select min(row_number)
+        from faulty_rows
+        where
+            fault in ('malformed_quotes', 'line_too_long')
+            and contains(trim(text, chr(10) || chr(13)), chr(10))
+        having count(*) > 0
+        """
+    ).fetchall()
+    if swallowing:
+        raise UnreadableFileError(
+            f"the quotes of row {swallowing[0][0]} do not match, so it cannot be told where the row ends"
+        )
 
 
 def _numbered(connection: duckdb.DuckDBPyConnection) -> str:

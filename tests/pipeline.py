@@ -18,7 +18,7 @@ from dbt.cli.main import dbtRunner
 
 from orchestration import ingest
 from orchestration.contracts import CONTRACTS
-from orchestration.dbt import environment_of, project_arguments
+from orchestration.dbt import BUILD, environment_of, project_arguments
 from orchestration.publish import publish
 from orchestration.settings import Settings
 
@@ -48,7 +48,7 @@ def run_dbt(settings: Settings, *arguments: str) -> None:
 def refresh(settings: Settings) -> Path:
     """One refresh: load, build and check the models, publish. Returns the published file."""
     load(settings)
-    run_dbt(settings, "build", "--exclude-resource-type", "unit_test")
+    run_dbt(settings, *BUILD)
     publish(settings)
     return settings.published
 

@@ -102,7 +102,8 @@ _ID_FAMILIES = (
 
 _FAMILIAR_IDS = st.sampled_from([member for family in _ID_FAMILIES for member in family])
 _ODD_CHARACTERS = st.sampled_from(" '\",;") | st.characters(exclude_categories=("C", "Zl", "Zp"))
-_ODD_IDS = st.text(_ODD_CHARACTERS, min_size=1, max_size=6).filter(lambda id_: id_ == id_.strip())
+_ODD_TEXTS = st.lists(_ODD_CHARACTERS, min_size=1, max_size=6).map("".join)
+_ODD_IDS = _ODD_TEXTS.filter(lambda text: text == text.strip())
 
 _PRICES = st.sampled_from(
     [Decimal(text) for text in ("10.00", "0.00", "0.01", "99.99", "1234567.89")]

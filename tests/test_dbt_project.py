@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pipeline import DBT_TARGET, load, run_dbt
 
+from orchestration.dbt import BUILD
 from orchestration.settings import REPOSITORY, Settings
 
 
@@ -18,7 +19,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A hub in which nothing has landed, with all relations in place."""
     settings = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
     load(settings)
-    run_dbt(settings, "build", "--exclude-resource-type", "unit_test")
+    run_dbt(settings, *BUILD)
     return settings
 
 

@@ -15,6 +15,7 @@ from landing import land_csv
 from pipeline import load, reading, run_dbt
 
 from orchestration import publish as publishing
+from orchestration.dbt import BUILD
 from orchestration.publish import VERSIONS_KEPT, PublishError, publish
 from orchestration.settings import REPOSITORY, Settings
 
@@ -47,7 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     land_csv(hub.landing / "messages" / "messages.csv", messages)
     land_csv(hub.landing / "orders" / "orders.csv", [order])
     load(hub)
-    run_dbt(hub, "run")
+    run_dbt(hub, *BUILD)
     return hub
 
 
