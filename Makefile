@@ -56,19 +56,18 @@ lock:  ## pin all dependencies anew (needs uv)
 clean:  ## remove the environment and the build artifacts, never data
 	rm -rf .venv dbt_project/target
 
-# The locks are complete, so nothing is resolved (--no-deps) and each file must have its hash. Modules are
-# compiled when they are first imported (--no-compile): most of them never are.
+# The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash.
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.lock tests/readers/duckdb-1.5.lock
 	@echo "Setting up .venv from requirements-dev.lock ..."
-	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-dev.lock
-	@$(BIN)/pip install --disable-pip-version-check --no-compile --no-deps --require-hashes --upgrade \
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --upgrade \
 		--target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
 	@touch $@

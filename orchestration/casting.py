@@ -45,7 +45,7 @@ create or replace temp macro clean_text(value) as
 create or replace temp macro extended_iso(value) as
     case
         when regexp_full_match(value, {literal(EXTENDED_ISO)})
-            then replace(replace(upper(value), ',', '.'), ' +', '+')
+            then regexp_replace(replace(upper(value), ',', '.'), ' ([-+Z])', '\\1')
         when regexp_full_match(value, {literal(BASIC_DATE)})
             then regexp_replace(value, '(....)(..)(..)', '\\1-\\2-\\3')
         when regexp_full_match(value, {literal(BASIC_ISO)})
@@ -106,8 +106,9 @@ INTEGERS = {
 }  # fmt: skip
 TEXTS = {"VARCHAR", "JSON"}
 FLOATS = {"FLOAT", "DOUBLE"}
-NAIVE_TIMESTAMPS = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
-ZONED_TIMESTAMPS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS WITH TIME ZONE"}
+NAIVE_TIMESTAMPS = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"}
+ZONED_TIMESTAMPS = {"TIMESTAMP WITH TIME ZONE"}
+NANOSECOND_TIMESTAMPS = {"TIMESTAMP_NS", "TIMESTAMPTZ_NS"}
 
 
 def checked_rows(
@@ -209,6 +210,9 @@ class _CheckedField:
                 return f"cast({landed} as timestamp)"
             case Kind.INSTANT, "zoned timestamp":
                 return f"timezone('UTC', cast({landed} as timestamptz))"
+            case Kind.INSTANT, "nanosecond timestamp":
+                # Cut off like those of text; a cast would round up, at worst into the next day.
+                return f"make_timestamp(epoch_ns({landed}) // 1000)"
             case Kind.MONEY, "text" | "json":
                 return f"money_of_text({text})"
             case Kind.MONEY, "number":
@@ -224,6 +228,7 @@ class _CheckedField:
         kinds |= dict.fromkeys(FLOATS, "float") | dict.fromkeys(INTEGERS, "number")
         kinds |= dict.fromkeys(NAIVE_TIMESTAMPS, "timestamp")
         kinds |= dict.fromkeys(ZONED_TIMESTAMPS, "zoned timestamp")
+        kinds |= dict.fromkeys(NANOSECOND_TIMESTAMPS, "nanosecond timestamp")
         return "number" if self.landed_type.startswith("DECIMAL") else kinds.get(self.landed_type, "other")
 
     @property

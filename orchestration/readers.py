@@ -360,7 +360,9 @@ def _read_parquet(shape: Shape, locations: list[str], contract: EventContract) -
                 filename = 'landed_from',
                 file_row_number = true,
                 hive_partitioning = false,
-                binary_as_string = true
+                binary_as_string = true,
+                -- The statistics of a file leave NaN out; trusted, they would hide it.
+                can_have_nan = true
             )
         ) as rows
         inner join files_at_hand as files on rows.landed_from = files.location
