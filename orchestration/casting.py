@@ -23,6 +23,8 @@ BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160)"
 # which takes numbers through a float, as JSON readers do.
 MAX_WHOLE_DIGITS = 13
 
+MOST_MONEY = "9" * MAX_WHOLE_DIGITS + ".99"
+
 TIME_OF_DAY = r"([01][0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
 OFFSET = r"([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 EXTENDED_ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{TIME_OF_DAY}( ?{OFFSET})?)?"
@@ -65,6 +67,12 @@ create or replace temp macro money_of_text(value) as
             and regexp_full_match(value, {literal(AT_MOST_TWO_PLACES)})
             and regexp_full_match(value, {literal(IN_RANGE)})
             then try_cast(value as decimal(18, 2))
+    end;
+
+create or replace temp macro money_of_number(value) as
+    case
+        when value between -{MOST_MONEY} and {MOST_MONEY} and value = round(value, 2)
+            then cast(value as decimal(18, 2))
     end;
 
 -- A float stands for a whole number of cents if it misses one by no more than a float of its size can.
@@ -141,11 +149,13 @@ def checked_rows(
     ]
     reasons = [reason for field in fields for reason in field.reasons]
     reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
-    is_refused = " or ".join(f"coalesce({condition}, false)" for condition, _ in reasons)
+    refusals = [field.refuses for field in fields]
+    refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
+    is_refused = " or ".join(refusals)
     codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
     raw = ", ".join(f"{field.field.name} := {field.landed_text}" for field in fields)
     kept = ", ".join(field.name for field in contract.kept_fields)
-    # The lists are built for refused rows only: building them for all would cost more than the rest.
+    # Why a row is refused is asked for refused rows only: asked for all, it would cost more than the rest.
     return f"""
         with landed as ({landed_rows}),
         typed as (select *, {", ".join(typed)} from landed),
@@ -216,7 +226,7 @@ class _CheckedField:
             case Kind.MONEY, "text" | "json":
                 return f"money_of_text({text})"
             case Kind.MONEY, "number":
-                return f"money_of_text(cast({landed} as varchar))"
+                return f"money_of_number({landed})"
             case Kind.MONEY, "float":
                 # A FLOAT is taken at the decimal that it prints as, which is the one that was meant.
                 return f"money_of_float(cast(cast({landed} as varchar) as double))"
@@ -247,6 +257,13 @@ class _CheckedField:
             case _:
                 allowed = f"{typed} is not null"
         return f"coalesce({allowed}, false)"
+
+    @property
+    def refuses(self) -> str:
+        """Whether this field refuses the row, for one of its reasons; never NULL."""
+        if self.field.required:
+            return f"not {self._accepted}"
+        return f"({self.present} and not {self._accepted})"
 
     @property
     def value(self) -> str:
