@@ -10,6 +10,7 @@ import duckdb
 
 from orchestration import ingest
 from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.dbt import require_checked
 from orchestration.ingest import LoadReport
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
@@ -55,7 +56,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         settings = Settings.from_environment()
         with ingest.connect(settings) as connection:
             report = ingest.load(connection, settings, contract)
-            metadata = _load_metadata(connection, settings, contract, report)
+            metadata = _load_metadata(connection, contract, report)
         for path, reason in report.failed.items():
             context.log.warning(f"{path} was not loaded: {reason}. It is tried again at the next refresh.")
         if report.ignored:
@@ -71,7 +72,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
             passed=not report.rows_rejected,
             check_name="no_row_was_rejected",
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rows_rejected": report.rows_rejected, **report.reasons},
+            metadata={**report.reasons, "see": "quarantine.rejected_events"},
         )
 
     return event_asset
@@ -98,25 +99,18 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def contact_reports(lock: RefreshLock) -> dg.MaterializeResult:
         settings = Settings.from_environment()
+        require_checked(settings.dbt_target)
         return dg.MaterializeResult(metadata=_published_metadata(publish(settings), settings))
 
     return contact_reports
 
 
 def _load_metadata(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract, report: LoadReport
+    connection: duckdb.DuckDBPyConnection, contract: EventContract, report: LoadReport
 ) -> dict[str, dg.MetadataValue]:
-    day_of = {"messages": "occurred_at", "orders": "ordered_at"}[contract.entity]
-    (days_touched,) = one_row(
-        connection,
-        f"""
-        select count(distinct cast(timezone($zone, timezone('UTC', {day_of})) as date))
-        from raw.{contract.table}
-        where file_id in (select file_id from new_records)
-        """,
-        {"zone": settings.timezone},
+    total, newest = one_row(
+        connection, f"select count(*), max({contract.happened_at}) from raw.{contract.table}"
     )
-    total, newest = one_row(connection, f"select count(*), max({day_of}) from raw.{contract.table}")
     preview = connection.sql(f"from raw.{contract.table} limit {PREVIEW_ROWS}").df()
     return {
         "dagster/row_count": dg.MetadataValue.int(total),
@@ -126,7 +120,7 @@ def _load_metadata(
         "rows_landed": dg.MetadataValue.int(report.rows_landed),
         "rows_accepted": dg.MetadataValue.int(report.rows_accepted),
         "rows_rejected": dg.MetadataValue.int(report.rows_rejected),
-        "days_touched": dg.MetadataValue.int(days_touched),
+        "days_touched": dg.MetadataValue.int(report.days_touched),
         "newest_event_at": dg.MetadataValue.text(str(newest)),
         "preview": dg.MetadataValue.md(preview.to_markdown(index=False)),
     }
@@ -135,7 +129,9 @@ def _load_metadata(
 def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
     with duckdb.connect(str(settings.published), read_only=True) as connection:
         overview = connection.sql(
-            "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
+            # As text: a table of pandas would show money as floats.
+            "select period, messages_sent, revenue_generated::varchar as revenue_generated, "
+            "conversion_rate, revenue_per_message::varchar as revenue_per_message "
             "from mart_overview order by period_start desc, period_end"
         ).df()
         days = connection.sql(
@@ -147,6 +143,6 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
         "bytes": dg.MetadataValue.int(published.version.stat().st_size),
         "rows": dg.MetadataValue.json(published.rows),
         "table_functions": dg.MetadataValue.json(published.functions),
-        "overview": dg.MetadataValue.md(overview.to_markdown(index=False)),
+        "overview": dg.MetadataValue.md(overview.to_markdown(index=False, disable_numparse=True)),
         "messages_per_day": dg.MetadataValue.md(plot_of_messages(list(reversed(days)))),
     }

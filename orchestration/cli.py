@@ -12,6 +12,8 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stdout, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rich.console import Console
@@ -46,22 +48,29 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
         return 2
-    os.environ.update(settings.as_environment())
-    prepare_dagster_home(settings)
-    if options.command == "ui":
-        return ui(options.port)
-    if options.command == "docs":
-        return docs(settings, options.port)
-    if options.command == "demo":
-        land_sample_if_nothing_has_landed(settings)
-    return run(settings, options.period)
+    # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
+    # that runs for days, as the web UI does, takes its default anew for each refresh.
+    os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
+    try:
+        prepare_dagster_home(settings)
+        if options.command == "ui":
+            return ui(options.port)
+        if options.command == "docs":
+            return docs(settings, options.port)
+        if options.command == "demo":
+            land_sample_if_nothing_has_landed(settings)
+        return run(settings, options.period)
+    except OSError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}. Nothing was published. Is CONTACT_DATA_DIR right?")
+        return 1
 
 
 def prepare_dagster_home(settings: Settings) -> None:
     """Give Dagster its home in the data directory, with the instance settings of this project."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    instance = (REPOSITORY / "orchestration" / "dagster.yaml").read_text()
-    (settings.dagster_home / "dagster.yaml").write_text(instance)
+    instance = settings.dagster_home / "dagster.yaml"
+    if not instance.exists():
+        instance.write_text((REPOSITORY / "orchestration" / "dagster.yaml").read_text())
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
 
 
@@ -69,19 +78,33 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
     from orchestration import sample
 
     if sample.something_has_landed(settings):
-        CONSOLE.print(f"Files have landed in {settings.landing} already; no sample is added.")
+        CONSOLE.print(f"Files have landed in {escape(str(settings.landing))} already; no sample is added.")
         return
-    CONSOLE.print(f"Landing a sample in {settings.landing} ...")
+    CONSOLE.print(f"Landing a sample in {escape(str(settings.landing))} ...")
     CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
 
 
 def run(settings: Settings, period: str) -> int:
     """One refresh: the same job as the schedule runs."""
-    CONSOLE.print(f"Refreshing {settings.data_dir} as of {settings.as_of} ({settings.timezone}) ...")
+    CONSOLE.print(
+        f"Refreshing {escape(str(settings.data_dir))} as of {settings.as_of} ({settings.timezone}) ..."
+    )
+    # All steps of one refresh have one as-of day, also across midnight.
+    os.environ.update(settings.as_environment())
     import dagster as dg
 
-    from orchestration.definitions import defs
+    from orchestration.dbt import ModelsError
+
+    try:
+        from orchestration.definitions import defs
+    except ModelsError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return 1
     from orchestration.reports import print_reports
+    from orchestration.schedules import landing_fingerprint
+
+    if landing_fingerprint(settings) is None:
+        CONSOLE.print(f"Nothing has landed in {escape(str(settings.landing))}/messages or .../orders yet.")
 
     # dbt's own lines are in its log; what matters of them is said by the console logger.
     with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
@@ -92,7 +115,7 @@ def run(settings: Settings, period: str) -> int:
         CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
         return 1
     print_reports(settings.published, period, CONSOLE)
-    CONSOLE.print(f"\nPublished: {settings.published}")
+    CONSOLE.print(f"\nPublished: {escape(str(settings.published))}")
     return 0
 
 
@@ -100,18 +123,26 @@ def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, and serve them until interrupted."""
     from orchestration import ingest
     from orchestration.dbt import dbt_executable, project_arguments
+    from orchestration.lock import refresh_lock
 
-    if not settings.warehouse.exists():
-        ingest.connect(settings).close()
     arguments = project_arguments(settings.data_dir / "docs")
     CONSOLE.print("Building the docs ...")
-    built = subprocess.run([dbt_executable(), "docs", "generate", "--quiet", *arguments], check=False)
+    # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
+    with refresh_lock(settings.lock, say=CONSOLE.print):
+        if not settings.warehouse.exists():
+            ingest.connect(settings).close()
+        built = subprocess.run([dbt_executable(), "docs", "generate", "--quiet", *arguments], check=False)
     if built.returncode:
         return built.returncode
+    site = partial(SimpleHTTPRequestHandler, directory=str(settings.data_dir / "docs"))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), site)
+    except OSError as error:
+        CONSOLE.print(f"[red]✗[/] Port {port} cannot be used: {error.strerror}. Stop what uses it.")
+        return 1
     CONSOLE.print(f"Serving the docs on http://127.0.0.1:{port} (stop with Ctrl+C)")
-    serve = ["docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser", *arguments]
-    with suppress(KeyboardInterrupt):
-        return subprocess.run([dbt_executable(), *serve], check=False).returncode
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
@@ -25,14 +26,16 @@ class ProgressHandler(logging.Handler):
         super().__init__()
         self._console = console
         self._step_started = time.monotonic()
+        self._step_failed = False
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
         event = meta.get("dagster_event")
         if event is None:
-            # What a step says, not what Dagster says of steps.
-            if record.levelno >= logging.WARNING and meta.get("op_name"):
-                self._console.print(f"  [yellow]![/] {escape(meta['orig_message'])}")
+            message = meta.get("orig_message", "")
+            # What the steps that follow a failure did not do goes without saying.
+            if record.levelno >= logging.WARNING and not message.startswith("Dependencies for step"):
+                self._console.print(f"  [yellow]![/] {escape(message)}")
             return
         match event.event_type:
             case dg.DagsterEventType.STEP_START:
@@ -44,20 +47,34 @@ class ProgressHandler(logging.Handler):
                 check = event.asset_check_evaluation_data
                 if not check.passed:
                     asset = check.asset_key.path[-1]
-                    self._console.print(f"  [yellow]![/] check {check.check_name} of {asset} did not pass")
+                    found = ", ".join(f"{name}: {value.value}" for name, value in check.metadata.items())
+                    self._console.print(
+                        f"  [yellow]![/] check {check.check_name} of {asset} did not pass ({escape(found)})"
+                    )
             case dg.DagsterEventType.STEP_SUCCESS:
                 self._console.print(f"  [dim]{time.monotonic() - self._step_started:.1f} s[/]")
             case dg.DagsterEventType.STEP_FAILURE:
-                self._console.print(f"  [red]✗[/] {escape(self._failure(event.step_failure_data))}")
+                self._step_failed = True
+                self._console.print(f"  [red]✗[/] {escape(self._failure(event))}")
+            case dg.DagsterEventType.RUN_FAILURE if not self._step_failed:
+                self._console.print(f"[red]✗[/] {escape(self._innermost(event.job_failure_data.error))}")
 
-    @staticmethod
-    def _failure(failure: dg.StepFailureData) -> str:
+    @classmethod
+    def _failure(cls, event: dg.DagsterEvent) -> str:
+        failure = event.step_failure_data
         if failure.user_failure_data and failure.user_failure_data.description:
             return failure.user_failure_data.description
-        error = failure.error
+        return cls._innermost(failure.error)
+
+    @staticmethod
+    def _innermost(error: Any) -> str:
+        """The words of the error that Dagster wrapped, without the name of its class."""
+        if error is None:
+            return "The run failed; Dagster's log of it says why."
         while error.cause:
             error = error.cause
-        return error.message.strip()
+        message = error.message.strip()
+        return message.partition(": ")[2] or message
 
     @staticmethod
     def _materialized(event: dg.DagsterEvent) -> str:

@@ -56,10 +56,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class EventContract:
-    """One entity: where its files land, which table they are loaded into, and what a good row is."""
+    """One entity: where its files land, which table they are loaded into, and what a good row is.
+
+    Attributes:
+        happened_at: the field that says when the event happened.
+    """
 
     entity: str
     table: str
+    happened_at: str
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = ()
 
@@ -77,6 +82,7 @@ UNASSIGNED = "'unassigned'"
 MESSAGES = EventContract(
     entity="messages",
     table="message_events",
+    happened_at="occurred_at",
     fields=(
         Field("message_id", Kind.ID, required=True),
         Field("customer_id", Kind.ID, required=True),
@@ -91,6 +97,7 @@ MESSAGES = EventContract(
 ORDERS = EventContract(
     entity="orders",
     table="order_events",
+    happened_at="ordered_at",
     fields=(
         Field("order_id", Kind.ID, required=True),
         Field("customer_id", Kind.ID),

@@ -28,12 +28,23 @@ from orchestration.settings import REPOSITORY, Settings
 PROJECT_DIR = REPOSITORY / "dbt_project"
 
 # Everything that dbt's manifest is made from.
-SOURCES = ("dbt_project/*.yml", "dbt_project/macros/**/*", "models/**/*", "seeds/*", "tests/dbt/**/*")
+SOURCES = (
+    "dbt_project/*.yml",
+    *(
+        f"{folder}{below}"
+        for folder in ("dbt_project/macros", "models", "seeds", "tests/dbt")
+        for below in ("", "/**/*")
+    ),
+)
 
 # Unit tests say whether the models are right, not whether the data is; they run in the test suite.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
 
 FAILING_ROWS_SHOWN = 5
+
+
+class ModelsError(RuntimeError):
+    """Models that cannot be read, or are not built and checked; the message says what to do."""
 
 
 def dbt_executable() -> str:
@@ -56,12 +67,21 @@ def dbt_resource(project: DbtProject) -> DbtCliResource:
 
 
 def prepared_project() -> DbtProject:
-    """The dbt project with a manifest that is up to date with its sources."""
+    """The dbt project with a manifest that is up to date with its sources.
+
+    Raises:
+        ModelsError: when dbt cannot read the project.
+    """
     project = DbtProject(project_dir=PROJECT_DIR)
-    sources = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()]
+    # Folders count too: they change when a file is taken away.
+    sources = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern)]
     newest_source = max(path.stat().st_mtime for path in sources)
     if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest_source:
-        dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path).wait()
+        parse = dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path)
+        try:
+            parse.wait()
+        except DagsterDbtCliRuntimeError as error:
+            raise ModelsError(f"dbt cannot read the models, so nothing was done. {error}") from None
     return project
 
 
@@ -139,6 +159,31 @@ def why_dbt_failed(run_results: Path, warehouse: Path) -> str | None:
         return None
     parts.append("The published file was left as it is. Mend the cause, then run the refresh again.")
     return "\n\n".join(parts)
+
+
+def require_checked(dbt_target: Path) -> None:
+    """Make sure that the last run of dbt built and checked everything, so that its result may be published.
+
+    Raises:
+        ModelsError: when it did not, as after a failed check or when only a few models were built.
+    """
+    run_results = dbt_target / "run_results.json"
+    if run_results.exists():
+        results = json.loads(run_results.read_text())["results"]
+        good = {result["unique_id"] for result in results if result["status"] in ("success", "pass", "warn")}
+        nodes = json.loads((dbt_target / "manifest.json").read_text())["nodes"].values()
+        needed = {
+            node["unique_id"]
+            for node in nodes
+            if node["resource_type"] in ("model", "seed", "test")
+            and node["config"]["materialized"] != "ephemeral"
+        }
+        if needed <= good:
+            return
+    raise ModelsError(
+        "The models were not all built and checked by the last run of dbt, so they are not published; "
+        "readers keep what was published before. Run the job refresh as a whole."
+    )
 
 
 def _failing_rows(warehouse: Path, query: str) -> str:

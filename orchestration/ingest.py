@@ -6,7 +6,9 @@ Does not belong here: how a format is read (readers.py), what a good row is (con
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration import casting, readers
-from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.contracts import CONTRACTS, EventContract, Kind
 from orchestration.readers import LandedFile, Shape, UnreadableFileError
 from orchestration.settings import Settings
 from orchestration.sql import one_row
@@ -24,6 +26,17 @@ from orchestration.sql import one_row
 # Files of one shape are loaded together up to this size: enough to spread the cost of a statement,
 # little enough to bound memory.
 BATCH_BYTES = 64 * 1024 * 1024
+
+NOT_THE_FILES_FAULT = (
+    duckdb.OutOfMemoryException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.BinderException,
+    duckdb.ParserException,
+    duckdb.CatalogException,
+    duckdb.ConstraintException,
+    duckdb.TransactionException,
+)
 
 RECORDS = """
 create schema if not exists raw;
@@ -61,6 +74,7 @@ class LoadReport:
     Attributes:
         files_loaded: how many files were loaded.
         rows_landed, rows_accepted, rows_rejected: the rows of those files.
+        days_touched: on how many days of the reporting zone the accepted rows happened.
         reasons: how many of the rejected rows each reason refused.
         failed: why each file that could not be loaded could not.
         ignored: files whose names have no ending that is read.
@@ -71,16 +85,33 @@ class LoadReport:
     rows_landed: int
     rows_accepted: int
     rows_rejected: int
+    days_touched: int
     reasons: dict[str, int]
     failed: dict[str, str]
     ignored: list[str]
 
 
+class WarehouseError(RuntimeError):
+    """A warehouse that cannot be opened; the message says why and what to do."""
+
+
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """Open the warehouse for loading, with its tables of raw and quarantine in place."""
+    """Open the warehouse for loading, with its tables of raw and quarantine in place.
+
+    Raises:
+        WarehouseError: when another program has it open, or it is damaged.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(str(settings.warehouse))
+    try:
+        connection = duckdb.connect(str(settings.warehouse))
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{settings.warehouse} could not be opened: {str(error).splitlines()[0]} Nothing was loaded, "
+            "and readers keep what was published. If another program has the file open, close it there. "
+            "If it is damaged, remove it: the next refresh rebuilds it from the landed files."
+        ) from None
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute(f"set threads = {readers.TEXT_THREADS}")
     connection.execute(casting.MACROS)
     connection.execute("begin")
     connection.execute(RECORDS)
@@ -111,7 +142,10 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
             "select path from raw.landed_files where entity = ? and status = 'loaded'", [contract.entity]
         ).fetchall()
     }
-    files, ignored = landed_files(settings, contract)
+    files, ignored, unlisted = landed_files(settings, contract)
+    _forget_failures_that_are_gone(connection, contract, [file.path for file in (*files, *unlisted)])
+    for folder, reason in unlisted.items():
+        _record_failure(connection, settings, contract, folder, reason)
     by_shape: dict[Shape, list[LandedFile]] = defaultdict(list)
     for file in files:
         if file.path in loaded:
@@ -123,25 +157,52 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
     for shape, files_of_shape in by_shape.items():
         for batch in _batches(files_of_shape, readers.MOST_FILES_AT_ONCE[shape.format]):
             _load_batch(connection, settings, contract, shape, batch)
-    return _report(connection, contract, first_id, ignored)
+    return _report(connection, settings, contract, first_id, ignored)
 
 
-def landed_files(settings: Settings, contract: EventContract) -> tuple[list[LandedFile], list[str]]:
-    """The files of an entity in the landing folder by path, and the paths of those that are not read."""
-    files, ignored = [], []
-    for location in sorted((settings.landing / contract.entity).rglob("*")):
-        if location.is_dir():
+def landed_files(
+    settings: Settings, contract: EventContract
+) -> tuple[list[LandedFile], list[str], dict[LandedFile, str]]:
+    """What lies in the landing folder of an entity, in the order of the paths.
+
+    Returns:
+        The files to load, the paths of files that are not read, and why each folder that could not be listed
+        could not.
+    """
+    files, ignored, unlisted = [], [], {}
+
+    def landed(location: Path) -> LandedFile:
+        return LandedFile(location.relative_to(settings.data_dir).as_posix(), location)
+
+    def not_listed(error: OSError) -> None:
+        folder = landed(Path(error.filename))
+        if not isinstance(error, FileNotFoundError):
+            unlisted[folder] = readers.why_unreadable(error, folder)
+
+    seen = set()
+    root = settings.landing / contract.entity
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=not_listed):
+        # A link may lead back to a folder above it.
+        real = Path(folder).resolve()
+        if real in seen:
+            folders.clear()
             continue
-        path = location.relative_to(settings.data_dir).as_posix()
-        if path.endswith(tuple(readers.ENDINGS)):
-            files.append(LandedFile(path, location))
-        else:
-            ignored.append(path)
-    return files, ignored
+        seen.add(real)
+        for name in names:
+            file = landed(Path(folder) / name)
+            if name.endswith(tuple(readers.ENDINGS)):
+                files.append(file)
+            else:
+                ignored.append(file.path)
+    return sorted(files, key=lambda file: file.path), sorted(ignored), unlisted
 
 
 def _report(
-    connection: duckdb.DuckDBPyConnection, contract: EventContract, first_id: int, ignored: list[str]
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: EventContract,
+    first_id: int,
+    ignored: list[str],
 ) -> LoadReport:
     connection.execute(
         "create or replace temp table new_records as "
@@ -156,6 +217,15 @@ def _report(
         from new_records
         where status = 'loaded'
         """,
+    )
+    (days_touched,) = one_row(
+        connection,
+        f"""
+        select count(distinct cast(timezone($zone, timezone('UTC', {contract.happened_at})) as date))
+        from raw.{contract.table}
+        where file_id >= $first
+        """,
+        {"zone": settings.timezone, "first": first_id},
     )
     reasons = connection.execute(
         """
@@ -178,6 +248,7 @@ def _report(
         rows_landed=int(rows_landed),
         rows_accepted=int(rows_accepted),
         rows_rejected=int(rows_rejected),
+        days_touched=days_touched,
         reasons=dict(reasons),
         failed=dict(failed),
         ignored=ignored,
@@ -212,6 +283,8 @@ def _load_batch(
         connection.execute("commit")
     except (duckdb.Error, OSError, UnreadableFileError) as error:
         connection.execute("rollback")
+        if not _is_the_files_fault(error):
+            raise
         if len(batch) == 1:
             reason = readers.why_unreadable(error, batch[0])
             _record_failure(connection, settings, contract, batch[0], reason)
@@ -299,11 +372,10 @@ def _record_failure(
     file: LandedFile,
     reason: str,
 ) -> None:
-    # A name that is not UTF-8 is recorded as the shell would show it.
-    path = file.path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    path = _recordable(file.path)
     connection.execute("begin")
     file_id = _next_file_id(connection)
-    connection.execute("delete from raw.landed_files where path = ?", [path])
+    connection.execute("delete from raw.landed_files where path = ? and status = 'failed'", [path])
     connection.execute(
         """
         insert into raw.landed_files (
@@ -327,8 +399,23 @@ def _record_failure(
 def _forget_files_of_other_currencies(
     connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract
 ) -> None:
+    if not any(kept.kind is Kind.CURRENCY for kept in contract.fields):
+        return
     of_others = "entity = $entity and currency <> $currency"
     bound = {"entity": contract.entity, "currency": settings.currency}
+    gone = [
+        path
+        for (path,) in connection.execute(
+            f"select path from raw.landed_files where {of_others} and status = 'loaded'", bound
+        ).fetchall()
+        if not (settings.data_dir / path).exists()
+    ]
+    if gone:
+        raise WarehouseError(
+            f"CONTACT_CURRENCY is {settings.currency}, but files were loaded under another currency and "
+            f"{len(gone)} of them, such as {gone[0]}, have left the landing folder, so their rows cannot be "
+            "judged anew. Nothing was changed. Set the currency back, or put the files back."
+        )
     connection.execute("begin")
     connection.execute(
         f"delete from raw.{contract.table} where file_id in "
@@ -342,6 +429,31 @@ def _forget_files_of_other_currencies(
     )
     connection.execute(f"delete from raw.landed_files where {of_others}", bound)
     connection.execute("commit")
+
+
+def _forget_failures_that_are_gone(
+    connection: duckdb.DuckDBPyConnection, contract: EventContract, landed: list[str]
+) -> None:
+    """A failed file that was taken away is no longer a fault."""
+    connection.execute(
+        "delete from raw.landed_files "
+        "where entity = ? and status = 'failed' and path not in (select unnest(?))",
+        [contract.entity, [_recordable(path) for path in landed]],
+    )
+
+
+def _is_the_files_fault(error: Exception) -> bool:
+    """Whether another file might load: not when memory or disk ran out, or a statement itself is wrong."""
+    if isinstance(error, OSError):
+        return error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
+    if "no space left on device" in str(error).lower():
+        return False
+    return not isinstance(error, NOT_THE_FILES_FAULT)
+
+
+def _recordable(path: str) -> str:
+    """The path as text; what is not UTF-8 in it as the shell would show it."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _next_file_id(connection: duckdb.DuckDBPyConnection) -> int:

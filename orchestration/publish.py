@@ -50,7 +50,7 @@ def publish(settings: Settings) -> Published:
     """
     settings.versions.mkdir(parents=True, exist_ok=True)
     for unfinished in settings.versions.glob(".*"):
-        shutil.rmtree(unfinished)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     building = settings.versions / f".{name}"
@@ -62,6 +62,7 @@ def publish(settings: Settings) -> Published:
 
     version = settings.versions / name
     building.rename(version)
+    _fsync(settings.versions)
     _point_to(settings.published, version / file.name)
     _remove_old_versions(settings)
     return Published(version / file.name, rows, functions)
@@ -158,7 +159,8 @@ def _remove_old_versions(settings: Settings) -> None:
     current = settings.published.resolve().parent
     versions = sorted(path for path in settings.versions.iterdir() if path.is_dir() and path != current)
     for version in versions[: max(0, len(versions) - (VERSIONS_KEPT - 1))]:
-        shutil.rmtree(version)
+        # What cannot be removed, as where a reader on a network drive holds it, is tried again next time.
+        shutil.rmtree(version, ignore_errors=True)
 
 
 def _fsync(path: Path) -> None:

@@ -21,6 +21,9 @@ import duckdb
 from orchestration.contracts import EventContract
 from orchestration.sql import identifier, literal, one_row
 
+# What the reader of Parquet adds to the columns of a file.
+READERS_OWN_COLUMNS = ("file_row_number", "landed_from")
+
 # A header must end within the first bytes of its file.
 HEADER_BYTES = 1 << 20
 
@@ -135,7 +138,7 @@ def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: 
                     [[_exactly(file)]],
                 ).fetchall()
                 columns = tuple((row[0], row[1]) for row in described)
-                _refuse_renamed_columns(connection, file, columns, contract)
+                _refuse_hidden_columns(connection, file, columns, contract)
                 _columns_by_field(contract, columns)
     except (OSError, EOFError, zlib.error, UnicodeEncodeError, csv.Error, duckdb.Error) as error:
         raise UnreadableFileError(why_unreadable(error, file)) from error
@@ -215,17 +218,19 @@ def _columns_by_field(
     return found
 
 
-def _refuse_renamed_columns(
+def _refuse_hidden_columns(
     connection: duckdb.DuckDBPyConnection,
     file: LandedFile,
     columns: Sequence[tuple[str, str]],
     contract: EventContract,
 ) -> None:
-    """Of two columns with one name the reader renames the second, which would hide that there are two."""
+    """Refuse names that the reader would hide: of two columns with one name, it renames the second."""
     schema = connection.execute("select name from parquet_schema(?)", [[_exactly(file)]]).fetchall()
     names = {name for (name,) in schema}
     fields = {field.name for field in contract.fields}
     for column, _ in columns:
+        if column.lower() in READERS_OWN_COLUMNS:
+            raise UnreadableFileError(f"it has a column {column}, a name that its reader needs for itself")
         field = column.rpartition("_")[0].strip().lower()
         if column not in names and field in fields:
             raise UnreadableFileError(f"it has the column {field} twice")
@@ -268,12 +273,20 @@ def _read_csv(
     )
     _refuse_rows_over_lines(connection)
     # The fields of a row that does not divide are shown up to the first column that is not of the contract:
-    # behind it, the text of that column might be taken for a field.
+    # behind it, and in a row with too few cells before it too, its text might be taken for a field.
     of_contract = {position for position, _, _ in by_field.values()}
     told_apart = next(position for position in range(len(of_contract) + 1) if position not in of_contract)
-    cells = r"""regexp_extract_all(ltrim(text, chr(10) || chr(13)), '("(?:[^"]|"")*"|[^,]*)(?:,|$)', 1)"""
+    row = "ltrim(text, chr(10) || chr(13))"
+    cell = """("(?:[^"]|"")*"|[^,]*)"""
+    cells = f"regexp_extract_all({row}, {literal(cell + '(?:,|$)')}, 1)"
+    missing_cells = (
+        f"greatest(0, {len(shape.columns) - 1} - len(regexp_extract_all({row}, {literal(cell + ',')})))"
+    )
+    if told_apart == len(shape.columns):
+        missing_cells = "0"
     guessed = ", ".join(
-        (f"trim({cells}[{position + 1}], '\"')" if position < told_apart else "null") + f" as landed_{field}"
+        f"case when {position} + {missing_cells} < {told_apart} "
+        f"then trim({cells}[{position + 1}], '\"') end as landed_{field}"
         for field, (position, _, _) in by_field.items()
     )
     columns = ", ".join(f"landed_{field}" for field in by_field)
@@ -340,12 +353,8 @@ def _read_parquet(shape: Shape, locations: list[str], contract: EventContract) -
     by_field = _columns_by_field(contract, shape.columns)
     landed, types = [], {}
     for field, (_, column, column_type) in by_field.items():
-        if column_type.startswith("ENUM"):
-            landed.append(f"cast({identifier(column)} as varchar) as landed_{field}")
-            types[field] = "VARCHAR"
-        else:
-            landed.append(f"{identifier(column)} as landed_{field}")
-            types[field] = column_type
+        landed.append(f"{identifier(column)} as landed_{field}")
+        types[field] = column_type
     files = "[" + ", ".join(literal(location) for location in locations) + "]"
     query = f"""
         select
@@ -407,7 +416,6 @@ def _scan_text(
     for table in ("scanned_rows", "faulty_rows", "rejects", "reject_scans"):
         connection.execute(f"drop table if exists temp.{table}")
     declared = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
-    connection.execute(f"set threads = {TEXT_THREADS}")
     connection.execute(
         f"""
         create temp table scanned_rows as
@@ -435,7 +443,6 @@ def _scan_text(
         """,
         [locations],
     )
-    connection.execute("reset threads")
     faults = " ".join(f"when {literal(kind)} then {literal(code)}" for kind, code in FAULTS.items())
     connection.execute(
         f"""

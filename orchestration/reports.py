@@ -12,6 +12,7 @@ import duckdb
 from rich import box
 from rich.columns import Columns
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -111,7 +112,7 @@ def _breakdown(
     ):
         table.add_column(heading, justify="right")
     for row in rows:
-        cells = [row[name]]
+        cells = [escape(row[name])]
         if over_time is not None:
             cells.append(over_time[row["user_id"]])
         table.add_row(

@@ -38,7 +38,11 @@ def build_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
 @dg.sensor(job=refresh, minimum_interval_seconds=60)
 def refresh_when_files_land(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Starts a refresh when the landing folder holds other files than when it last started one."""
+    """Starts a refresh when the landing folder holds other files than when it last started one.
+
+    A refresh that fails is not started again for the same files: what made it fail is for people to mend, and
+    the daily schedule tries again anyway.
+    """
     landed = landing_fingerprint(Settings.from_environment())
     if landed is None:
         return dg.SkipReason("Nothing has landed.")
@@ -53,4 +57,4 @@ def refresh_when_files_land(context: dg.SensorEvaluationContext) -> dg.RunReques
 def landing_fingerprint(settings: Settings) -> str | None:
     """A digest of the names of all landed files; None when there are none."""
     paths = [file.path for contract in CONTRACTS for file in ingest.landed_files(settings, contract)[0]]
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest() if paths else None
+    return hashlib.sha256("\n".join(paths).encode(errors="surrogateescape")).hexdigest() if paths else None

@@ -53,8 +53,17 @@ class Settings:
 
         data_dir = Path(value("CONTACT_DATA_DIR", str(REPOSITORY / "data"))).expanduser().absolute()
 
+        unusable = set("#%?*[]") & set(str(data_dir))
+        if unusable:
+            raise SettingsError(
+                f"CONTACT_DATA_DIR is {str(data_dir)!r}, which has {' '.join(sorted(unusable))} in it; the "
+                "databases below it could not be opened. Choose a path without."
+            )
+
         timezone = value("CONTACT_TIMEZONE", "UTC")
         try:
+            if timezone == "localtime":
+                raise KeyError("the zone of the machine is no name that every machine knows")
             zone = ZoneInfo(timezone)
         except (KeyError, ValueError, OSError) as error:
             raise SettingsError(

@@ -185,20 +185,18 @@ def load(
 
 def _read(connection: duckdb.DuckDBPyConnection, contract: EventContract, report: LoadReport) -> Loaded:
     below = f"landing/{contract.entity}/"
-    files = {
-        row.pop("path").removeprefix(below): FileRecord(**row)
-        for row in _rows(
-            connection,
-            """
-            select path, status, rows_landed, rows_accepted, rows_rejected, error, content_hash, loaded_at
-            from raw.landed_files
-            where entity = ?
-            order by path
-            """,
-            [contract.entity],
-        )
-    }
-    assert all(not path.startswith("landing/") for path in files)
+    records = _rows(
+        connection,
+        """
+        select path, status, rows_landed, rows_accepted, rows_rejected, error, content_hash, loaded_at
+        from raw.landed_files
+        where entity = ?
+        order by path
+        """,
+        [contract.entity],
+    )
+    files = {row.pop("path").removeprefix(below): FileRecord(**row) for row in records}
+    assert len(files) == len(records), "a file has two records"
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in _rows(
         connection,
@@ -230,7 +228,7 @@ def _read(connection: duckdb.DuckDBPyConnection, contract: EventContract, report
 
 def _rows(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()
-) -> Iterable[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     cursor = connection.execute(query, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

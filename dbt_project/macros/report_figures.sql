@@ -109,8 +109,7 @@
     select
         *,
         cast(customers_converted as double) / nullif(customers_messaged, 0) as conversion_rate,
-        -- Engines divide decimals into different types: the cast makes money of it again.
-        cast(revenue_generated / nullif(messages_sent, 0) as decimal(38, 6)) as revenue_per_message
+        {{ money_per_unit('revenue_generated', 'messages_sent') }} as revenue_per_message
     from totals
 {% endmacro %}
 

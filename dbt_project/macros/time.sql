@@ -14,8 +14,12 @@
     {{ return(adapter.dispatch('start_of_day')(day)) }}
 {%- endmacro %}
 
+{#- Where clocks go back across midnight, a day has two midnights; DuckDB takes the second, the day begins
+    with the first. -#}
 {% macro duckdb__start_of_day(day) -%}
-    timezone('UTC', timezone('{{ reporting_timezone() }}', cast({{ day }} as timestamp)))
+    {%- set midnight = "timezone('UTC', timezone('" ~ reporting_timezone() ~ "', cast(" ~ day ~ " as timestamp)))" -%}
+    {%- set hour_before = midnight ~ " - interval 1 hour" -%}
+    case when {{ reporting_date(hour_before) }} = {{ day }} then {{ hour_before }} else {{ midnight }} end
 {%- endmacro %}
 
 {#- The attribution window as a length of time: days of 24 hours between instants, so that daylight saving

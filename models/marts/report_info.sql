@@ -11,7 +11,7 @@ newest_events as (
 select
     cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp) as refreshed_at,
     cast('{{ as_of_day() }}' as date) as as_of,
-    {{ start_of_day("cast('" ~ as_of_day() ~ "' as date) + interval 1 day") }} as as_of_ends_at,
+    {{ start_of_day("cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)") }} as as_of_ends_at,
     '{{ reporting_timezone() }}' as timezone,
     '{{ reporting_currency() }}' as currency,
     {{ var('attribution_window_days') }} as attribution_window_days,

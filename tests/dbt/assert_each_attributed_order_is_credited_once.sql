@@ -18,7 +18,7 @@ attributed as (
         count(*) as orders_attributed,
         coalesce(sum(order_value), 0) as revenue_attributed
     from {{ ref('fct_orders') }}
-    where is_attributed
+    where order_id in (select order_id from {{ ref('fct_message_orders') }})
 
 )
 
