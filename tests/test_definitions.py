@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from landing import land_csv
 
 from orchestration import schedules
+from orchestration.dbt import ModelsError, require_checked
 from orchestration.definitions import defs
 from orchestration.settings import REPOSITORY, Settings
 
@@ -135,3 +137,41 @@ def test_the_sensor_waits_while_a_refresh_is_at_work(hub: Settings) -> None:
 
         assert isinstance(waiting, dg.SkipReason)
         assert cursor is None
+
+
+def recorded(folder: Path, *results: tuple[str, str]) -> Path:
+    """dbt's records of a run of a model and a test, with the statuses that are told."""
+    nodes = {
+        name: {"unique_id": name, "resource_type": name.split(".")[0], "config": {"materialized": "table"}}
+        for name in ("model.mart", "test.unique")
+    }
+    (folder / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    (folder / "run_results.json").write_text(
+        json.dumps({"results": [{"unique_id": name, "status": status} for name, status in results]})
+    )
+    return folder
+
+
+def test_what_dbt_built_and_checked_may_be_published(tmp_path: Path) -> None:
+    require_checked(recorded(tmp_path, ("model.mart", "success"), ("test.unique", "pass")))
+    require_checked(recorded(tmp_path, ("model.mart", "success"), ("test.unique", "warn")))
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [("model.mart", "success"), ("test.unique", "fail")],
+        [("model.mart", "success"), ("test.unique", "skipped")],
+        [("model.mart", "error"), ("test.unique", "skipped")],
+        [("model.mart", "success")],
+        [],
+    ],
+)
+def test_what_failed_or_was_left_out_is_not_published(tmp_path: Path, results: list[tuple[str, str]]) -> None:
+    with pytest.raises(ModelsError, match="readers keep what was published before"):
+        require_checked(recorded(tmp_path, *results))
+
+
+def test_nothing_is_published_without_a_record_of_dbt(tmp_path: Path) -> None:
+    with pytest.raises(ModelsError):
+        require_checked(tmp_path)

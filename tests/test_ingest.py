@@ -1632,3 +1632,43 @@ def _accepted(loaded: Loaded) -> dict[str, Counter[tuple[str, str]]]:
         path: Counter((event["message_id"], event["status"]) for event in events)
         for path, events in loaded.by_file.items()
     }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.OutOfMemoryException("no memory"),
+        duckdb.IOException("No space left on device"),
+        OSError(28, "full"),
+    ],
+)
+def test_what_is_not_the_fault_of_a_file_fails_the_load_and_not_the_file(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(readers, "read", fail)
+        with pytest.raises(type(error)):
+            load(hub, MESSAGES, {"a.csv": messages("m1")})
+
+    assert load(hub, MESSAGES).column("message_id") == ["m1"]
+
+
+def test_files_in_a_linked_folder_load_once_and_a_loop_ends(hub: Settings, tmp_path: Path) -> None:
+    load(hub, MESSAGES, {"a.csv": messages("m1")})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    land(elsewhere / "b.csv", messages("m2"))
+    (hub.landing / "messages" / "linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(hub.landing / "messages")
+
+    assert load(hub, MESSAGES).column("message_id") == ["m1", "m2"]
+
+
+def test_a_failed_file_that_was_taken_away_is_forgotten(hub: Settings) -> None:
+    assert load(hub, MESSAGES, {"a.csv": "message_id\n"}).failed
+    (hub.landing / "messages" / "a.csv").unlink()
+
+    assert load(hub, MESSAGES).files == {}

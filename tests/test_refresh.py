@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -11,8 +13,9 @@ import duckdb
 import pytest
 from landing import land_csv
 from pipeline import reading
+from test_lock import hold
 
-from orchestration.settings import Settings
+from orchestration.settings import REPOSITORY, Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -119,3 +122,21 @@ def test_a_setting_that_cannot_be_used_ends_with_a_message(hub: Settings, comman
     assert finished.returncode == 2
     assert "CONTACT_TIMEZONE is 'Mars/Olympus'" in finished.stdout
     assert finished.stderr == ""
+
+
+def test_a_second_refresh_waits_and_says_for_whom(hub: Settings) -> None:
+    with hold(hub.lock) as holder:
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli", "run"],
+            cwd=REPOSITORY,
+            env={**os.environ, **hub.as_environment()},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert waiting.stdout is not None
+        said = next(line for line in waiting.stdout if "Another refresh" in line)
+        holder.kill()
+        waiting.communicate()
+
+    assert f"process {holder.pid}" in said
+    assert waiting.returncode == 0
