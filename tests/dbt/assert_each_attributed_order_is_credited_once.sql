@@ -12,13 +12,19 @@ credited as (
 
 ),
 
+touched_orders as (
+
+    select distinct order_id from {{ ref('fct_message_orders') }}
+
+),
+
 attributed as (
 
     select
         count(*) as orders_attributed,
-        coalesce(sum(order_value), 0) as revenue_attributed
-    from {{ ref('fct_orders') }}
-    where order_id in (select order_id from {{ ref('fct_message_orders') }})
+        coalesce(sum(orders.order_value), 0) as revenue_attributed
+    from {{ ref('fct_orders') }} as orders
+    inner join touched_orders on orders.order_id = touched_orders.order_id
 
 )
 
