@@ -2,3 +2,6 @@
 
 What the figures mean is not decided here but in ``models/``.
 """
+
+VERSION = "0.1.0"
+"""The version of this software; tests hold the other places that state it equal to this one."""

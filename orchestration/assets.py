@@ -3,12 +3,13 @@
 Belongs here: what Dagster shows of a step. Does not belong here: how the step works (ingest.py, publish.py).
 """
 
+import time
 from collections.abc import Iterator
 
 import dagster as dg
 import duckdb
 
-from orchestration import ingest
+from orchestration import ingest, refreshes
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.dbt import require_checked
 from orchestration.ingest import LoadReport
@@ -54,8 +55,18 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lock: RefreshLock
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings = Settings.from_environment()
+        started = time.monotonic()
         with ingest.connect(settings) as connection:
+            number = refreshes.begin(connection, context.run_id)
             report = ingest.load(connection, settings, contract)
+            refreshes.record_load(
+                connection,
+                number,
+                contract.entity,
+                files=(report.files_loaded, len(report.failed)),
+                rows=(report.rows_accepted, report.rows_rejected),
+                seconds=time.monotonic() - started,
+            )
             metadata = _load_metadata(connection, contract, report)
         for path, reason in report.failed.items():
             context.log.warning(f"{path} was not loaded: {reason}. It is tried again at the next refresh.")
@@ -97,10 +108,10 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"python", "duckdb"},
         description="The file that readers open: facts, marts and table functions, replaced in one step.",
     )
-    def contact_reports(lock: RefreshLock) -> dg.MaterializeResult:
+    def contact_reports(context: dg.AssetExecutionContext, lock: RefreshLock) -> dg.MaterializeResult:
         settings = Settings.from_environment()
         require_checked(settings.dbt_target)
-        return dg.MaterializeResult(metadata=_published_metadata(publish(settings), settings))
+        return dg.MaterializeResult(metadata=_published_metadata(publish(settings, context.run_id), settings))
 
     return contact_reports
 

@@ -6,6 +6,7 @@ Belongs here: how dbt is prepared and called, and what is said when it fails. Do
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,11 @@ from dagster_dbt import (
     dbt_assets,
 )
 
+from orchestration import ingest, refreshes
+from orchestration import plan as planning
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
+from orchestration.plan import Plan, make_plan
 from orchestration.settings import REPOSITORY, Settings
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
@@ -108,9 +112,14 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, dbt: DbtCliResource, lock: RefreshLock
     ) -> Iterator[Any]:
         settings = Settings.from_environment()
+        manifest = json.loads(project.manifest_path.read_text())
         run_results = settings.dbt_target / "run_results.json"
         run_results.unlink(missing_ok=True)
-        with environment_of(settings):
+        plan = planned(settings, manifest, context.run_id)
+        for reason in plan.reasons:
+            context.log.info(f"Rebuilt, because {reason}")
+        started = time.monotonic()
+        with environment_of(settings, plan):
             invocation = dbt.cli(BUILD, context=context, target_path=settings.dbt_target)
         try:
             yield from invocation.stream()
@@ -118,15 +127,50 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
             raise dg.Failure(
                 description=why_dbt_failed(run_results, settings.warehouse) or str(error)
             ) from None
+        record_models(settings, manifest, context.run_id, plan, run_results, time.monotonic() - started)
 
     return dbt_models
 
 
+def planned(settings: Settings, manifest: Mapping[str, Any], run_id: str) -> Plan:
+    """The plan of the refresh of a run; see :func:`orchestration.plan.make_plan`."""
+    with ingest.connect(settings) as connection:
+        return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id))
+
+
+def record_models(
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    run_id: str,
+    plan: Plan,
+    run_results: Path,
+    seconds: float,
+) -> None:
+    """Record what the models did.
+
+    dbt runs models and checks side by side, so its time is divided in proportion to theirs.
+    """
+    spent = {True: 0.0, False: 0.0}
+    for result in json.loads(run_results.read_text())["results"]:
+        spent[result["unique_id"].startswith("test.")] += result["execution_time"]
+    share_of_checks = spent[True] / (sum(spent.values()) or 1)
+    with ingest.connect(settings) as connection:
+        refreshes.record_models(
+            connection,
+            refreshes.begin(connection, run_id),
+            planning.rows_replaced(connection, manifest, plan),
+            planning.days_recomputed(connection, plan),
+            {"models": seconds * (1 - share_of_checks), "checks": seconds * share_of_checks},
+        )
+
+
 @contextmanager
-def environment_of(settings: Settings) -> Iterator[None]:
-    """The settings as environment variables while a process is started."""
+def environment_of(settings: Settings, plan: Plan | None = None) -> Iterator[None]:
+    """The settings, and the plan of a refresh, as environment variables while a process is started."""
     before = dict(os.environ)
     os.environ.update(settings.as_environment())
+    if plan:
+        os.environ.update(plan.as_environment())
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import casting, readers
+from orchestration import casting, readers, refreshes
 from orchestration.contracts import CONTRACTS, EventContract, Kind
 from orchestration.readers import LandedFile, Shape, UnreadableFileError
 from orchestration.settings import Settings
@@ -115,6 +115,7 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     connection.execute(casting.MACROS)
     connection.execute("begin")
     connection.execute(RECORDS)
+    connection.execute(refreshes.TABLE)
     for contract in CONTRACTS:
         columns = ", ".join(f"{kept.name} {kept.kind.column_type}" for kept in contract.kept_fields)
         connection.execute(f"create table if not exists raw.{contract.table} ({columns}, file_id integer)")
@@ -457,7 +458,13 @@ def _recordable(path: str) -> str:
 
 
 def _next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
-    return one_row(connection, "select coalesce(max(file_id), 0) + 1 from raw.landed_files")[0]
+    """A number that no file has, nor had when it was taken in by a refresh."""
+    return one_row(
+        connection,
+        "select greatest("
+        "(select coalesce(max(file_id), 0) from raw.landed_files), "
+        "(select coalesce(max(loaded_through), 0) from raw.refreshes)) + 1",
+    )[0]
 
 
 def _content_hash(location: Path) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from orchestration import ingest, plan
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal, one_row
 
@@ -40,7 +42,7 @@ class Published:
     functions: list[str]
 
 
-def publish(settings: Settings) -> Published:
+def publish(settings: Settings, run_id: str) -> Published:
     """Copy what readers need into a new version and point the published path to it.
 
     Readers with an open connection keep the version that they opened; later connections see the new one.
@@ -48,6 +50,7 @@ def publish(settings: Settings) -> Published:
     Raises:
         PublishError: when the new version does not hold what the warehouse holds; the old one stays.
     """
+    started = time.monotonic()
     settings.versions.mkdir(parents=True, exist_ok=True)
     for unfinished in settings.versions.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -57,7 +60,7 @@ def publish(settings: Settings) -> Published:
     building.mkdir()
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
     file = building / settings.published.name
-    rows, functions = _build(settings, file)
+    rows, functions = _build(settings, file, run_id)
     _make_durable(file)
 
     version = settings.versions / name
@@ -65,10 +68,12 @@ def publish(settings: Settings) -> Published:
     _fsync(settings.versions)
     _point_to(settings.published, version / file.name)
     _remove_old_versions(settings)
+    with ingest.connect(settings) as connection:
+        plan.finish(connection, run_id, name, time.monotonic() - started)
     return Published(version / file.name, rows, functions)
 
 
-def _build(settings: Settings, file: Path) -> tuple[dict[str, int], list[str]]:
+def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int], list[str]]:
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {literal(str(settings.warehouse))} as warehouse (read_only)")
@@ -91,19 +96,29 @@ def _build(settings: Settings, file: Path) -> tuple[dict[str, int], list[str]]:
                 )
             rows[table] = copied
         functions = _create_functions(connection)
+        _add_refreshes(connection, file, run_id)
         connection.execute("checkpoint published")
         connection.execute("use memory")
         connection.execute("detach published")
     return rows, functions
 
 
+def _add_refreshes(connection: duckdb.DuckDBPyConnection, file: Path, run_id: str) -> None:
+    """The record of refreshes; this one is finished as soon as readers can see it."""
+    connection.execute("create table refreshes as from warehouse.raw.refreshes")
+    connection.execute(
+        "update refreshes set finished_at = ?, version_published = ? where run_id = ?",
+        [datetime.now(UTC).replace(tzinfo=None), file.parent.name.removeprefix("."), run_id],
+    )
+
+
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return connection.execute(
         """
-        select schema_name, table_name
-        from duckdb_tables()
-        where database_name = 'warehouse' and schema_name in (select unnest(?))
-        order by schema_name, table_name
+        select table_schema, table_name
+        from information_schema.tables
+        where table_catalog = 'warehouse' and table_schema in (select unnest(?))
+        order by table_schema, table_name
         """,
         [list(PUBLISHED_SCHEMAS)],
     ).fetchall()

@@ -7,10 +7,14 @@ test_refresh.py.
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -18,7 +22,8 @@ from dbt.cli.main import dbtRunner
 
 from orchestration import ingest
 from orchestration.contracts import CONTRACTS
-from orchestration.dbt import BUILD, environment_of, project_arguments
+from orchestration.dbt import BUILD, environment_of, planned, prepared_project, project_arguments
+from orchestration.plan import Plan, finish
 from orchestration.publish import publish
 from orchestration.settings import Settings
 
@@ -33,9 +38,9 @@ def load(settings: Settings) -> None:
             ingest.load(connection, settings, contract)
 
 
-def run_dbt(settings: Settings, *arguments: str) -> None:
+def run_dbt(settings: Settings, *arguments: str, plan: Plan | None = None) -> None:
     """Run dbt in this process against the warehouse of a hub; fail with dbt's own words."""
-    with environment_of(settings):
+    with environment_of(settings, plan):
         result = dbtRunner().invoke([*arguments, "--quiet", *project_arguments(DBT_TARGET)])
     DuckDBConnectionManager.close_all_connections()
     assert result.success, result.exception or [
@@ -45,12 +50,32 @@ def run_dbt(settings: Settings, *arguments: str) -> None:
     ]
 
 
+def build(settings: Settings) -> None:
+    """One refresh up to publishing, checks included, which then counts as finished."""
+    run_id = str(uuid.uuid4())
+    load_and_build(settings, run_id)
+    with ingest.connect(settings) as connection:
+        finish(connection, run_id, version="none", seconds=0)
+
+
 def refresh(settings: Settings) -> Path:
     """One refresh: load, build and check the models, publish. Returns the published file."""
-    load(settings)
-    run_dbt(settings, *BUILD)
-    publish(settings)
+    run_id = str(uuid.uuid4())
+    load_and_build(settings, run_id)
+    publish(settings, run_id)
     return settings.published
+
+
+def load_and_build(settings: Settings, run_id: str) -> None:
+    """Load what has landed, then build and check the models, as a run of this id."""
+    load(settings)
+    run_dbt(settings, *BUILD, plan=planned(settings, manifest(), run_id))
+
+
+@functools.cache
+def manifest() -> dict[str, Any]:
+    """dbt's manifest of the project."""
+    return json.loads(prepared_project().manifest_path.read_text())
 
 
 @contextlib.contextmanager

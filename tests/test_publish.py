@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 from landing import land_csv
-from pipeline import load, reading, run_dbt
+from pipeline import load_and_build, reading
 
 from orchestration import publish as publishing
-from orchestration.dbt import BUILD
 from orchestration.publish import VERSIONS_KEPT, PublishError, publish
 from orchestration.settings import REPOSITORY, Settings
 
 OLD_DUCKDB = REPOSITORY / ".venv" / "duckdb-1.5"
 """Where `make test` installs the DuckDB that many drivers still carry."""
+
+RUN = "00000000-0000-0000-0000-000000000000"
 
 OVERVIEW = "select messages_sent, revenue_generated from overview('2026-01-01', '2026-01-31')"
 
@@ -47,8 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     }
     land_csv(hub.landing / "messages" / "messages.csv", messages)
     land_csv(hub.landing / "orders" / "orders.csv", [order])
-    load(hub)
-    run_dbt(hub, *BUILD)
+    load_and_build(hub, RUN)
     return hub
 
 
@@ -61,7 +61,7 @@ def hub(built: Settings, tmp_path: Path) -> Settings:
 
 
 def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub: Settings) -> None:
-    publish(hub)
+    publish(hub, RUN)
     with reading(hub.published) as connection:
         relations = connection.sql("select schema_name, table_name from duckdb_tables()").fetchall()
         functions = connection.sql(
@@ -72,7 +72,7 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
     assert {table for _, table in relations} == {
         *("fct_messages", "fct_message_orders", "fct_orders", "dim_queues", "dim_users"),
         *("mart_overview_daily", "mart_queue_daily", "mart_user_daily"),
-        *("mart_overview", "mart_queue_breakdown", "mart_user_breakdown", "report_info"),
+        *("mart_overview", "mart_queue_breakdown", "mart_user_breakdown", "report_info", "refreshes"),
     }
     assert [name for (name,) in functions] == [
         *("messages_over_time", "overview", "queue_breakdown", "user_breakdown", "user_messages_over_time")
@@ -80,7 +80,7 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
 
 
 def test_the_published_file_answers_without_the_warehouse(hub: Settings) -> None:
-    publish(hub)
+    publish(hub, RUN)
     hub.warehouse.unlink()
 
     with reading(hub.published) as connection:
@@ -88,7 +88,7 @@ def test_the_published_file_answers_without_the_warehouse(hub: Settings) -> None
 
 
 def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> None:
-    publish(hub)
+    publish(hub, RUN)
     with reading(hub.published) as connection:
         asked = [
             "overview('2026-01-01', '2026-01-31')",
@@ -103,7 +103,7 @@ def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> 
 
 @pytest.mark.parametrize("version", ["1.5", "2.0"])
 def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> None:
-    publish(hub)
+    publish(hub, RUN)
     script = (
         "import duckdb, sys\n"
         "assert duckdb.__version__.startswith(sys.argv[1]), duckdb.__version__\n"
@@ -124,11 +124,11 @@ def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> No
 
 
 def test_an_open_connection_keeps_its_version_and_a_new_one_sees_the_next(hub: Settings) -> None:
-    publish(hub)
+    publish(hub, RUN)
     with reading(hub.published) as held:
         before = held.sql("select * from report_info").fetchall()
         first = hub.published.resolve()
-        publish(hub)
+        publish(hub, RUN)
 
         assert held.sql("select * from report_info").fetchall() == before
         assert hub.published.resolve() != first
@@ -138,7 +138,7 @@ def test_an_open_connection_keeps_its_version_and_a_new_one_sees_the_next(hub: S
 
 
 def test_the_last_few_versions_are_kept(hub: Settings) -> None:
-    versions = [publish(hub).version for _ in range(VERSIONS_KEPT + 3)]
+    versions = [publish(hub, RUN).version for _ in range(VERSIONS_KEPT + 3)]
 
     kept = sorted(hub.versions.glob("*/*"))
     assert kept == versions[-VERSIONS_KEPT:]
@@ -146,7 +146,7 @@ def test_the_last_few_versions_are_kept(hub: Settings) -> None:
 
 
 def test_the_published_file_cannot_be_written(hub: Settings) -> None:
-    publish(hub)
+    publish(hub, RUN)
 
     mode = hub.published.stat().st_mode
     assert stat.S_IMODE(mode) == 0o444
@@ -154,22 +154,22 @@ def test_the_published_file_cannot_be_written(hub: Settings) -> None:
 
 
 def test_what_a_killed_publish_left_is_removed(hub: Settings) -> None:
-    publish(hub)
+    publish(hub, RUN)
     unfinished = hub.versions / ".20260101T000000.000000Z"
     unfinished.mkdir()
     (unfinished / hub.published.name).write_bytes(b"half")
-    publish(hub)
+    publish(hub, RUN)
 
     assert not unfinished.exists()
 
 
 def test_a_version_that_lost_rows_is_not_published(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = publish(hub).version
+    before = publish(hub, RUN).version
     real = publishing.one_row
     monkeypatch.setattr(publishing, "one_row", lambda *asked: (real(*asked)[0] - 1, real(*asked)[1]))
 
     with pytest.raises(
         PublishError, match=r"dim_queues has 0 rows in the new version and 1 in the warehouse"
     ):
-        publish(hub)
+        publish(hub, RUN)
     assert hub.published.resolve() == before

@@ -9,12 +9,37 @@
     `by` and of figure_columns(); without `by` one row in all, also for an empty set. Where `groups` names a
     relation, each of its rows is a group, also one without messages.
 
-    Nothing is counted with count(distinct ...): grouping twice, first by what must count once, is the same
-    and costs half. -#}
-{% macro report_figures(by=[], groups=none, messages='messages', message_orders='message_orders') %}
+    What must count once is told in one of two ways. Where each group is a range of days that begins with the
+    day `since`, of all messages or of those of one queue or user, the facts say of each message and touch on which
+    day the one before it was: those before which there is none in the range are counted, in one pass. Any other
+    set is grouped twice, first by what must count once. -#}
+{% macro report_figures(by=[], groups=none, since=none) %}
     {%- set groups_relation = groups or 'customer_figures' -%}
+    {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
     with
 
+    {% if since %}
+    customer_figures as (
+
+        select
+            {% for column in by %}{{ column }}, {% endfor %}
+            count(case when status = 'sent' then 1 end) as messages_sent,
+            count(case when status = 'skipped' then 1 end) as messages_skipped,
+            count(
+                case when status = 'sent' and {{ is_first('previous_sent_date' ~ scope, since) }} then 1 end
+            ) as customers_messaged,
+            count(
+                case when is_converted and {{ is_first('previous_converted_date' ~ scope, since) }} then 1 end
+            ) as customers_converted,
+            count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
+                as messages_in_open_window,
+            sum(revenue_credited) as revenue_credited
+        from messages
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+
+    ),
+
+    {% else %}
     customers as (
 
         select
@@ -26,7 +51,7 @@
             count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
                 as messages_in_open_window,
             sum(revenue_credited) as revenue_credited
-        from {{ messages }}
+        from messages
         group by {{ (by + ['customer_id']) | join(', ') }}
 
     ),
@@ -45,11 +70,12 @@
         {% if by %}group by {{ by | join(', ') }}{% endif %}
 
     ),
+    {% endif %}
 
     active_users as (
 
         select distinct {{ (by + ['user_id']) | unique | join(', ') }}
-        from {{ messages }}
+        from messages
         where status = 'sent'
 
     ),
@@ -66,8 +92,14 @@
 
     orders as (
 
+        {% if since %}
+        select {{ (by + ['order_value', 'refunded_value']) | join(', ') }}
+        from message_orders
+        where {{ is_first('previous_touch_date' ~ scope, since) }}
+        {% else %}
         select distinct {{ (by + ['order_id', 'order_value', 'refunded_value']) | join(', ') }}
-        from {{ message_orders }}
+        from message_orders
+        {% endif %}
 
     ),
 
@@ -112,6 +144,10 @@
         {{ money_per_unit('revenue_generated', 'messages_sent') }} as revenue_per_message
     from totals
 {% endmacro %}
+
+{% macro is_first(previous_date, since) -%}
+    coalesce({{ previous_date }} < {{ since }}, true)
+{%- endmacro %}
 
 {% macro same_group(by, left_relation, right_relation) -%}
     {%- for column in by -%}

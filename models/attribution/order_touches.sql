@@ -1,3 +1,5 @@
+{{ config(unique_key='order_id', concerned='concerned_orders') }}
+
 -- A sent message touches every order that the same customer places from the instant of the message on
 -- and before the attribution window closes. Cancelled orders and guest orders are never touched.
 -- Of the messages that touch an order, the last one sent is credited with it.
@@ -20,12 +22,21 @@ sent_messages as (
 
 ),
 
+orders as (
+
+    select * from {{ ref('stg_orders') }}
+    {% if is_incremental() %}
+    where order_id in ({{ concerned_orders() }})
+    {% endif %}
+
+),
+
 eligible_orders as (
 
     select
         *,
         {{ window_number('ordered_at') }} as window_number
-    from {{ ref('stg_orders') }}
+    from orders
     where
         status = 'placed'
         and customer_id is not null
@@ -85,7 +96,15 @@ numbered_touches as (
         *,
         -- Messages of one instant are told apart by their id, so that exactly one of them is the last.
         row_number() over (partition by order_id order by sent_at, message_id) as touch_number,
-        count(*) over (partition by order_id) as touch_count
+        count(*) over (partition by order_id) as touch_count,
+        -- A touch is the first of its order within a range of days when the day before it lies outside: so
+        -- orders of any range are counted once without gathering its touches by order.
+        lag(message_date) over (partition by order_id order by message_date, sent_at, message_id)
+            as previous_touch_date,
+        lag(message_date) over (partition by order_id, queue_id order by message_date, sent_at, message_id)
+            as previous_touch_date_in_queue,
+        lag(message_date) over (partition by order_id, user_id order by message_date, sent_at, message_id)
+            as previous_touch_date_by_user
     from touches
 
 )
@@ -105,5 +124,8 @@ select
     touch_number,
     touch_count,
     touch_number = 1 as is_first_touch,
-    touch_number = touch_count as is_last_touch
+    touch_number = touch_count as is_last_touch,
+    previous_touch_date,
+    previous_touch_date_in_queue,
+    previous_touch_date_by_user
 from numbered_touches

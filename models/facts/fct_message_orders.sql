@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 select
     message_id,
     order_id,
@@ -13,5 +15,8 @@ select
     touch_number,
     touch_count,
     is_first_touch,
-    is_last_touch
+    is_last_touch,
+    previous_touch_date,
+    previous_touch_date_in_queue,
+    previous_touch_date_by_user
 from {{ ref('order_touches') }}

@@ -1,8 +1,13 @@
+{{ config(unique_key='message_id') }}
+
 with
 
 messages as (
 
     select * from {{ ref('stg_messages') }}
+    {% if is_incremental() %}
+    where message_id in ({{ concerned_messages() }})
+    {% endif %}
 
 ),
 
@@ -15,7 +20,116 @@ orders_of_messages as (
         count(case when is_last_touch then 1 end) as orders_credited,
         sum(case when is_last_touch then order_value end) as revenue_credited
     from {{ ref('fct_message_orders') }}
+    {% if is_incremental() %}
+    where message_id in (select message_id from messages)
+    {% endif %}
     group by message_id
+
+),
+
+what_messages_brought as (
+
+    select
+        messages.message_id,
+        messages.customer_id,
+        messages.queue_id,
+        messages.user_id,
+        messages.status,
+        messages.occurred_at,
+        messages.message_date,
+        coalesce(orders_of_messages.orders_in_window, 0) as orders_in_window,
+        cast(coalesce(orders_of_messages.revenue_in_window, 0) as decimal(38, 2)) as revenue_in_window,
+        coalesce(orders_of_messages.orders_credited, 0) as orders_credited,
+        cast(coalesce(orders_of_messages.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
+        orders_of_messages.message_id is not null as is_converted,
+        -- A skipped message opens no window.
+        case when messages.status = 'sent' then messages.occurred_at + {{ attribution_window() }} end
+            as window_closes_at
+    from messages
+    left join orders_of_messages on messages.message_id = orders_of_messages.message_id
+
+),
+
+{% if is_incremental() %}
+customers as (
+
+    select customer_id from what_messages_brought
+    union
+    select customer_id from {{ changes_of('stg_messages') }}
+
+),
+
+-- They brought what they brought, but may have another message before them now.
+other_messages_of_customers as (
+
+    select * from {{ this }}
+    where
+        customer_id in (select customer_id from customers)
+        and message_id not in (select message_id from messages)
+
+),
+{% endif %}
+
+messages_of_customers as (
+
+    select * from what_messages_brought
+    {% if is_incremental() %}
+    union all
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        status,
+        occurred_at,
+        message_date,
+        orders_in_window,
+        revenue_in_window,
+        orders_credited,
+        revenue_credited,
+        is_converted,
+        window_closes_at
+    from other_messages_of_customers
+    {% endif %}
+
+),
+
+dated_messages as (
+
+    select
+        *,
+        case when status = 'sent' then message_date end as sent_date,
+        case when is_converted then message_date end as converted_date
+    from messages_of_customers
+
+),
+
+-- A message is its customer's first within a range of days when the day of the customer's message before it
+-- lies outside: so the customers of any range are counted once without gathering their messages.
+messages_with_previous_days as (
+
+    select
+        *,
+        max(sent_date) over earlier as previous_sent_date,
+        max(sent_date) over earlier_in_queue as previous_sent_date_in_queue,
+        max(sent_date) over earlier_by_user as previous_sent_date_by_user,
+        max(converted_date) over earlier as previous_converted_date,
+        max(converted_date) over earlier_in_queue as previous_converted_date_in_queue,
+        max(converted_date) over earlier_by_user as previous_converted_date_by_user
+    from dated_messages
+    window
+        earlier as (
+            partition by customer_id order by message_date, occurred_at, message_id
+            rows between unbounded preceding and 1 preceding
+        ),
+        earlier_in_queue as (
+            partition by customer_id, queue_id order by message_date, occurred_at, message_id
+            rows between unbounded preceding and 1 preceding
+        ),
+        earlier_by_user as (
+            partition by customer_id, user_id order by message_date, occurred_at, message_id
+            rows between unbounded preceding and 1 preceding
+        )
 
 )
 
@@ -27,13 +141,27 @@ select
     messages.status,
     messages.occurred_at,
     messages.message_date,
-    coalesce(orders_of_messages.orders_in_window, 0) as orders_in_window,
-    cast(coalesce(orders_of_messages.revenue_in_window, 0) as decimal(38, 2)) as revenue_in_window,
-    coalesce(orders_of_messages.orders_credited, 0) as orders_credited,
-    cast(coalesce(orders_of_messages.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
-    orders_of_messages.message_id is not null as is_converted,
-    -- A skipped message opens no window.
-    case when messages.status = 'sent' then messages.occurred_at + {{ attribution_window() }} end
-        as window_closes_at
-from messages
-left join orders_of_messages on messages.message_id = orders_of_messages.message_id
+    messages.orders_in_window,
+    messages.revenue_in_window,
+    messages.orders_credited,
+    messages.revenue_credited,
+    messages.is_converted,
+    messages.window_closes_at,
+    messages.previous_sent_date,
+    messages.previous_sent_date_in_queue,
+    messages.previous_sent_date_by_user,
+    messages.previous_converted_date,
+    messages.previous_converted_date_in_queue,
+    messages.previous_converted_date_by_user
+from messages_with_previous_days as messages
+{% if is_incremental() %}
+left join other_messages_of_customers as stored on messages.message_id = stored.message_id
+where
+    stored.message_id is null
+    or messages.previous_sent_date is distinct from stored.previous_sent_date
+    or messages.previous_sent_date_in_queue is distinct from stored.previous_sent_date_in_queue
+    or messages.previous_sent_date_by_user is distinct from stored.previous_sent_date_by_user
+    or messages.previous_converted_date is distinct from stored.previous_converted_date
+    or messages.previous_converted_date_in_queue is distinct from stored.previous_converted_date_in_queue
+    or messages.previous_converted_date_by_user is distinct from stored.previous_converted_date_by_user
+{% endif %}

@@ -1,8 +1,13 @@
+{{ config(unique_key='order_id') }}
+
 with
 
 orders as (
 
     select * from {{ ref('stg_orders') }}
+    {% if is_incremental() %}
+    where order_id in ({{ concerned_order_facts() }})
+    {% endif %}
 
 ),
 
@@ -13,7 +18,9 @@ credits as (
         message_id,
         touch_count
     from {{ ref('fct_message_orders') }}
-    where is_last_touch
+    where
+        is_last_touch
+        and order_id in (select orders.order_id from orders)
 
 )
 

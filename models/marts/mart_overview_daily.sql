@@ -1,20 +1,28 @@
+{{ config(materialized='incremental', unique_key='message_date', concerned='concerned_days') }}
+
 with
 
 messages as (
 
     select * from {{ ref('fct_messages') }}
+    {% if is_incremental() %}
+    where message_date in ({{ concerned_days() }})
+    {% endif %}
 
 ),
 
 message_orders as (
 
     select * from {{ ref('fct_message_orders') }}
+    {% if is_incremental() %}
+    where message_date in ({{ concerned_days() }})
+    {% endif %}
 
 ),
 
 figures as (
 
-    {{ report_figures(by=['message_date']) }}
+    {{ report_figures(by=['message_date'], since='message_date') }}
 
 )
 

@@ -10,6 +10,7 @@ messages as (
 
     select
         periods.period,
+        periods.period_start,
         messages.*
     from {{ ref('fct_messages') }} as messages
     inner join periods on messages.message_date between periods.period_start and periods.period_end
@@ -20,6 +21,7 @@ message_orders as (
 
     select
         periods.period,
+        periods.period_start,
         message_orders.*
     from {{ ref('fct_message_orders') }} as message_orders
     inner join periods on message_orders.message_date between periods.period_start and periods.period_end
@@ -28,7 +30,7 @@ message_orders as (
 
 figures as (
 
-    {{ report_figures(by=['period', 'queue_id']) }}
+    {{ report_figures(by=['period', 'queue_id'], since='period_start') }}
 
 )
 

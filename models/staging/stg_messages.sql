@@ -1,8 +1,48 @@
+{{ config(unique_key='message_id') }}
+
 with
 
 message_events as (
 
-    select * from {{ source('raw', 'message_events') }}
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        status,
+        occurred_at,
+        updated_at
+    from {{ source('raw', 'message_events') }}
+    {% if is_incremental() %}
+    where file_id > {{ loaded_through() }}
+    {% endif %}
+
+),
+
+{% if is_incremental() %}
+latest_so_far as (
+
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        status,
+        occurred_at,
+        updated_at
+    from {{ this }}
+    where message_id in (select message_id from message_events)
+
+),
+{% endif %}
+
+contenders as (
+
+    select * from message_events
+    {% if is_incremental() %}
+    union all
+    select * from latest_so_far
+    {% endif %}
 
 ),
 
@@ -22,7 +62,7 @@ versions as (
                 queue_id desc,
                 user_id desc
         ) as version_rank
-    from message_events
+    from contenders
 
 )
 

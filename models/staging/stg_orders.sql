@@ -1,8 +1,50 @@
+{{ config(unique_key='order_id') }}
+
 with
 
 order_events as (
 
-    select * from {{ source('raw', 'order_events') }}
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        order_value,
+        refunded_value,
+        sales_channel,
+        status,
+        updated_at
+    from {{ source('raw', 'order_events') }}
+    {% if is_incremental() %}
+    where file_id > {{ loaded_through() }}
+    {% endif %}
+
+),
+
+{% if is_incremental() %}
+latest_so_far as (
+
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        order_value,
+        refunded_value,
+        sales_channel,
+        status,
+        updated_at
+    from {{ this }}
+    where order_id in (select order_id from order_events)
+
+),
+{% endif %}
+
+contenders as (
+
+    select * from order_events
+    {% if is_incremental() %}
+    union all
+    select * from latest_so_far
+    {% endif %}
 
 ),
 
@@ -23,7 +65,7 @@ versions as (
                 refunded_value desc,
                 sales_channel desc
         ) as version_rank
-    from order_events
+    from contenders
 
 )
 

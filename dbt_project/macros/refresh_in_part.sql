@@ -1,0 +1,104 @@
+{#- How a refresh recomputes only what the landed events concern, and stays equal to a rebuild.
+
+    A model that is refreshed in part computes its rows for the keys concerned, and replaces the stored rows of
+    those keys that differ. What it took away and what it added is kept, in the same transaction, in
+    changes.<model>; the models to its right derive from there which of their keys are concerned. These records
+    stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
+
+    Which models are rebuilt from nothing instead is decided by orchestration/plan.py. -#}
+
+{#- The names of models and tests that this refresh has to compute over everything. Without a plan, as when dbt is
+    called by hand, all of them. Read while a model runs, never while it is parsed. -#}
+{% macro computed_whole(name) -%}
+    {%- set names = env_var('CONTACT_REBUILD', '*').split(',') if execute else ['*'] -%}
+    {{ return('*' in names or name in names) }}
+{%- endmacro %}
+
+{#- Overrides dbt's own: here full refreshes are derived, not asked for. -#}
+{% macro should_full_refresh() -%}
+    {{ return(flags.FULL_REFRESH or computed_whole(model.name)) }}
+{%- endmacro %}
+
+{% macro forget_built_models() -%}
+    {% if execute and flags.WHICH in ('build', 'run', 'seed') and computed_whole('*') %}
+    drop table if exists raw.built_models
+    {% endif %}
+{%- endmacro %}
+
+{#- The number of the last file that the last finished refresh took in. -#}
+{% macro loaded_through() -%}
+    {{ return(env_var('CONTACT_LOADED_THROUGH') | int) }}
+{%- endmacro %}
+
+{#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh. -#}
+{% macro changes_of(model_name) -%}
+    changes.{{ adapter.quote(model_name) }}
+{%- endmacro %}
+
+{#- The incremental strategy. All rows of a key are replaced together, and only where they differ; a key is
+    concerned when the model gave rows for it, or when the macro named by the config `concerned` gives it: so keys
+    that have lost their last row go too. -#}
+{% macro get_incremental_replace_changed_sql(arg_dict) -%}
+    {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
+    {%- set key = arg_dict['unique_key'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set stored, changed_keys = model.name ~ '__stored', model.name ~ '__changed_keys' -%}
+
+    create or replace temp table {{ stored }} as
+    select
+        rowid as stored_at,
+        *
+    from {{ target }}
+    where
+        {{ key }} in (select {{ key }} from {{ given }})
+        {%- if config.get('concerned') %}
+        or {{ key }} in ({{ context[config.get('concerned')]() }})
+        {%- endif %};
+
+    create or replace temp table {{ changed_keys }} as
+    (select {{ columns }} from {{ given }} except all select {{ columns }} from {{ stored }})
+    union all
+    (select {{ columns }} from {{ stored }} except all select {{ columns }} from {{ given }});
+
+    insert into {{ changes_of(model.name) }} ({{ columns }}, is_added)
+    select {{ columns }}, false from {{ stored }}
+    where {{ key }} in (select {{ key }} from {{ changed_keys }})
+    union all
+    select {{ columns }}, true from {{ given }}
+    where {{ key }} in (select {{ key }} from {{ changed_keys }});
+
+    delete from {{ target }}
+    where rowid in (
+        select stored_at from {{ stored }}
+        where {{ key }} in (select {{ key }} from {{ changed_keys }})
+    );
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ given }}
+    where {{ key }} in (select {{ key }} from {{ changed_keys }});
+
+    drop table {{ stored }};
+    drop table {{ changed_keys }};
+{%- endmacro %}
+
+{#- Overrides dbt's own for generic tests: what did not change was tested before. -#}
+{% macro default__get_where_subquery(relation) -%}
+    {%- set tested = namespace(node=none) -%}
+    {%- if execute and not computed_whole(model.name) -%}
+        {%- for node in graph.nodes.values()
+            if node.resource_type == 'model'
+            and node.config.materialized == 'incremental'
+            and node.name == relation.identifier -%}
+            {%- set tested.node = node -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if tested.node -%}
+        {%- set key = tested.node.config.unique_key -%}
+        (
+            select * from {{ relation }}
+            where {{ key }} in (select {{ key }} from {{ changes_of(tested.node.name) }})
+        ) as changed_rows
+    {%- else -%}
+        {{ return(relation) }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,322 @@
+"""What a refresh has to compute: in part from what landed, or anew, and why.
+
+Each model, seed and check is made of parts: its own text, the macros it uses, the variables and settings that
+those read, and all that lies to its left. What the stored tables were made of is kept in the warehouse; where
+a part differs today, the model and all to its right are rebuilt, and a check looks at everything again.
+
+Belongs here: the decision. Does not belong here: how a model is refreshed in part
+(dbt_project/macros/refresh_in_part.sql).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from orchestration import refreshes
+from orchestration.settings import REPOSITORY, Settings
+from orchestration.sql import identifier, one_row
+
+TABLES = """
+create schema if not exists changes;
+
+create table if not exists raw.built_models (
+    name varchar not null,
+    parts varchar not null,
+    is_published boolean not null
+);
+"""
+
+REFRESHING_IN_PART = ("macros/refresh_in_part.sql", "macros/concerned.sql")
+
+# What of a node's configuration decides what it makes.
+SHAPING_CONFIG = (
+    *("materialized", "incremental_strategy", "unique_key", "concerned", "contract"),
+    *("severity", "where", "warn_if", "error_if"),
+)
+
+# The model whose rows are the days.
+DAYS = "mart_overview_daily"
+
+VARIABLE = re.compile(r"""\bvar\(\s*["'](\w+)["']""")
+
+Manifest = Mapping[str, Any]
+Parts = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one refresh computes.
+
+    Attributes:
+        loaded_through: the number of the last file that the last finished refresh took in.
+        computed_whole: names of the models, seeds and checks that are computed over everything.
+        reasons: why, for people; empty when all is refreshed in part.
+    """
+
+    loaded_through: int
+    computed_whole: frozenset[str]
+    reasons: list[str]
+
+    def as_environment(self) -> dict[str, str]:
+        """The plan as dbt reads it: see dbt_project/macros/refresh_in_part.sql."""
+        return {
+            "CONTACT_REBUILD": ",".join(sorted(self.computed_whole)),
+            "CONTACT_LOADED_THROUGH": str(self.loaded_through),
+        }
+
+
+def make_plan(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, number: int
+) -> Plan:
+    """Decide what a refresh computes, and prepare the warehouse for it, in one transaction.
+
+    Afterwards what is rebuilt counts as not built until the refresh is published, and each model that is
+    refreshed in part has its table of changes: an empty one, unless the refresh before was not finished.
+
+    Args:
+        connection: a connection to the warehouse.
+        manifest: dbt's manifest.
+        settings: the settings of the hub.
+        number: the number of the refresh, from :func:`orchestration.refreshes.begin`.
+    """
+    nodes = {
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in ("model", "seed", "test")
+    }
+    parts = {name: parts_of(node, manifest, settings) for name, node in nodes.items()}
+    connection.execute("begin")
+    connection.execute(TABLES)
+    last_finished = one_row(
+        connection,
+        "select max(refresh_number) from raw.refreshes where finished_at is not null",
+    )[0]
+    if last_finished is None:
+        differences = {name: ["nothing has been published yet"] for name in nodes}
+        loaded_through = 0
+    else:
+        differences = _differences(connection, nodes, parts)
+        loaded_through = one_row(
+            connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
+        )[0]
+    computed_whole = _with_all_to_the_right(manifest, nodes, differences)
+    reasons = _reasons(nodes, differences)
+    if last_finished == number - 1:
+        connection.execute("drop schema changes cascade")
+        connection.execute("create schema changes")
+    _prepare_changes(connection, nodes, computed_whole)
+    connection.execute(
+        "delete from raw.built_models "
+        "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
+        {"rebuilt": list(computed_whole), "known": list(nodes)},
+    )
+    connection.execute(
+        "insert into raw.built_models select unnest($names), unnest($parts), false",
+        {
+            "names": list(computed_whole),
+            "parts": [json.dumps(parts[name], sort_keys=True) for name in computed_whole],
+        },
+    )
+    taken_in = one_row(
+        connection, "select coalesce(max(file_id), 0) from raw.landed_files where status = 'loaded'"
+    )[0]
+    refreshes.record_plan(connection, number, taken_in, reasons)
+    connection.execute("commit")
+    return Plan(loaded_through, computed_whole, reasons)
+
+
+def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, seconds: float) -> None:
+    """Close a refresh: what it built is checked and published, and the next one may go on from it.
+
+    Args:
+        connection: a connection to the warehouse.
+        run_id: the run of the refresh.
+        version: the name of the published version.
+        seconds: how long publishing took.
+    """
+    connection.execute("begin")
+    connection.execute("update raw.built_models set is_published = true")
+    refreshes.finish(connection, run_id, version, seconds)
+    connection.execute("commit")
+
+
+def rows_replaced(connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan) -> dict[str, int]:
+    """How many rows of each table are new or other than after the last finished refresh."""
+    counts = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "model" or node["config"]["materialized"] not in ("incremental", "table"):
+            continue
+        if _is_refreshed_in_part(node) and node["name"] not in plan.computed_whole:
+            query = f"select count(*) filter (where is_added) from changes.{identifier(node['name'])}"
+        else:
+            query = f"select count(*) from {identifier(node['schema'])}.{identifier(node['name'])}"
+        counts[node["name"]] = one_row(connection, query)[0]
+    return counts
+
+
+def days_recomputed(connection: duckdb.DuckDBPyConnection, plan: Plan) -> int:
+    """How many days have other figures than after the last finished refresh."""
+    source = "marts" if DAYS in plan.computed_whole else "changes"
+    return one_row(connection, f"select count(distinct message_date) from {source}.{DAYS}")[0]
+
+
+def parts_of(node: Mapping[str, Any], manifest: Manifest, settings: Settings) -> Parts:
+    """What a model, seed or check is made of, leaving out what lies to its left.
+
+    Returns:
+        Each part's name for people, and its value or a digest of it.
+    """
+    config = node["config"]
+    columns = {name: column.get("data_type") for name, column in node["columns"].items()}
+    parts = {
+        "its text": _digest(node["raw_code"], node["checksum"], node.get("test_metadata")),
+        "its settings in dbt": _digest(
+            columns,
+            *(config.get(name) for name in SHAPING_CONFIG),
+        ),
+        "DuckDB": duckdb.__version__,
+        "dbt": manifest["metadata"]["dbt_version"],
+    }
+    if _is_refreshed_in_part(node):
+        # dbt does not see which macros the branch for refreshes in part uses.
+        parts["the way of refreshing in part"] = _digest(
+            sorted(
+                macro["macro_sql"]
+                for macro in manifest["macros"].values()
+                if macro["original_file_path"] in REFRESHING_IN_PART
+            )
+        )
+    macros = _macros_of(node, manifest)
+    texts = [node["raw_code"], *(macro["macro_sql"] for macro in macros.values())]
+    for name, macro in macros.items():
+        parts[f"the macro {name}"] = _digest(macro["macro_sql"])
+    variables = project_variables()
+    for name in sorted({name for text in texts for name in VARIABLE.findall(text)}):
+        parts[f"the variable {name}"] = str(variables.get(name))
+    if "reporting_timezone" in macros:
+        parts["the reporting time zone"] = settings.timezone
+    # Whether an order is accepted depends on the currency.
+    if "reporting_currency" in macros or any(
+        source.endswith(".order_events") for source in node["depends_on"].get("nodes", [])
+    ):
+        parts["the reporting currency"] = settings.currency
+    return parts
+
+
+def project_variables(project: Path = REPOSITORY / "dbt_project" / "dbt_project.yml") -> Mapping[str, Any]:
+    """The variables of the dbt project."""
+    return yaml.safe_load(project.read_text(encoding="utf-8"))["vars"]
+
+
+def _macros_of(node: Mapping[str, Any], manifest: Manifest) -> dict[str, Mapping[str, Any]]:
+    """The macros of this project that a node uses, directly or not, by name."""
+    found: dict[str, Mapping[str, Any]] = {}
+    to_visit = [*node["depends_on"]["macros"]]
+    while to_visit:
+        unique_id = to_visit.pop()
+        macro = manifest["macros"][unique_id]
+        if macro["package_name"] == manifest["metadata"]["project_name"] and macro["name"] not in found:
+            found[macro["name"]] = macro
+            to_visit += macro["depends_on"]["macros"]
+    return dict(sorted(found.items()))
+
+
+def _differences(
+    connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Mapping[str, Any]], parts: Mapping[str, Parts]
+) -> dict[str, list[str]]:
+    """What of each node differs from what the warehouse was built from; others are left out."""
+    built = {
+        name: json.loads(stored)
+        for name, stored in connection.execute(
+            "select name, parts from raw.built_models where is_published"
+        ).fetchall()
+    }
+    tables = {
+        f"{schema}.{name}"
+        for schema, name in connection.execute(
+            "select schema_name, table_name from duckdb_tables() where not internal"
+        ).fetchall()
+    }
+    differences = {}
+    for name, node in nodes.items():
+        today = parts[name]
+        if name not in built:
+            differences[name] = ["it is not built, or was not published"]
+        elif built[name] != today:
+            before = built[name]
+            differences[name] = [
+                _change(part, before.get(part), today.get(part))
+                for part in sorted(before.keys() | today.keys())
+                if before.get(part) != today.get(part)
+            ]
+        elif _is_refreshed_in_part(node) and f"{node['schema']}.{node['name']}" not in tables:
+            differences[name] = ["its table is missing"]
+    return differences
+
+
+def _change(part: str, before: str | None, today: str | None) -> str:
+    if before is None or today is None or part.startswith(("its ", "the macro ")):
+        return f"{part} changed"
+    return f"{part} changed from {before} to {today}"
+
+
+def _with_all_to_the_right(
+    manifest: Manifest, nodes: Mapping[str, Mapping[str, Any]], roots: Iterable[str]
+) -> frozenset[str]:
+    known = {node["unique_id"]: name for name, node in nodes.items()}
+    reached: set[str] = set()
+    to_visit = [nodes[name]["unique_id"] for name in roots]
+    while to_visit:
+        unique_id = to_visit.pop()
+        if unique_id in known and known[unique_id] not in reached:
+            reached.add(known[unique_id])
+            to_visit += manifest["child_map"][unique_id]
+    return frozenset(reached)
+
+
+def _reasons(nodes: Mapping[str, Mapping[str, Any]], differences: Mapping[str, list[str]]) -> list[str]:
+    """One line for each thing that changed, with the models that it rebuilds first."""
+    named: dict[str, list[str]] = {}
+    for name, changes in differences.items():
+        if nodes[name]["resource_type"] != "test":
+            for change in changes:
+                named.setdefault(change, []).append(name)
+    return [
+        f"{change}: {', '.join(names) if len(names) <= 5 else f'{len(names)} models and seeds'}"
+        for change, names in named.items()
+    ]
+
+
+def _prepare_changes(
+    connection: duckdb.DuckDBPyConnection,
+    nodes: Mapping[str, Mapping[str, Any]],
+    computed_whole: frozenset[str],
+) -> None:
+    for name, node in nodes.items():
+        if not _is_refreshed_in_part(node):
+            continue
+        changes = f"changes.{identifier(name)}"
+        if name in computed_whole:
+            connection.execute(f"drop table if exists {changes}")
+        else:
+            connection.execute(
+                f"create table if not exists {changes} as "
+                f"select *, true as is_added from {identifier(node['schema'])}.{identifier(name)} limit 0"
+            )
+
+
+def _is_refreshed_in_part(node: Mapping[str, Any]) -> bool:
+    return node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+
+
+def _digest(*values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
