@@ -13,7 +13,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run test ui docs example lint bench lock clean
+.PHONY: help demo run rebuild test ui docs example lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -24,6 +24,9 @@ demo: .venv/ready  ## land a sample when nothing has landed, refresh, print both
 
 run: .venv/ready  ## one refresh of what has landed, then both reports
 	@$(BIN)/python -m orchestration.cli run
+
+rebuild: .venv/ready  ## make the warehouse anew from the landed files, then both reports
+	@$(BIN)/python -m orchestration.cli rebuild
 
 ui: .venv/ready  ## Dagster's web UI on 127.0.0.1
 	@$(BIN)/python -m orchestration.cli ui

@@ -5,6 +5,7 @@ Belongs here: what Dagster shows of a step. Does not belong here: how the step w
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 import duckdb
@@ -45,6 +46,11 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 description="No file failed; failed files are tried again.",
             ),
             dg.AssetCheckSpec(
+                "no_loaded_file_changed",
+                asset=key,
+                description="Each loaded file still holds what was loaded.",
+            ),
+            dg.AssetCheckSpec(
                 "no_row_was_rejected",
                 asset=key,
                 description="No row of the new files went to the quarantine.",
@@ -56,7 +62,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings = Settings.from_environment()
         started = time.monotonic()
-        with ingest.connect(settings) as connection:
+        with writing(settings), ingest.connect(settings, say=context.log.warning) as connection:
             number = refreshes.begin(connection, context.run_id)
             report = ingest.load(connection, settings, contract)
             refreshes.record_load(
@@ -70,6 +76,16 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
             metadata = _load_metadata(connection, contract, report)
         for path, reason in report.failed.items():
             context.log.warning(f"{path} was not loaded: {reason}. It is tried again at the next refresh.")
+        for path in report.changed:
+            context.log.warning(
+                f"{path} has changed since it was loaded. Its rows stay as they were loaded; land its new "
+                "content in a file of another name."
+            )
+        if report.gone:
+            context.log.warning(
+                f"{len(report.gone)} loaded files, such as {report.gone[0]}, have left the landing folder. "
+                "Their rows stay, but a rebuild needs the files: put them back before one."
+            )
         if report.ignored:
             context.log.warning(f"Names without an ending that is read: {', '.join(report.ignored)}")
         yield dg.MaterializeResult(metadata=metadata)
@@ -80,6 +96,12 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
             metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
         )
         yield dg.AssetCheckResult(
+            passed=not report.changed,
+            check_name="no_loaded_file_changed",
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"changed": ", ".join(report.changed[:FAILED_FILES_SHOWN])},
+        )
+        yield dg.AssetCheckResult(
             passed=not report.rows_rejected,
             check_name="no_row_was_rejected",
             severity=dg.AssetCheckSeverity.WARN,
@@ -87,6 +109,21 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         )
 
     return event_asset
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Says what to do when the warehouse cannot be written, as on a full disk."""
+    try:
+        yield
+    except (OSError, duckdb.IOException, duckdb.FatalException) as error:
+        raise dg.Failure(
+            description=(
+                f"{settings.warehouse} could not be written: {str(error).splitlines()[0]} What was loaded "
+                "before is kept, readers keep what was published. Make sure that the disk has room and the "
+                "folder may be written, then run the refresh again."
+            ),
+        ) from None
 
 
 event_assets = [build_event_asset(contract) for contract in CONTRACTS]

@@ -30,12 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m orchestration.cli", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="one refresh of what has landed, then the reports")
+    commands.add_parser("rebuild", help="remove the warehouse, then one refresh of all landed files")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
         commands.choices[name].add_argument("--port", type=int, default=port)
-    for name in ("run", "demo"):
+    for name in ("run", "rebuild", "demo"):
         commands.choices[name].add_argument(
             "--period",
             default="last_30_days",
@@ -59,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
             return docs(settings, options.port)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
+        if options.command == "rebuild" and not remove_warehouse(settings):
+            return 1
         return run(settings, options.period)
     except OSError as error:
         CONSOLE.print(f"[red]✗[/] {escape(str(error))}. Nothing was published. Is CONTACT_DATA_DIR right?")
@@ -82,6 +85,36 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
         return
     CONSOLE.print(f"Landing a sample in {escape(str(settings.landing))} ...")
     CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
+
+
+def remove_warehouse(settings: Settings) -> bool:
+    """Remove the warehouse, so that the next refresh makes it anew from the landed files alone.
+
+    Returns:
+        Whether it was removed. It is kept when landed files are missing, since their rows would be lost.
+    """
+    from orchestration import ingest
+    from orchestration.lock import refresh_lock
+
+    with refresh_lock(settings.lock, say=CONSOLE.print):
+        try:
+            gone = ingest.loaded_files_that_are_gone(settings)
+        except ingest.WarehouseInUseError as error:
+            CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+            return False
+        except ingest.WarehouseError as error:
+            CONSOLE.print(f"[yellow]![/] {escape(str(error))}")
+            CONSOLE.print("It is made anew from the files that are landed now.")
+            gone = []
+        if gone:
+            CONSOLE.print(
+                f"[red]✗[/] {len(gone)} loaded files, such as {escape(gone[0])}, have left the landing "
+                "folder; a rebuild would lose their rows. Nothing was done. Put the files back, then rebuild."
+            )
+            return False
+        for file in (settings.warehouse, settings.warehouse.with_name(settings.warehouse.name + ".wal")):
+            file.unlink(missing_ok=True)
+    return True
 
 
 def run(settings: Settings, period: str) -> int:

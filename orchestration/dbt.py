@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,9 +115,9 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
         manifest = json.loads(project.manifest_path.read_text())
         run_results = settings.dbt_target / "run_results.json"
         run_results.unlink(missing_ok=True)
-        plan = planned(settings, manifest, context.run_id)
+        plan = planned(settings, manifest, context.run_id, context.log.warning)
         for reason in plan.reasons:
-            context.log.info(f"Rebuilt, because {reason}")
+            context.log.warning(f"Rebuilt from all landed rows, since {reason}")
         started = time.monotonic()
         with environment_of(settings, plan):
             invocation = dbt.cli(BUILD, context=context, target_path=settings.dbt_target)
@@ -132,9 +132,14 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
     return dbt_models
 
 
-def planned(settings: Settings, manifest: Mapping[str, Any], run_id: str) -> Plan:
+def planned(
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    run_id: str,
+    say: Callable[[str], None] = lambda message: None,
+) -> Plan:
     """The plan of the refresh of a run; see :func:`orchestration.plan.make_plan`."""
-    with ingest.connect(settings) as connection:
+    with ingest.connect(settings, say=say) as connection:
         return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id))
 
 

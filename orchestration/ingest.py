@@ -9,15 +9,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from packaging.version import Version
 
-from orchestration import casting, readers, refreshes
+from orchestration import VERSION, casting, readers, refreshes
 from orchestration.contracts import CONTRACTS, EventContract, Kind
 from orchestration.readers import LandedFile, Shape, UnreadableFileError
 from orchestration.settings import Settings
@@ -26,6 +29,15 @@ from orchestration.sql import one_row
 # Files of one shape are loaded together up to this size: enough to spread the cost of a statement,
 # little enough to bound memory.
 BATCH_BYTES = 64 * 1024 * 1024
+
+# How long to wait for another program to close the warehouse, and how often to look.
+WAIT_SECONDS = 3600
+POLL_SECONDS = 0.5
+
+THE_MACHINES_FAULT = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE),
+)
 
 NOT_THE_FILES_FAULT = (
     duckdb.OutOfMemoryException,
@@ -53,7 +65,9 @@ create table if not exists raw.landed_files (
     rows_rejected bigint not null,
     error varchar,
     currency varchar not null,
-    loaded_at timestamp not null
+    loaded_at timestamp not null,
+    size bigint,
+    modified_ns bigint
 );
 
 create table if not exists quarantine.rejected_events (
@@ -77,6 +91,8 @@ class LoadReport:
         days_touched: on how many days of the reporting zone the accepted rows happened.
         reasons: how many of the rejected rows each reason refused.
         failed: why each file that could not be loaded could not.
+        changed: files whose content is no longer what was loaded; their rows stay as they were loaded.
+        gone: loaded files that have left the landing folder; their rows stay.
         ignored: files whose names have no ending that is read.
     """
 
@@ -88,28 +104,40 @@ class LoadReport:
     days_touched: int
     reasons: dict[str, int]
     failed: dict[str, str]
+    changed: list[str]
+    gone: list[str]
     ignored: list[str]
 
 
 class WarehouseError(RuntimeError):
-    """A warehouse that cannot be opened; the message says why and what to do."""
+    """A warehouse that cannot be used; the message says why and what to do."""
 
 
-def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+class WarehouseInUseError(WarehouseError):
+    """A warehouse that another program has open."""
+
+
+def connect(
+    settings: Settings,
+    say: Callable[[str], None] = lambda message: None,
+    wait_seconds: float = WAIT_SECONDS,
+) -> duckdb.DuckDBPyConnection:
     """Open the warehouse for loading, with its tables of raw and quarantine in place.
 
+    While another program has it open, such as a reader, or dbt when only the run that called it was killed,
+    this waits.
+
+    Args:
+        settings: the settings of the hub.
+        say: called once with who has the warehouse open, when somebody has.
+        wait_seconds: how long to wait, in seconds.
+
     Raises:
-        WarehouseError: when another program has it open, or it is damaged.
+        WarehouseInUseError: when it is open elsewhere for longer.
+        WarehouseError: when it is damaged, or is of a newer version.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = duckdb.connect(str(settings.warehouse))
-    except duckdb.Error as error:
-        raise WarehouseError(
-            f"{settings.warehouse} could not be opened: {str(error).splitlines()[0]} Nothing was loaded, "
-            "and readers keep what was published. If another program has the file open, close it there. "
-            "If it is damaged, remove it: the next refresh rebuilds it from the landed files."
-        ) from None
+    connection = _opened(settings, say, wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(f"set threads = {readers.TEXT_THREADS}")
     connection.execute(casting.MACROS)
@@ -119,8 +147,62 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     for contract in CONTRACTS:
         columns = ", ".join(f"{kept.name} {kept.kind.column_type}" for kept in contract.kept_fields)
         connection.execute(f"create table if not exists raw.{contract.table} ({columns}, file_id integer)")
+    _restore_refreshes(connection, settings)
     connection.execute("commit")
+    _require_known_version(connection, settings)
     return connection
+
+
+def _opened(settings: Settings, say: Callable[[str], None], wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait_seconds
+    waiting = False
+    while True:
+        try:
+            return duckdb.connect(str(settings.warehouse))
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            if "lock" not in reason.lower():
+                raise WarehouseError(
+                    f"{settings.warehouse} could not be opened: {reason} Nothing was done, and readers keep "
+                    "what was published. See that this user may read and write it; if it is damaged, "
+                    "`make rebuild` makes it anew from the landed files."
+                ) from None
+            if time.monotonic() >= deadline:
+                raise WarehouseInUseError(
+                    f"{settings.warehouse} is open in another program: {reason} Nothing was done, and "
+                    "readers keep what was published. Close it there, then run again."
+                ) from None
+            if not waiting:
+                say(f"Another program has the warehouse open; this waits until it is closed. {reason}")
+                waiting = True
+            time.sleep(POLL_SECONDS)
+
+
+def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """A new warehouse takes over the record of earlier refreshes from the published file, where it can."""
+    (recorded,) = one_row(connection, "select count(*) from raw.refreshes")
+    if recorded or not settings.published.exists():
+        return
+    # A published file that cannot be read, or knows no such record, has nothing to give.
+    with suppress(duckdb.Error), duckdb.connect(str(settings.published), read_only=True) as published:
+        rows = published.execute("from refreshes").fetchall()
+        names = [column[0] for column in published.description]
+        listed = ", ".join(names)
+        marks = ", ".join("?" for _ in names)
+        for row in rows:
+            connection.execute(f"insert into raw.refreshes ({listed}) values ({marks})", row)
+
+
+def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    last = connection.execute(
+        "select software_version from raw.refreshes order by refresh_number desc limit 1"
+    ).fetchall()
+    if last and Version(last[0][0]) > Version(VERSION):
+        connection.close()
+        raise WarehouseError(
+            f"{settings.warehouse} was written by version {last[0][0]}; this is version {VERSION}. Nothing "
+            "was changed, and readers keep what was published. Use that version or a newer one."
+        )
 
 
 def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> LoadReport:
@@ -145,6 +227,8 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
     }
     files, ignored, unlisted = landed_files(settings, contract)
     _forget_failures_that_are_gone(connection, contract, [file.path for file in (*files, *unlisted)])
+    changed = _changed_since_loaded(connection, contract, files)
+    gone = sorted(loaded - {file.path for file in files}) if not unlisted else []
     for folder, reason in unlisted.items():
         _record_failure(connection, settings, contract, folder, reason)
     by_shape: dict[Shape, list[LandedFile]] = defaultdict(list)
@@ -158,7 +242,22 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
     for shape, files_of_shape in by_shape.items():
         for batch in _batches(files_of_shape, readers.MOST_FILES_AT_ONCE[shape.format]):
             _load_batch(connection, settings, contract, shape, batch)
-    return _report(connection, settings, contract, first_id, ignored)
+    return _report(connection, settings, contract, first_id, changed=changed, gone=gone, ignored=ignored)
+
+
+def loaded_files_that_are_gone(settings: Settings) -> list[str]:
+    """Loaded files that no longer lie in the landing folder.
+
+    Raises:
+        WarehouseError: when the warehouse cannot be read.
+    """
+    if not settings.warehouse.exists():
+        return []
+    with connect(settings, wait_seconds=0) as connection:
+        loaded = connection.execute(
+            "select path from raw.landed_files where status = 'loaded' order by path"
+        ).fetchall()
+    return [path for (path,) in loaded if not (settings.data_dir / path).exists()]
 
 
 def landed_files(
@@ -203,6 +302,8 @@ def _report(
     settings: Settings,
     contract: EventContract,
     first_id: int,
+    changed: list[str],
+    gone: list[str],
     ignored: list[str],
 ) -> LoadReport:
     connection.execute(
@@ -252,6 +353,8 @@ def _report(
         days_touched=days_touched,
         reasons=dict(reasons),
         failed=dict(failed),
+        changed=changed,
+        gone=gone,
         ignored=ignored,
     )
 
@@ -283,7 +386,9 @@ def _load_batch(
         _insert(connection, settings, contract, shape, batch)
         connection.execute("commit")
     except (duckdb.Error, OSError, UnreadableFileError) as error:
-        connection.execute("rollback")
+        # A commit that failed, as on a full disk, has ended the transaction.
+        with suppress(duckdb.TransactionException):
+            connection.execute("rollback")
         if not _is_the_files_fault(error):
             raise
         if len(batch) == 1:
@@ -304,6 +409,7 @@ def _insert(
 ) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     files = dict(enumerate(batch, start=_next_file_id(connection)))
+    before = [file.location.stat() for file in batch]
     rows = readers.read(connection, shape, files, contract)
     checked = casting.checked_rows(contract, rows.types, settings.currency, rows.query)
     connection.execute(f"create or replace temp table checked_rows as {checked}")
@@ -311,12 +417,19 @@ def _insert(
     connection.execute(
         """
         create or replace temp table records as
-        select unnest($ids) as file_id, unnest($paths) as path, unnest($hashes) as content_hash
+        select
+            unnest($ids) as file_id,
+            unnest($paths) as path,
+            unnest($hashes) as content_hash,
+            unnest($sizes) as size,
+            unnest($modified)::bigint as modified_ns
         """,
         {
             "ids": list(files),
             "paths": [file.path for file in batch],
             "hashes": [_content_hash(file.location) for file in batch],
+            "sizes": [status.st_size for status in before],
+            "modified": [status.st_mtime_ns for status in before],
         },
     )
 
@@ -342,11 +455,12 @@ def _insert(
         f"""
         insert into raw.landed_files (
             file_id, path, content_hash, entity, status,
-            rows_landed, rows_accepted, rows_rejected, currency, loaded_at
+            rows_landed, rows_accepted, rows_rejected, currency, loaded_at, size, modified_ns
         )
         select
             records.file_id, records.path, records.content_hash, $entity, 'loaded',
-            coalesce(landed.rows, 0), coalesce(accepted.rows, 0), coalesce(rejected.rows, 0), $currency, $now
+            coalesce(landed.rows, 0), coalesce(accepted.rows, 0), coalesce(rejected.rows, 0), $currency, $now,
+            records.size, records.modified_ns
         from records
         left join counted_rows as landed on records.file_id = landed.file_id
         left join (
@@ -443,11 +557,38 @@ def _forget_failures_that_are_gone(
     )
 
 
+def _changed_since_loaded(
+    connection: duckdb.DuckDBPyConnection, contract: EventContract, files: Sequence[LandedFile]
+) -> list[str]:
+    """The loaded files whose content has changed. Only what looks touched is read again."""
+    recorded = {
+        path: (size, modified, content_hash)
+        for path, size, modified, content_hash in connection.execute(
+            "select path, size, modified_ns, content_hash from raw.landed_files "
+            "where entity = ? and status = 'loaded'",
+            [contract.entity],
+        ).fetchall()
+    }
+    changed = []
+    for file in files:
+        if file.path not in recorded:
+            continue
+        size, modified, content_hash = recorded[file.path]
+        # A file that cannot be read now was loaded when it could.
+        with suppress(OSError):
+            status = file.location.stat()
+            if status.st_size != size or (
+                status.st_mtime_ns != modified and _content_hash(file.location) != content_hash
+            ):
+                changed.append(file.path)
+    return changed
+
+
 def _is_the_files_fault(error: Exception) -> bool:
     """Whether another file might load: not when memory or disk ran out, or a statement itself is wrong."""
     if isinstance(error, OSError):
-        return error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
-    if "no space left on device" in str(error).lower():
+        return error.errno not in THE_MACHINES_FAULT
+    if any(sign in str(error).lower() for sign in ("no space left on device", "could not write file")):
         return False
     return not isinstance(error, NOT_THE_FILES_FAULT)
 

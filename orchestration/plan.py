@@ -46,6 +46,8 @@ SHAPING_CONFIG = (
 # The model whose rows are the days.
 DAYS = "mart_overview_daily"
 
+DIGEST = "sha256:"
+
 VARIABLE = re.compile(r"""\bvar\(\s*["'](\w+)["']""")
 
 Manifest = Mapping[str, Any]
@@ -253,20 +255,17 @@ def _differences(
             differences[name] = ["it is not built, or was not published"]
         elif built[name] != today:
             before = built[name]
-            differences[name] = [
-                _change(part, before.get(part), today.get(part))
-                for part in sorted(before.keys() | today.keys())
-                if before.get(part) != today.get(part)
-            ]
+            changed = [part for part in before if before[part] != today.get(part, before[part])]
+            # A part that came or went did so because one that stayed changed.
+            differences[name] = [_change(part, before[part], today[part]) for part in changed]
         elif _is_refreshed_in_part(node) and f"{node['schema']}.{node['name']}" not in tables:
             differences[name] = ["its table is missing"]
     return differences
 
 
-def _change(part: str, before: str | None, today: str | None) -> str:
-    if before is None or today is None or part.startswith(("its ", "the macro ")):
-        return f"{part} changed"
-    return f"{part} changed from {before} to {today}"
+def _change(part: str, before: str, today: str) -> str:
+    digests = before.startswith(DIGEST)
+    return f"{part} changed" if digests else f"{part} changed from {before} to {today}"
 
 
 def _with_all_to_the_right(
@@ -319,4 +318,4 @@ def _is_refreshed_in_part(node: Mapping[str, Any]) -> bool:
 
 
 def _digest(*values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+    return DIGEST + hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()

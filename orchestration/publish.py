@@ -48,9 +48,24 @@ def publish(settings: Settings, run_id: str) -> Published:
     Readers with an open connection keep the version that they opened; later connections see the new one.
 
     Raises:
-        PublishError: when the new version does not hold what the warehouse holds; the old one stays.
+        PublishError: when the new version cannot be written, or does not hold what the warehouse holds; the
+            old one stays.
     """
     started = time.monotonic()
+    try:
+        published = _publish(settings, run_id)
+    except (OSError, duckdb.IOException) as error:
+        raise PublishError(
+            f"The new version could not be written: {error}. What was published before stays as it is. Make "
+            f"sure that {settings.published.parent} may be written and that its disk has room, then run the "
+            "refresh again."
+        ) from None
+    with ingest.connect(settings) as connection:
+        plan.finish(connection, run_id, published.version.parent.name, time.monotonic() - started)
+    return published
+
+
+def _publish(settings: Settings, run_id: str) -> Published:
     settings.versions.mkdir(parents=True, exist_ok=True)
     for unfinished in settings.versions.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -68,8 +83,6 @@ def publish(settings: Settings, run_id: str) -> Published:
     _fsync(settings.versions)
     _point_to(settings.published, version / file.name)
     _remove_old_versions(settings)
-    with ingest.connect(settings) as connection:
-        plan.finish(connection, run_id, name, time.monotonic() - started)
     return Published(version / file.name, rows, functions)
 
 

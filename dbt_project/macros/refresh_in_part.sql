@@ -35,6 +35,12 @@
     changes.{{ adapter.quote(model_name) }}
 {%- endmacro %}
 
+{#- Whether a row of a table has one of the keys that a query gives. The rows are found by the key alone, then
+    fetched by their place, which reads a fraction of what one step would. -#}
+{% macro has_key_of(relation, key, keys) -%}
+    rowid in (select rowid from {{ relation }} where {{ key }} in ({{ keys }}))
+{%- endmacro %}
+
 {#- The incremental strategy. All rows of a key are replaced together, and only where they differ; a key is
     concerned when the model gave rows for it, or when the macro named by the config `concerned` gives it: so keys
     that have lost their last row go too. -#}
@@ -42,18 +48,22 @@
     {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
     {%- set key = arg_dict['unique_key'] -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set stored, changed_keys = model.name ~ '__stored', model.name ~ '__changed_keys' -%}
+    {%- set keys, stored = model.name ~ '__keys', model.name ~ '__stored' -%}
+    {%- set changed_keys = model.name ~ '__changed_keys' -%}
+
+    create or replace temp table {{ keys }} as
+    select {{ key }} from {{ given }}
+    {%- if config.get('concerned') %}
+    union
+    {{ context[config.get('concerned')]() }}
+    {%- endif %};
 
     create or replace temp table {{ stored }} as
     select
         rowid as stored_at,
         *
     from {{ target }}
-    where
-        {{ key }} in (select {{ key }} from {{ given }})
-        {%- if config.get('concerned') %}
-        or {{ key }} in ({{ context[config.get('concerned')]() }})
-        {%- endif %};
+    where {{ has_key_of(target, key, 'select ' ~ key ~ ' from ' ~ keys) }};
 
     create or replace temp table {{ changed_keys }} as
     (select {{ columns }} from {{ given }} except all select {{ columns }} from {{ stored }})
@@ -77,6 +87,7 @@
     select {{ columns }} from {{ given }}
     where {{ key }} in (select {{ key }} from {{ changed_keys }});
 
+    drop table {{ keys }};
     drop table {{ stored }};
     drop table {{ changed_keys }};
 {%- endmacro %}
@@ -96,7 +107,7 @@
         {%- set key = tested.node.config.unique_key -%}
         (
             select * from {{ relation }}
-            where {{ key }} in (select {{ key }} from {{ changes_of(tested.node.name) }})
+            where {{ has_key_of(relation, key, 'select ' ~ key ~ ' from ' ~ changes_of(tested.node.name)) }}
         ) as changed_rows
     {%- else -%}
         {{ return(relation) }}

@@ -26,7 +26,7 @@ orders as (
 
     select * from {{ ref('stg_orders') }}
     {% if is_incremental() %}
-    where order_id in ({{ concerned_orders() }})
+    where {{ has_key_of(ref('stg_orders'), 'order_id', concerned_orders()) }}
     {% endif %}
 
 ),

@@ -6,7 +6,7 @@ messages as (
 
     select * from {{ ref('stg_messages') }}
     {% if is_incremental() %}
-    where message_id in ({{ concerned_messages() }})
+    where {{ has_key_of(ref('stg_messages'), 'message_id', concerned_messages()) }}
     {% endif %}
 
 ),
@@ -21,7 +21,7 @@ orders_of_messages as (
         sum(case when is_last_touch then order_value end) as revenue_credited
     from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where message_id in (select message_id from messages)
+    where message_id in ({{ concerned_messages() }})
     {% endif %}
     group by message_id
 

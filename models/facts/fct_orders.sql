@@ -6,7 +6,7 @@ orders as (
 
     select * from {{ ref('stg_orders') }}
     {% if is_incremental() %}
-    where order_id in ({{ concerned_order_facts() }})
+    where {{ has_key_of(ref('stg_orders'), 'order_id', concerned_order_facts()) }}
     {% endif %}
 
 ),

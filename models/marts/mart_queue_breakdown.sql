@@ -8,23 +8,13 @@ periods as (
 
 messages as (
 
-    select
-        periods.period,
-        periods.period_start,
-        messages.*
-    from {{ ref('fct_messages') }} as messages
-    inner join periods on messages.message_date between periods.period_start and periods.period_end
+    {{ in_periods(ref('fct_messages')) }}
 
 ),
 
 message_orders as (
 
-    select
-        periods.period,
-        periods.period_start,
-        message_orders.*
-    from {{ ref('fct_message_orders') }} as message_orders
-    inner join periods on message_orders.message_date between periods.period_start and periods.period_end
+    {{ in_periods(ref('fct_message_orders')) }}
 
 ),
 

@@ -9,20 +9,14 @@ message_days as (
         max(message_date) as last_day
     from {{ ref('fct_messages') }}
 
-),
-
-report_info as (
-
-    select * from {{ ref('report_info') }}
-
 )
 
-{% for days in [7, 30, 90, 365] %}
+{% for days in period_lengths() %}
 select
     'last_{{ days }}_days' as period,
-    cast({{ dbt.dateadd('day', 1 - days, 'as_of') }} as date) as period_start,
+    {{ first_day_of_last(days) }} as period_start,
     as_of as period_end
-from report_info
+from {{ ref('report_info') }}
 
 union all
 {% endfor %}
@@ -31,5 +25,5 @@ select
     'all_time' as period,
     coalesce(message_days.first_day, report_info.as_of) as period_start,
     coalesce(message_days.last_day, report_info.as_of) as period_end
-from report_info
+from {{ ref('report_info') }} as report_info
 cross join message_days

@@ -31,7 +31,7 @@ latest_so_far as (
         occurred_at,
         updated_at
     from {{ this }}
-    where message_id in (select message_id from message_events)
+    where {{ has_key_of(this, 'message_id', 'select message_id from message_events') }}
 
 ),
 {% endif %}

@@ -33,7 +33,7 @@ latest_so_far as (
         status,
         updated_at
     from {{ this }}
-    where order_id in (select order_id from order_events)
+    where {{ has_key_of(this, 'order_id', 'select order_id from order_events') }}
 
 ),
 {% endif %}

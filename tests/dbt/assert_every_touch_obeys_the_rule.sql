@@ -1,6 +1,20 @@
 -- The attribution rule once more, checked on what the facts say of the two sides of each touch.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_message_orders'}}}) }}
 
+with
+
+touches as (
+
+    select * from {{ ref('fct_message_orders') }}
+    {% if not computed_whole(model.name) %}
+    where
+        message_id in (select message_id from {{ changes_of('fct_messages') }})
+        or order_id in (select order_id from {{ changes_of('fct_orders') }})
+        or order_id in (select order_id from {{ changes_of('order_touches') }})
+    {% endif %}
+
+)
+
 select
     touches.message_id,
     touches.order_id,
@@ -8,7 +22,7 @@ select
     orders.status as order_status,
     messages.occurred_at,
     orders.ordered_at
-from {{ ref('fct_message_orders') }} as touches
+from touches
 inner join {{ ref('fct_messages') }} as messages on touches.message_id = messages.message_id
 inner join {{ ref('fct_orders') }} as orders on touches.order_id = orders.order_id
 where

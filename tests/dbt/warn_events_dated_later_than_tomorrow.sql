@@ -1,14 +1,14 @@
 -- Events of the future are loaded as they are, but somebody should look at the clock of their source.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
-{% set tomorrow = today() + modules.datetime.timedelta(days=1) %}
+{% set day_after_tomorrow = "cast('" ~ (today() + modules.datetime.timedelta(days=2)) ~ "' as date)" %}
 
 select
     'message' as entity,
     message_id as id,
     occurred_at as dated
 from {{ ref('fct_messages') }}
-where {{ reporting_date('occurred_at') }} > cast('{{ tomorrow }}' as date)
+where occurred_at >= {{ start_of_day(day_after_tomorrow) }}
 
 union all
 
@@ -17,4 +17,4 @@ select
     order_id as id,
     ordered_at as dated
 from {{ ref('fct_orders') }}
-where {{ reporting_date('ordered_at') }} > cast('{{ tomorrow }}' as date)
+where ordered_at >= {{ start_of_day(day_after_tomorrow) }}

@@ -1,0 +1,31 @@
+{#- The periods of the period marts: some numbers of days that end with the as-of day, and all time. -#}
+
+{% macro period_lengths() -%}
+    {{ return([7, 30, 90, 365]) }}
+{%- endmacro %}
+
+{#- The first of the last so many days up to the as-of day. -#}
+{% macro first_day_of_last(days) -%}
+    cast({{ dbt.dateadd('day', 1 - days, "cast('" ~ as_of_day() ~ "' as date)") }} as date)
+{%- endmacro %}
+
+{#- The rows of a relation once for each period that their day lies in. The periods are written out instead of
+    joined: with days that are known before, most of a long history is passed over for the short ones. -#}
+{% macro in_periods(relation) -%}
+    {% for days in period_lengths() %}
+    select
+        'last_{{ days }}_days' as period,
+        {{ first_day_of_last(days) }} as period_start,
+        *
+    from {{ relation }}
+    where message_date between {{ first_day_of_last(days) }} and cast('{{ as_of_day() }}' as date)
+
+    union all
+    {% endfor %}
+
+    select
+        'all_time' as period,
+        cast('0001-01-01' as date) as period_start,
+        *
+    from {{ relation }}
+{%- endmacro %}

@@ -1,0 +1,255 @@
+"""Faults of the machine and of people: each ends with a clear word and loses nothing."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from hashlib import shake_256
+from pathlib import Path
+
+import duckdb
+import pytest
+from landing import land_csv
+from pipeline import load, load_and_build, reading
+from pipeline import refresh as refresh_in_process
+
+from orchestration import ingest
+from orchestration.ingest import WarehouseError, WarehouseInUseError
+from orchestration.publish import PublishError, publish
+from orchestration.settings import Settings
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
+ORDER = {
+    "order_id": "o1",
+    "customer_id": "c1",
+    "ordered_at": "2026-01-12T10:00:00Z",
+    "order_value": "19.99",
+    "sales_channel": "online",
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Settings:
+    """A hub with a message and an order, not refreshed yet."""
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    land_csv(hub.landing / "orders" / "a.csv", [ORDER])
+    return hub
+
+
+def land_second_message(hub: Settings) -> None:
+    land_csv(hub.landing / "messages" / "b.csv", [{**MESSAGE, "message_id": "m2"}])
+
+
+def messages_published(hub: Settings) -> list[str]:
+    with reading(hub.published) as connection:
+        rows = connection.sql("select message_id from fct_messages order by message_id").fetchall()
+    return [message_id for (message_id,) in rows]
+
+
+@contextmanager
+def full_disk(most_bytes: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: the next write fails, as on a disk without room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_while_loading_loses_nothing(hub: Settings) -> None:
+    refresh_in_process(hub)
+    # Ids that do not compress: some megabytes on disk.
+    many = [{**MESSAGE, "message_id": shake_256(bytes(f"{n}", "ascii")).hexdigest(500)} for n in range(5000)]
+    land_csv(hub.landing / "messages" / "many.csv", many)
+
+    with full_disk(1_000_000), pytest.raises(duckdb.Error, match="File too large"):
+        load(hub)
+    assert messages_published(hub) == ["m1"]
+
+    refresh_in_process(hub)
+    assert len(messages_published(hub)) == 5001
+    with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
+        assert connection.sql("select distinct status from raw.landed_files").fetchall() == [("loaded",)]
+
+
+def test_a_disk_that_is_full_while_publishing_leaves_the_old_version(hub: Settings) -> None:
+    refresh_in_process(hub)
+    before = hub.published.resolve()
+    land_second_message(hub)
+    run_id = "00000000-0000-0000-0000-000000000000"
+    load_and_build(hub, run_id)
+
+    with full_disk(100_000), pytest.raises(PublishError, match=r"could not be written: .*has room"):
+        publish(hub, run_id)
+    assert hub.published.resolve() == before
+    assert messages_published(hub) == ["m1"]
+
+    refresh_in_process(hub)
+    assert messages_published(hub) == ["m1", "m2"]
+    assert not list(hub.versions.glob(".*"))
+
+
+def test_a_published_folder_that_cannot_be_written_says_so(hub: Settings) -> None:
+    # A file in the place of the folder is refused to every user, also to one who may write anywhere.
+    hub.data_dir.mkdir(exist_ok=True)
+    hub.published.parent.write_text("in the way")
+
+    with pytest.raises(PublishError, match=r"published may be written"):
+        refresh_in_process(hub)
+
+    hub.published.parent.unlink()
+    refresh_in_process(hub)
+    assert messages_published(hub) == ["m1"]
+
+
+def test_a_loaded_file_that_changes_keeps_its_rows_and_is_named(hub: Settings, command: Command) -> None:
+    refresh_in_process(hub)
+    land_csv(hub.landing / "messages" / "a.csv", [{**MESSAGE, "message_id": "other"}])
+
+    finished = command(hub, "run")
+
+    assert finished.returncode == 0, finished.stdout
+    assert "landing/messages/a.csv has changed since it was loaded. Its rows stay" in finished.stdout
+    assert messages_published(hub) == ["m1"]
+
+
+def test_a_file_that_is_touched_but_not_changed_is_not_named(hub: Settings) -> None:
+    refresh_in_process(hub)
+    (hub.landing / "messages" / "a.csv").touch()
+
+    with ingest.connect(hub) as connection:
+        report = ingest.load(connection, hub, ingest.CONTRACTS[0])
+
+    assert report.changed == []
+
+
+def test_a_loaded_file_that_is_gone_keeps_its_rows_and_stops_a_rebuild(
+    hub: Settings, command: Command
+) -> None:
+    refresh_in_process(hub)
+    landed = hub.landing / "messages" / "a.csv"
+    aside = hub.data_dir / "a.csv"
+    landed.rename(aside)
+    land_second_message(hub)
+
+    run = command(hub, "run")
+    assert run.returncode == 0, run.stdout
+    assert "1 loaded files, such as landing/messages/a.csv, have left the landing folder" in run.stdout
+    assert messages_published(hub) == ["m1", "m2"]
+
+    refused = command(hub, "rebuild")
+    assert refused.returncode == 1
+    assert "a rebuild would lose their rows. Nothing was done." in refused.stdout
+    assert hub.warehouse.exists()
+
+    aside.rename(landed)
+    rebuilt = command(hub, "rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stdout
+    assert messages_published(hub) == ["m1", "m2"]
+
+
+def test_a_damaged_warehouse_is_named_and_rebuilt_from_the_landed_files(
+    hub: Settings, command: Command
+) -> None:
+    refresh_in_process(hub)
+    hub.warehouse.write_bytes(b"damaged" * 1000)
+
+    failed = command(hub, "run")
+    assert failed.returncode == 1
+    assert "could not be opened" in failed.stdout
+    assert "`make rebuild` makes it anew from the landed files" in failed.stdout
+    assert messages_published(hub) == ["m1"]
+
+    land_second_message(hub)
+    rebuilt = command(hub, "rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stdout
+    assert messages_published(hub) == ["m1", "m2"]
+    with reading(hub.published) as connection:
+        # The record of earlier refreshes is taken over from the published file.
+        assert connection.sql("select refresh_number from refreshes order by all").fetchall() == [(1,), (2,)]
+
+
+def test_a_missing_warehouse_is_made_anew(hub: Settings) -> None:
+    refresh_in_process(hub)
+    hub.warehouse.unlink()
+    land_second_message(hub)
+
+    refresh_in_process(hub)
+
+    assert messages_published(hub) == ["m1", "m2"]
+
+
+def test_a_warehouse_of_a_newer_version_is_not_touched(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr("orchestration.refreshes.VERSION", "99.1.0")
+        newer.setattr("orchestration.ingest.VERSION", "99.1.0")
+        refresh_in_process(hub)
+    land_second_message(hub)
+
+    with pytest.raises(WarehouseError, match=r"written by version 99\.1\.0; this is version"):
+        refresh_in_process(hub)
+    assert messages_published(hub) == ["m1"]
+
+    monkeypatch.setattr("orchestration.ingest.VERSION", "99.1.0")
+    refresh_in_process(hub)
+    assert messages_published(hub) == ["m1", "m2"]
+
+
+def test_a_warehouse_that_is_open_elsewhere_is_waited_for(hub: Settings) -> None:
+    refresh_in_process(hub)
+    holding = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(hub.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout
+        assert reader.stdin
+        assert reader.stdout.readline() == "open\n"
+        said: list[str] = []
+        with pytest.raises(WarehouseInUseError, match="is open in another program"):
+            ingest.connect(hub, said.append, wait_seconds=0)
+
+        def close_the_reader(message: str) -> None:
+            said.append(message)
+            assert reader.stdin
+            reader.stdin.close()
+
+        ingest.connect(hub, close_the_reader).close()
+    assert len(said) == 1
+    assert "this waits until it is closed" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"timezone": "Asia/Tokyo"}, "the reporting time zone changed from UTC to Asia/Tokyo"),
+        ({"currency": "EUR"}, "the reporting currency changed from USD to EUR"),
+    ],
+)
+def test_a_changed_setting_is_noticed_and_rebuilds_with_a_word_why(
+    hub: Settings, command: Command, change: dict[str, str], reason: str
+) -> None:
+    refresh_in_process(hub)
+
+    finished = command(replace(hub, **change), "run")
+
+    assert finished.returncode == 0, finished.stdout
+    assert reason in finished.stdout

@@ -1,0 +1,169 @@
+"""What a refresh computes anew follows from what the stored tables were made of."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from landing import land_csv
+from pipeline import BUILD, build, load, manifest, run_dbt
+
+from orchestration import plan as planning
+from orchestration.dbt import planned
+from orchestration.plan import Plan
+from orchestration.settings import Settings
+
+MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    build(hub)
+    return hub
+
+
+@pytest.fixture
+def hub(built: Settings, tmp_path: Path) -> Settings:
+    """A hub whose last refresh finished, with a warehouse of its own."""
+    shutil.copytree(built.data_dir, tmp_path / "hub")
+    return replace(built, data_dir=tmp_path / "hub")
+
+
+@pytest.fixture
+def changed() -> Iterator[Manifest]:
+    """A manifest to change."""
+    return copy.deepcopy(manifest())
+
+
+def plan(hub: Settings, of: Manifest | None = None, run_id: str = "next") -> Plan:
+    return planned(hub, of or manifest(), run_id)
+
+
+def models(of: Plan) -> set[str]:
+    names = {node["name"] for node in manifest()["nodes"].values() if node["resource_type"] == "model"}
+    return names & of.computed_whole
+
+
+def node(of: Manifest, name: str) -> dict[str, Any]:
+    (found,) = [node for node in of["nodes"].values() if node["name"] == name]
+    return found
+
+
+def test_nothing_is_rebuilt_when_nothing_changed(hub: Settings) -> None:
+    assert plan(hub) == Plan(loaded_through=1, computed_whole=frozenset(), reasons=[])
+
+
+def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> None:
+    first = plan(Settings(tmp_path, "UTC", date(2026, 1, 31), "USD"))
+
+    assert first.computed_whole >= {
+        "stg_orders",
+        "mart_overview",
+        "queue_names",
+        "not_null_stg_orders_order_id",
+    }
+    assert first.reasons == ["nothing has been published yet: 23 models and seeds"]
+
+
+def test_another_zone_rebuilds_what_has_days(hub: Settings) -> None:
+    of_zone = plan(replace(hub, timezone="Asia/Tokyo"))
+
+    assert "the reporting time zone changed from UTC to Asia/Tokyo" in of_zone.reasons[0]
+    assert models(of_zone) >= {"stg_messages", "order_touches", "fct_messages", "mart_overview_daily"}
+    assert "stg_orders" not in of_zone.computed_whole
+
+
+def test_another_window_rebuilds_from_the_attribution_on(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {**planning.project_variables(), "attribution_window_days": 14}
+    monkeypatch.setattr(planning, "project_variables", lambda: variables)
+    of_window = plan(hub)
+
+    assert any("the variable attribution_window_days changed from 7 to 14" in r for r in of_window.reasons)
+    assert models(of_window) >= {"order_touches", "fct_messages", "fct_orders", "mart_user_breakdown"}
+    assert {"stg_messages", "stg_orders"}.isdisjoint(of_window.computed_whole)
+
+
+def test_another_currency_rebuilds_the_orders(hub: Settings) -> None:
+    of_currency = plan(replace(hub, currency="EUR"))
+
+    assert "the reporting currency changed from USD to EUR" in " ".join(of_currency.reasons)
+    assert "stg_orders" in of_currency.computed_whole
+    assert "stg_messages" not in of_currency.computed_whole
+
+
+def test_another_seed_rebuilds_the_names_and_no_fact(hub: Settings, changed: Manifest) -> None:
+    node(changed, "queue_names")["checksum"]["checksum"] = "other"
+    of_seed = plan(hub, changed)
+
+    assert of_seed.reasons == ["its text changed: queue_names"]
+    assert models(of_seed) >= {"dim_queues", "mart_queue_daily"}
+    assert {"fct_messages", "mart_overview_daily", "mart_user_daily"}.isdisjoint(of_seed.computed_whole)
+
+
+def test_another_model_is_rebuilt_with_all_to_its_right(hub: Settings, changed: Manifest) -> None:
+    node(changed, "fct_orders")["raw_code"] += "\nwhere true"
+    of_model = plan(hub, changed)
+
+    assert of_model.reasons == ["its text changed: fct_orders"]
+    assert "fct_orders" in models(of_model)
+    assert "order_touches" not in models(of_model)
+
+
+def test_another_macro_rebuilds_the_models_that_use_it(hub: Settings, changed: Manifest) -> None:
+    changed["macros"]["macro.contact_reporting.report_figures"]["macro_sql"] += "\n"
+    of_macro = plan(hub, changed)
+
+    assert "the macro report_figures changed" in of_macro.reasons[0]
+    assert "mart_user_daily" in models(of_macro)
+    assert "fct_messages" not in models(of_macro)
+
+
+def test_a_changed_check_looks_at_everything_and_rebuilds_nothing(hub: Settings, changed: Manifest) -> None:
+    node(changed, "assert_every_touch_obeys_the_rule")["raw_code"] += "\n"
+    of_check = plan(hub, changed)
+
+    assert of_check.computed_whole == {"assert_every_touch_obeys_the_rule"}
+
+
+def test_a_missing_table_is_rebuilt(hub: Settings) -> None:
+    with duckdb.connect(str(hub.warehouse)) as connection:
+        connection.execute("drop table facts.fct_orders")
+
+    assert plan(hub).reasons == ["its table is missing: fct_orders"]
+
+
+def test_what_an_unfinished_refresh_rebuilt_is_rebuilt_again(hub: Settings) -> None:
+    plan(replace(hub, timezone="Asia/Tokyo"), run_id="killed")
+    back = plan(hub, run_id="next")
+
+    assert "stg_messages" in back.computed_whole
+
+
+def test_changes_of_an_unfinished_refresh_stay_for_the_next(hub: Settings) -> None:
+    plan(hub, run_id="killed")
+    with duckdb.connect(str(hub.warehouse)) as connection:
+        connection.execute("insert into changes.stg_orders (order_id, is_added) values ('o1', true)")
+    plan(hub, run_id="next")
+
+    with duckdb.connect(str(hub.warehouse)) as connection:
+        assert connection.sql("select order_id from changes.stg_orders").fetchall() == [("o1",)]
+
+
+def test_models_built_by_hand_are_rebuilt_by_the_next_refresh(hub: Settings) -> None:
+    load(hub)
+    run_dbt(hub, *BUILD, "--select", "dim_users")
+
+    assert "fct_messages" in plan(hub).computed_whole
