@@ -14,6 +14,21 @@ import pytest
 from orchestration.settings import REPOSITORY, Settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kills", type=int, default=6, help="how many refreshes tests/test_killed.py kills (default: 6)"
+    )
+    parser.addoption(
+        "--histories",
+        type=int,
+        default=20,
+        help="how many histories tests/test_refresh_in_part.py holds against a rebuild (default: 20)",
+    )
+    parser.addoption(
+        "--histories-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"
+    )
+
+
 @pytest.fixture
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs a command of the project for a hub, in a process of its own, as a person would."""

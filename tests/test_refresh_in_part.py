@@ -14,7 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-from hypothesis import HealthCheck, Phase, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from oracle import Message, Order
 from pipeline import build
@@ -44,15 +45,22 @@ def batches(draw: st.DrawFn) -> tuple[list[Batch], date]:
     return landed, history.as_of
 
 
-@given(data=st.data())
-@settings(
-    max_examples=4,
-    phases=[Phase.generate],
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-def test_refreshes_in_part_equal_a_rebuild_after_each_batch(data: st.DataObject) -> None:
+def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.FixtureRequest) -> None:
+    drawn_from = request.config.getoption("--histories-seed")
+    hubs = -(-request.config.getoption("--histories") // HISTORIES_PER_HUB)
+    print(f"\nseed {drawn_from}, {hubs * HISTORIES_PER_HUB} histories")
+    # Each takes many seconds, so none is made smaller on failure.
+    check = settings(
+        max_examples=hubs,
+        phases=[Phase.generate],
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )(seed(drawn_from)(given(data=st.data())(_check_a_hub)))
+    check()
+
+
+def _check_a_hub(data: st.DataObject) -> None:
     zone = data.draw(timezones())
     landed, as_of = data.draw(batches())
     with tempfile.TemporaryDirectory() as folder:
