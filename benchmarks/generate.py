@@ -248,7 +248,7 @@ def generate(recipe: Recipe, out: Path) -> bool:
 
         def write(day_number: int) -> None:
             with connection.cursor() as cursor:
-                _write_day(cursor, recipe, day_number, unfinished)
+                write_day(cursor, recipe, day_number, unfinished)
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             for _ in pool.map(write, range(recipe.days)):
@@ -260,8 +260,16 @@ def generate(recipe: Recipe, out: Path) -> bool:
     return True
 
 
-def _write_day(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, day_number: int, folder: Path) -> None:
-    """Write the two files of one day, named by it; ``day_number`` counts from 0."""
+def write_day(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, day_number: int, folder: Path) -> None:
+    """Write the two files of one day, named by it, into ``folder/{messages,orders}``.
+
+    Args:
+        cursor: a connection with :data:`MACROS`.
+        recipe: what the day is one of.
+        day_number: counts from 0. Days after the recipe's last go on at its pace, with numbers of their own.
+        folder: holds the two folders.
+    """
+    is_later = day_number >= recipe.days
     span = recipe.days * MICROSECONDS_PER_DAY
     day_start = day_number * MICROSECONDS_PER_DAY
     day_end = day_start + MICROSECONDS_PER_DAY
@@ -269,6 +277,7 @@ def _write_day(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, day_number: in
 
     def copy(entity: str, query: str, rows: int, **parameters: int) -> None:
         step = span // rows
+        numbers = sys.maxsize if is_later else rows
         options = "format parquet"
         if recipe.format == "csv":
             options = "format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S.%fZ'"
@@ -277,8 +286,8 @@ def _write_day(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, day_number: in
             {
                 "path": str(folder / entity / f"{day.isoformat()}.{recipe.format}"),
                 # The rows whose slots touch the day; the statement drops those just beside it.
-                "first_row": min(day_start // step, rows),
-                "end_row": min((day_end - 1) // step + 1, rows),
+                "first_row": min(day_start // step, numbers),
+                "end_row": min((day_end - 1) // step + 1, numbers),
                 "day_start": day_start,
                 "day_end": day_end,
                 "first_midnight": datetime.combine(recipe.first_day, time.min),
@@ -293,7 +302,7 @@ def _write_day(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, day_number: in
         "orders",
         ORDERS,
         recipe.orders,
-        messages=recipe.messages,
+        messages=sys.maxsize if is_later else recipe.messages,
         order_step=span // recipe.orders,
         window=7 * MICROSECONDS_PER_DAY,
         update_delay=3 * MICROSECONDS_PER_DAY,

@@ -60,6 +60,26 @@ def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.Fixt
     check()
 
 
+def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 10), "USD")
+    sent_at = datetime(2026, 1, 10, 12)
+    land(hub, {"messages": [Message("m1", "c1", "q1", "u1", "sent", sent_at, sent_at)], "orders": []}, 0)
+    for as_of, still_open in (
+        (date(2026, 1, 10), 1),
+        (date(2026, 1, 17), 0),
+        (date(2026, 1, 16), 1),
+        (date(2027, 1, 1), 0),
+    ):
+        hub = replace(hub, as_of=as_of)
+        build(hub)
+
+        with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
+            for mart in ("mart_overview_daily", "mart_queue_daily", "mart_user_daily"):
+                counted = connection.sql(f"select messages_in_open_window from marts.{mart}").fetchall()
+                assert counted == [(still_open,)], f"{mart} as of {as_of}"
+        assert_equals_a_rebuild(hub)
+
+
 def _check_a_hub(data: st.DataObject) -> None:
     zone = data.draw(timezones())
     landed, as_of = data.draw(batches())

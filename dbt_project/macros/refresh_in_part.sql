@@ -104,10 +104,14 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if tested.node -%}
-        {%- set key = tested.node.config.unique_key -%}
+        {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
+            that are stored for these keys now. -#}
         (
-            select * from {{ relation }}
-            where {{ has_key_of(relation, key, 'select ' ~ key ~ ' from ' ~ changes_of(tested.node.name)) }}
+            select * exclude (is_added) from {{ changes_of(tested.node.name) }}
+            where is_added
+            except all
+            select * exclude (is_added) from {{ changes_of(tested.node.name) }}
+            where not is_added
         ) as changed_rows
     {%- else -%}
         {{ return(relation) }}

@@ -5,12 +5,16 @@ with
 
 touches as (
 
+    {% if computed_whole(model.name) %}
     select * from {{ ref('fct_message_orders') }}
-    {% if not computed_whole(model.name) %}
-    where
-        message_id in (select message_id from {{ changes_of('fct_messages') }})
-        or order_id in (select order_id from {{ changes_of('fct_orders') }})
-        or order_id in (select order_id from {{ changes_of('order_touches') }})
+    {% else %}
+    select * from {{ ref('fct_message_orders') }}
+    where message_id in (select message_id from {{ changes_of('fct_messages') }})
+
+    union
+
+    select * from {{ ref('fct_message_orders') }}
+    where order_id in (select order_id from {{ changes_of('fct_orders') }})
     {% endif %}
 
 )
