@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import dagster as dg
 import duckdb
 
-from orchestration import ingest, refreshes
+from orchestration import ingest
+from orchestration import refreshes as record
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.dbt import require_checked
 from orchestration.ingest import LoadReport
@@ -23,6 +24,7 @@ from orchestration.sql import one_row
 
 PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
+REFRESHES_SHOWN = 10
 
 
 def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
@@ -63,9 +65,9 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         settings = Settings.from_environment()
         started = time.monotonic()
         with writing(settings), ingest.connect(settings, say=context.log.warning) as connection:
-            number = refreshes.begin(connection, context.run_id)
+            number = record.begin(connection, context.run_id)
             report = ingest.load(connection, settings, contract)
-            refreshes.record_load(
+            record.record_load(
                 connection,
                 number,
                 contract.entity,
@@ -182,6 +184,16 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
             "conversion_rate, revenue_per_message::varchar as revenue_per_message "
             "from mart_overview order by period_start desc, period_end"
         ).df()
+        refreshes = connection.sql(
+            "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
+            "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "
+            "array_to_string(rebuilt_because, '; ') as rebuilt_because, "
+            "seconds_by_step::varchar as seconds_by_step, version_published "
+            f"from refreshes order by refresh_number desc limit {REFRESHES_SHOWN}"
+        ).df()
+        (latest,) = connection.sql(
+            "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
+        ).fetchall()
         days = connection.sql(
             "select message_date, messages_sent from mart_overview_daily order by message_date desc limit 90"
         ).fetchall()
@@ -190,6 +202,9 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
         "version": dg.MetadataValue.path(published.version),
         "bytes": dg.MetadataValue.int(published.version.stat().st_size),
         "rows": dg.MetadataValue.json(published.rows),
+        "days_recomputed": dg.MetadataValue.int(latest[0]),
+        "rows_replaced": dg.MetadataValue.int(latest[1]),
+        "refreshes": dg.MetadataValue.md(refreshes.to_markdown(index=False)),
         "table_functions": dg.MetadataValue.json(published.functions),
         "overview": dg.MetadataValue.md(overview.to_markdown(index=False, disable_numparse=True)),
         "messages_per_day": dg.MetadataValue.md(plot_of_messages(list(reversed(days)))),

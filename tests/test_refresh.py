@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from landing import land_csv
@@ -140,3 +141,41 @@ def test_a_second_refresh_waits_and_says_for_whom(hub: Settings) -> None:
 
     assert f"process {holder.pid}" in said
     assert waiting.returncode == 0
+
+
+def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, command: Command) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    land_csv(hub.landing / "orders" / "a.csv", [ORDER, {**ORDER, "order_id": ""}])
+    for _ in range(2):
+        finished = command(hub, "run")
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        land_csv(
+            hub.landing / "orders" / "b.csv",
+            [{**ORDER, "refunded_value": "5.00", "updated_at": "2026-01-20"}],
+        )
+
+    with reading(hub.published) as connection:
+        first, second = (
+            dict(zip(names, row, strict=True))
+            for names in [[column[0] for column in connection.sql("from refreshes").description]]
+            for row in connection.sql("from refreshes order by refresh_number").fetchall()
+        )
+    assert (first["files_loaded"], first["messages_accepted"], first["orders_rejected"]) == (2, 1, 1)
+    assert first["rebuilt_because"] == ["nothing has been published yet: 23 models and seeds"]
+    assert set(first["seconds_by_step"]) == {
+        *("loading messages", "loading orders", "models", "checks", "publishing")
+    }
+    assert (second["files_loaded"], second["orders_accepted"], second["days_recomputed"]) == (1, 1, 1)
+    assert second["rebuilt_because"] == []
+    assert second["rows_replaced_by_model"]["order_touches"] == 1
+    assert second["rows_replaced_by_model"]["fct_messages"] == 0
+    assert second["version_published"] == hub.published.resolve().parent.name
+    assert second["finished_at"] > second["started_at"] > first["finished_at"]
+
+    with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(["published", "contact_reports"]))
+        assert event
+        assert event.asset_materialization
+        shown = event.asset_materialization.metadata
+    assert shown["days_recomputed"].value == 1
+    assert second["version_published"] in str(shown["refreshes"].value)
