@@ -59,11 +59,13 @@ class Plan:
     """What one refresh computes.
 
     Attributes:
+        refresh_number: the number of the refresh.
         loaded_through: the number of the last file that the last finished refresh took in.
         computed_whole: names of the models, seeds and checks that are computed over everything.
         reasons: why, for people; empty when all is refreshed in part.
     """
 
+    refresh_number: int
     loaded_through: int
     computed_whole: frozenset[str]
     reasons: list[str]
@@ -71,6 +73,7 @@ class Plan:
     def as_environment(self) -> dict[str, str]:
         """The plan as dbt reads it: see dbt_project/macros/refresh_in_part.sql."""
         return {
+            "CONTACT_REFRESH_NUMBER": str(self.refresh_number),
             "CONTACT_REBUILD": ",".join(sorted(self.computed_whole)),
             "CONTACT_LOADED_THROUGH": str(self.loaded_through),
         }
@@ -133,7 +136,7 @@ def make_plan(
     )[0]
     refreshes.record_plan(connection, number, taken_in, reasons)
     connection.execute("commit")
-    return Plan(loaded_through, computed_whole, reasons)
+    return Plan(number, loaded_through, computed_whole, reasons)
 
 
 def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, seconds: float) -> None:

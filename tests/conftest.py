@@ -16,7 +16,7 @@ from orchestration.settings import REPOSITORY, Settings
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--kills", type=int, default=6, help="how many refreshes tests/test_killed.py kills (default: 6)"
+        "--kills", type=int, default=4, help="how many refreshes tests/test_killed.py kills (default: 4)"
     )
     parser.addoption(
         "--histories",

@@ -61,7 +61,7 @@ def node(of: Manifest, name: str) -> dict[str, Any]:
 
 
 def test_nothing_is_rebuilt_when_nothing_changed(hub: Settings) -> None:
-    assert plan(hub) == Plan(loaded_through=1, computed_whole=frozenset(), reasons=[])
+    assert plan(hub) == Plan(refresh_number=2, loaded_through=1, computed_whole=frozenset(), reasons=[])
 
 
 def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> None:
@@ -160,6 +160,14 @@ def test_changes_of_an_unfinished_refresh_stay_for_the_next(hub: Settings) -> No
 
     with duckdb.connect(str(hub.warehouse)) as connection:
         assert connection.sql("select order_id from changes.stg_orders").fetchall() == [("o1",)]
+
+
+def test_a_dbt_of_an_older_refresh_leaves_the_work_to_the_newer(hub: Settings) -> None:
+    older = plan(hub, run_id="killed")
+    plan(hub, run_id="next")
+
+    with pytest.raises(AssertionError, match="refresh 3 has begun, which does its work"):
+        run_dbt(hub, *BUILD, plan=older)
 
 
 def test_models_built_by_hand_are_rebuilt_by_the_next_refresh(hub: Settings) -> None:

@@ -25,6 +25,19 @@
     {% endif %}
 {%- endmacro %}
 
+{#- A dbt whose refresh was killed may come to its work when the next refresh has begun: it leaves the work to it. -#}
+{% macro stop_when_superseded() -%}
+    {%- set number = env_var('CONTACT_REFRESH_NUMBER', '') if execute else '' -%}
+    {%- if number -%}
+        {%- set latest = run_query('select max(refresh_number) from raw.refreshes').columns[0].values()[0] -%}
+        {%- if latest > number | int -%}
+            {{ exceptions.raise_compiler_error(
+                'Refresh ' ~ number ~ ' was killed and refresh ' ~ latest ~ ' has begun, which does its work.'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The number of the last file that the last finished refresh took in. -#}
 {% macro loaded_through() -%}
     {{ return(env_var('CONTACT_LOADED_THROUGH') | int) }}
