@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--histories",
         type=int,
-        default=20,
-        help="how many histories tests/test_refresh_in_part.py holds against a rebuild (default: 20)",
+        default=50,
+        help="how many histories tests/test_refresh_in_part.py holds against a rebuild (default: 50)",
     )
     parser.addoption(
         "--histories-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"

@@ -25,7 +25,7 @@ from orchestration.settings import Settings
 
 # Histories that lie side by side in one hub: customers of their own, queues, users and days in common. A
 # refresh costs the same for one as for several.
-HISTORIES_PER_HUB = 5
+HISTORIES_PER_HUB = 25
 
 Batch = dict[str, list[Message | Order]]
 
