@@ -39,12 +39,12 @@ REFRESHING_IN_PART = ("macros/refresh_in_part.sql", "macros/concerned.sql")
 
 # What of a node's configuration decides what it makes.
 SHAPING_CONFIG = (
-    *("materialized", "incremental_strategy", "unique_key", "concerned", "contract"),
+    *("materialized", "incremental_strategy", "unique_key", "concerned", "concerned_by", "contract"),
     *("severity", "where", "warn_if", "error_if"),
 )
 
 # The model whose rows are the days.
-DAYS = "mart_overview_daily"
+DAYS = "counts_by_day"
 
 DIGEST = "sha256:"
 

@@ -3,6 +3,17 @@
 
     The order is the unit of the attribution: all messages that touch it lie in the window before it. -#}
 
+{#- Messages and orders that landed since the last finished refresh, in any version. -#}
+{% macro landed_messages() -%}
+    select distinct message_id from {{ source('raw', 'message_events') }}
+    where file_id > {{ loaded_through() }}
+{%- endmacro %}
+
+{% macro landed_orders() -%}
+    select distinct order_id from {{ source('raw', 'order_events') }}
+    where file_id > {{ loaded_through() }}
+{%- endmacro %}
+
 {#- Orders whose touches may differ: those that changed, and the orders of the same customer near a sent message
     that changed, near its old and near its new instant. Near is the message's stretch of time and the next one,
     as in order_touches. -#}
@@ -26,13 +37,14 @@
             and {{ window_number('orders.ordered_at') }} = messages.window_number
 {%- endmacro %}
 
-{#- Messages that may have brought something else: those that changed, and those whose touches did. -#}
-{% macro concerned_messages() -%}
-    select message_id from {{ changes_of('stg_messages') }}
+{#- Customers whose messages may have brought something else, or may have another message before them: those of
+    messages and touches that changed. -#}
+{% macro concerned_customers() -%}
+    select customer_id from {{ changes_of('stg_messages') }}
 
     union
 
-    select message_id from {{ changes_of('order_touches') }}
+    select customer_id from {{ changes_of('order_touches') }}
 {%- endmacro %}
 
 {#- Orders that may be attributed otherwise: those that changed, and those whose touches did. -#}
@@ -44,10 +56,15 @@
     select order_id from {{ changes_of('order_touches') }}
 {%- endmacro %}
 
-{#- Days whose figures may differ: those of messages and touches that changed, and those that have, or had when
-    this mart was last refreshed, messages with an open window, which the as-of day moves. -#}
-{% macro concerned_days() -%}
+{#- Days whose messages may differ. -#}
+{% macro concerned_message_days() -%}
     select message_date from {{ changes_of('fct_messages') }}
+{%- endmacro %}
+
+{#- Days whose counts may differ: those of messages and touches that changed, and those that have, or had when
+    this model was last refreshed, messages with an open window, which the as-of day moves. -#}
+{% macro concerned_days() -%}
+    {{ concerned_message_days() }}
 
     union
 

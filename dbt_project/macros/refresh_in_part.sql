@@ -1,7 +1,7 @@
 {#- How a refresh recomputes only what the landed events concern, and stays equal to a rebuild.
 
-    A model that is refreshed in part computes its rows for the keys concerned, and replaces the stored rows of
-    those keys that differ. What it took away and what it added is kept, in the same transaction, in
+    A model that is refreshed in part computes its rows for the keys concerned, and replaces the stored rows that
+    differ. What it took away and what it added is kept, in the same transaction, in
     changes.<model>; the models to its right derive from there which of their keys are concerned. These records
     stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
 
@@ -48,35 +48,46 @@
     changes.{{ adapter.quote(model_name) }}
 {%- endmacro %}
 
-{#- Whether a row of a table has one of the keys that a query gives. The rows are found by the key alone, then
-    fetched by their place, which reads a fraction of what one step would. -#}
-{% macro has_key_of(relation, key, keys) -%}
-    rowid in (select rowid from {{ relation }} where {{ key }} in ({{ keys }}))
+{#- Before a model is refreshed in part: the keys concerned, given by the macro that its config `concerned` names,
+    and the rows that are stored for them. The keys are of the column that the config `concerned_by` names, or else
+    of `unique_key`. Few rows of a large table are found by their key alone and fetched by their place, which reads
+    a fraction of what one step would. -#}
+{% macro find_concerned_rows() -%}
+    {%- if execute and model.config.materialized == 'incremental' and is_incremental() -%}
+        {%- set key = config.get('concerned_by', config.require('unique_key')) -%}
+    create or replace temp table {{ concerned_keys() }} as {{ context[config.require('concerned')]() }};
+
+    create or replace temp table {{ stored_rows() }} as
+    select
+        rowid as stored_at,
+        *
+    from {{ this }}
+    where {{ is_concerned(this, key) }};
+    {%- endif -%}
 {%- endmacro %}
 
-{#- The incremental strategy. All rows of a key are replaced together, and only where they differ; a key is
-    concerned when the model gave rows for it, or when the macro named by the config `concerned` gives it: so keys
-    that have lost their last row go too. -#}
+{#- The keys that a refresh of this model looks at: a table of one column. -#}
+{% macro concerned_keys() -%}
+    {{ adapter.quote(model.name ~ '__concerned_keys') }}
+{%- endmacro %}
+
+{#- The rows of this model that are stored for these keys, with their places (stored_at). -#}
+{% macro stored_rows() -%}
+    {{ adapter.quote(model.name ~ '__stored_rows') }}
+{%- endmacro %}
+
+{#- Whether a row of a table has one of these keys. -#}
+{% macro is_concerned(relation, key) -%}
+    rowid in (select rowid from {{ relation }} where {{ key }} in (from {{ concerned_keys() }}))
+{%- endmacro %}
+
+{#- The incremental strategy. The model gives all rows of the keys concerned; the rows of a unique key are replaced
+    together, and only where one of them differs. So keys that have lost their last row go too. -#}
 {% macro get_incremental_replace_changed_sql(arg_dict) -%}
     {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
     {%- set key = arg_dict['unique_key'] -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set keys, stored = model.name ~ '__keys', model.name ~ '__stored' -%}
-    {%- set changed_keys = model.name ~ '__changed_keys' -%}
-
-    create or replace temp table {{ keys }} as
-    select {{ key }} from {{ given }}
-    {%- if config.get('concerned') %}
-    union
-    {{ context[config.get('concerned')]() }}
-    {%- endif %};
-
-    create or replace temp table {{ stored }} as
-    select
-        rowid as stored_at,
-        *
-    from {{ target }}
-    where {{ has_key_of(target, key, 'select ' ~ key ~ ' from ' ~ keys) }};
+    {%- set stored, changed_keys = stored_rows(), adapter.quote(model.name ~ '__changed_keys') -%}
 
     create or replace temp table {{ changed_keys }} as
     (select {{ columns }} from {{ given }} except all select {{ columns }} from {{ stored }})
@@ -100,7 +111,7 @@
     select {{ columns }} from {{ given }}
     where {{ key }} in (select {{ key }} from {{ changed_keys }});
 
-    drop table {{ keys }};
+    drop table {{ concerned_keys() }};
     drop table {{ stored }};
     drop table {{ changed_keys }};
 {%- endmacro %}

@@ -2,39 +2,57 @@
     from here, so a figure cannot mean one thing in one place and another in the next. What each figure
     means in words stands in models/marts/_figures.md.
 
-    Expects two relations (usually import CTEs) that hold the same set of messages:
-      messages        rows of fct_messages, sent and skipped
-      message_orders  rows of fct_message_orders of those messages
-    and `by`, the columns that divide the set. Gives one row per group that has a message, with the columns of
-    `by` and of figure_columns(); without `by` one row in all, also for an empty set. Where `groups` names a
-    relation, each of its rows is a group, also one without messages.
+    What must count once is told in one of two ways:
 
-    What must count once is told in one of two ways. Where each group is a range of days that begins with the
-    day `since`, of all messages or of those of one queue or user, the facts say of each message and touch on which
-    day the one before it was: those before which there is none in the range are counted, in one pass. Any other
-    set is grouped twice, first by what must count once. -#}
+    * A group that is a range of days, of all messages or of those of one queue or user, begins with the day
+      `since`. Expects two relations (usually import CTEs):
+        counts        rows of counts_by_day, or of its like by queue or user, of these days
+        active_users  rows of active_users_by_day of these days
+      A customer or order counts with the message or touch before which there is none in the range.
+    * Any other set of messages. Expects two relations:
+        messages        rows of fct_messages, sent and skipped
+        message_orders  rows of fct_message_orders of those messages
+      They are grouped twice, first by what must count once.
+
+    `by` are the columns that divide the set. Gives one row per group that has a message, with the columns of
+    `by` and of figure_columns(); without `by` one row in all, also for an empty set. Where `groups` names a
+    relation, each of its rows is a group, also one without messages. -#}
 {% macro report_figures(by=[], groups=none, since=none) %}
     {%- set groups_relation = groups or 'customer_figures' -%}
-    {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
     with
 
     {% if since %}
+    active_users_of_groups as (
+
+        select distinct {{ (by + ['user_id']) | unique | join(', ') }}
+        from active_users
+
+    ),
+
     customer_figures as (
 
         select
             {% for column in by %}{{ column }}, {% endfor %}
-            count(case when status = 'sent' then 1 end) as messages_sent,
-            count(case when status = 'skipped' then 1 end) as messages_skipped,
-            count(
-                case when status = 'sent' and {{ is_first('previous_sent_date' ~ scope, since) }} then 1 end
-            ) as customers_messaged,
-            count(
-                case when is_converted and {{ is_first('previous_converted_date' ~ scope, since) }} then 1 end
-            ) as customers_converted,
-            count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
-                as messages_in_open_window,
+            sum(messages_sent) as messages_sent,
+            sum(messages_skipped) as messages_skipped,
+            sum(case when {{ is_first(since) }} then messages_sent end) as customers_messaged,
+            sum(case when {{ is_first(since) }} then messages_converted end) as customers_converted,
+            sum(messages_in_open_window) as messages_in_open_window,
             sum(revenue_credited) as revenue_credited
-        from messages
+        from counts
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+
+    ),
+
+    order_figures as (
+
+        select
+            {% for column in by %}{{ column }}, {% endfor %}
+            sum(touches) as orders_generated,
+            sum(touched_value) as revenue_generated,
+            sum(touched_refunds) as revenue_refunded
+        from counts
+        where {{ is_first(since) }}
         {% if by %}group by {{ by | join(', ') }}{% endif %}
 
     ),
@@ -70,9 +88,8 @@
         {% if by %}group by {{ by | join(', ') }}{% endif %}
 
     ),
-    {% endif %}
 
-    active_users as (
+    active_users_of_groups as (
 
         select distinct {{ (by + ['user_id']) | unique | join(', ') }}
         from messages
@@ -80,26 +97,10 @@
 
     ),
 
-    user_figures as (
-
-        select
-            {% for column in by %}{{ column }}, {% endfor %}
-            count(*) as active_users
-        from active_users
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
-
-    ),
-
     orders as (
 
-        {% if since %}
-        select {{ (by + ['order_value', 'refunded_value']) | join(', ') }}
-        from message_orders
-        where {{ is_first('previous_touch_date' ~ scope, since) }}
-        {% else %}
         select distinct {{ (by + ['order_id', 'order_value', 'refunded_value']) | join(', ') }}
         from message_orders
-        {% endif %}
 
     ),
 
@@ -114,6 +115,17 @@
         {% if by %}group by {{ by | join(', ') }}{% endif %}
 
     ),
+    {% endif %}
+
+    user_figures as (
+
+        select
+            {% for column in by %}{{ column }}, {% endfor %}
+            count(*) as active_users
+        from active_users_of_groups
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+
+    ),
 
     totals as (
 
@@ -121,9 +133,9 @@
             {% for column in by %}{{ groups_relation }}.{{ column }}, {% endfor %}
             cast(coalesce(customer_figures.messages_sent, 0) as bigint) as messages_sent,
             cast(coalesce(customer_figures.messages_skipped, 0) as bigint) as messages_skipped,
-            coalesce(customer_figures.customers_messaged, 0) as customers_messaged,
-            coalesce(customer_figures.customers_converted, 0) as customers_converted,
-            coalesce(order_figures.orders_generated, 0) as orders_generated,
+            cast(coalesce(customer_figures.customers_messaged, 0) as bigint) as customers_messaged,
+            cast(coalesce(customer_figures.customers_converted, 0) as bigint) as customers_converted,
+            cast(coalesce(order_figures.orders_generated, 0) as bigint) as orders_generated,
             cast(coalesce(order_figures.revenue_generated, 0) as decimal(38, 2)) as revenue_generated,
             cast(coalesce(order_figures.revenue_refunded, 0) as decimal(38, 2)) as revenue_refunded,
             cast(coalesce(customer_figures.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
@@ -145,8 +157,8 @@
     from totals
 {% endmacro %}
 
-{% macro is_first(previous_date, since) -%}
-    coalesce({{ previous_date }} < {{ since }}, true)
+{% macro is_first(since) -%}
+    coalesce(previous_date < {{ since }}, true)
 {%- endmacro %}
 
 {% macro same_group(by, left_relation, right_relation) -%}

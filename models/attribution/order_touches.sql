@@ -26,7 +26,7 @@ orders as (
 
     select * from {{ ref('stg_orders') }}
     {% if is_incremental() %}
-    where {{ has_key_of(ref('stg_orders'), 'order_id', concerned_orders()) }}
+    where {{ is_concerned(ref('stg_orders'), 'order_id') }}
     {% endif %}
 
 ),

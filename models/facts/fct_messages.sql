@@ -1,4 +1,4 @@
-{{ config(unique_key='message_id') }}
+{{ config(unique_key='message_id', concerned='concerned_customers', concerned_by='customer_id') }}
 
 with
 
@@ -6,7 +6,7 @@ messages as (
 
     select * from {{ ref('stg_messages') }}
     {% if is_incremental() %}
-    where {{ has_key_of(ref('stg_messages'), 'message_id', concerned_messages()) }}
+    where customer_id in (from {{ concerned_keys() }})
     {% endif %}
 
 ),
@@ -21,7 +21,7 @@ orders_of_messages as (
         sum(case when is_last_touch then order_value end) as revenue_credited
     from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where message_id in ({{ concerned_messages() }})
+    where customer_id in (from {{ concerned_keys() }})
     {% endif %}
     group by message_id
 
@@ -50,57 +50,13 @@ what_messages_brought as (
 
 ),
 
-{% if is_incremental() %}
-customers as (
-
-    select customer_id from what_messages_brought
-    union
-    select customer_id from {{ changes_of('stg_messages') }}
-
-),
-
--- They brought what they brought, but may have another message before them now.
-other_messages_of_customers as (
-
-    select * from {{ this }}
-    where
-        customer_id in (select customer_id from customers)
-        and message_id not in (select message_id from messages)
-
-),
-{% endif %}
-
-messages_of_customers as (
-
-    select * from what_messages_brought
-    {% if is_incremental() %}
-    union all
-    select
-        message_id,
-        customer_id,
-        queue_id,
-        user_id,
-        status,
-        occurred_at,
-        message_date,
-        orders_in_window,
-        revenue_in_window,
-        orders_credited,
-        revenue_credited,
-        is_converted,
-        window_closes_at
-    from other_messages_of_customers
-    {% endif %}
-
-),
-
 dated_messages as (
 
     select
         *,
         case when status = 'sent' then message_date end as sent_date,
         case when is_converted then message_date end as converted_date
-    from messages_of_customers
+    from what_messages_brought
 
 ),
 
@@ -134,34 +90,23 @@ messages_with_previous_days as (
 )
 
 select
-    messages.message_id,
-    messages.customer_id,
-    messages.queue_id,
-    messages.user_id,
-    messages.status,
-    messages.occurred_at,
-    messages.message_date,
-    messages.orders_in_window,
-    messages.revenue_in_window,
-    messages.orders_credited,
-    messages.revenue_credited,
-    messages.is_converted,
-    messages.window_closes_at,
-    messages.previous_sent_date,
-    messages.previous_sent_date_in_queue,
-    messages.previous_sent_date_by_user,
-    messages.previous_converted_date,
-    messages.previous_converted_date_in_queue,
-    messages.previous_converted_date_by_user
-from messages_with_previous_days as messages
-{% if is_incremental() %}
-left join other_messages_of_customers as stored on messages.message_id = stored.message_id
-where
-    stored.message_id is null
-    or messages.previous_sent_date is distinct from stored.previous_sent_date
-    or messages.previous_sent_date_in_queue is distinct from stored.previous_sent_date_in_queue
-    or messages.previous_sent_date_by_user is distinct from stored.previous_sent_date_by_user
-    or messages.previous_converted_date is distinct from stored.previous_converted_date
-    or messages.previous_converted_date_in_queue is distinct from stored.previous_converted_date_in_queue
-    or messages.previous_converted_date_by_user is distinct from stored.previous_converted_date_by_user
-{% endif %}
+    message_id,
+    customer_id,
+    queue_id,
+    user_id,
+    status,
+    occurred_at,
+    message_date,
+    orders_in_window,
+    revenue_in_window,
+    orders_credited,
+    revenue_credited,
+    is_converted,
+    window_closes_at,
+    previous_sent_date,
+    previous_sent_date_in_queue,
+    previous_sent_date_by_user,
+    previous_converted_date,
+    previous_converted_date_in_queue,
+    previous_converted_date_by_user
+from messages_with_previous_days

@@ -1,4 +1,4 @@
-{{ config(unique_key='order_id') }}
+{{ config(unique_key='order_id', concerned='concerned_order_facts') }}
 
 with
 
@@ -6,7 +6,7 @@ orders as (
 
     select * from {{ ref('stg_orders') }}
     {% if is_incremental() %}
-    where {{ has_key_of(ref('stg_orders'), 'order_id', concerned_order_facts()) }}
+    where {{ is_concerned(ref('stg_orders'), 'order_id') }}
     {% endif %}
 
 ),

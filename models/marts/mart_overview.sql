@@ -6,15 +6,15 @@ periods as (
 
 ),
 
-messages as (
+counts as (
 
-    {{ in_periods(ref('fct_messages')) }}
+    {{ in_periods(ref('counts_by_day')) }}
 
 ),
 
-message_orders as (
+active_users as (
 
-    {{ in_periods(ref('fct_message_orders')) }}
+    {{ in_periods(ref('active_users_by_day')) }}
 
 ),
 

@@ -1,22 +1,14 @@
-{{ config(materialized='incremental', unique_key='message_date', concerned='concerned_days') }}
-
 with
 
-messages as (
+counts as (
 
-    select * from {{ ref('fct_messages') }}
-    {% if is_incremental() %}
-    where message_date in ({{ concerned_days() }})
-    {% endif %}
+    select * from {{ ref('counts_by_day_and_user') }}
 
 ),
 
-message_orders as (
+active_users as (
 
-    select * from {{ ref('fct_message_orders') }}
-    {% if is_incremental() %}
-    where message_date in ({{ concerned_days() }})
-    {% endif %}
+    select * from {{ ref('active_users_by_day') }}
 
 ),
 

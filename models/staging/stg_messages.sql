@@ -1,4 +1,4 @@
-{{ config(unique_key='message_id') }}
+{{ config(unique_key='message_id', concerned='landed_messages') }}
 
 with
 
@@ -30,8 +30,7 @@ latest_so_far as (
         status,
         occurred_at,
         updated_at
-    from {{ this }}
-    where {{ has_key_of(this, 'message_id', 'select message_id from message_events') }}
+    from {{ stored_rows() }}
 
 ),
 {% endif %}

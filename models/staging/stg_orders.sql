@@ -1,4 +1,4 @@
-{{ config(unique_key='order_id') }}
+{{ config(unique_key='order_id', concerned='landed_orders') }}
 
 with
 
@@ -32,8 +32,7 @@ latest_so_far as (
         sales_channel,
         status,
         updated_at
-    from {{ this }}
-    where {{ has_key_of(this, 'order_id', 'select order_id from order_events') }}
+    from {{ stored_rows() }}
 
 ),
 {% endif %}
