@@ -7,9 +7,8 @@ belong here: time; a statement that is executed again finds its data in memory.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 
@@ -26,42 +25,32 @@ def rows_read(settings: Settings) -> dict[str, int]:
     Args:
         settings: the settings of a hub whose warehouse may be changed, just after a refresh.
     """
-    manifest = json.loads((settings.dbt_target / "manifest.json").read_text())
-    results = json.loads((settings.dbt_target / "run_results.json").read_text())
     counts: dict[str, int] = {}
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("pragma enable_profiling = 'no_output'")
-        for result in results["results"]:
-            node = manifest["nodes"].get(result["unique_id"])
-            if node is None or node["resource_type"] not in ("model", "test"):
-                continue
-            name = "all checks" if node["resource_type"] == "test" else node["name"]
-            for statement in _statements(connection, settings, node, result["compiled_code"]):
-                connection.execute(statement).fetchall()
-                counts[name] = counts.get(name, 0) + _scanned(connection)
+        for node, query in _queries(settings.dbt_target / "dbt.log"):
+            kind, _, name = node.split(".")[:3]
+            step = "all checks" if kind == "test" else name
+            for statement in connection.extract_statements(query):
+                if statement.type != duckdb.StatementType.TRANSACTION:
+                    connection.execute(statement.query).fetchall()
+                    counts[step] = counts.get(step, 0) + _scanned(connection)
     return counts
 
 
-def _statements(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, node: Mapping[str, Any], query: str
-) -> Iterator[str]:
-    """What dbt executes for a node and its query; nothing for views and functions, which read nothing."""
-    match node["config"]["materialized"]:
-        case "test":
-            yield f"select count(*) from ({query})"
-        case "table":
-            yield f"create or replace temp table given as {query}"
-        case "incremental":
-            (file,) = (settings.dbt_target / "run").rglob(f"{node['name']}.sql")
-            replacing = file.read_text(encoding="utf-8")
-            given = re.search(rf"{node['name']}__dbt_tmp\d+", replacing)
-            if given is None:  # computed whole
-                yield f"create or replace temp table given as {query}"
-                return
-            yield f"create temp table {given[0]} as {query}"
-            for statement in connection.extract_statements(replacing):
-                yield statement.query
+def _queries(log: Path) -> Iterator[tuple[str, str]]:
+    """What the last dbt of a log executed for models and tests: the node and the query."""
+    queries: list[tuple[str, str, str]] = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["info"]["name"] == "SQLQuery":
+            node = event["data"].get("node_info", {}).get("unique_id", "")
+            if node.startswith(("model.", "test.")):
+                queries.append((event["info"]["invocation_id"], node, event["data"]["sql"]))
+    for invocation, node, query in queries:
+        if invocation == queries[-1][0]:
+            yield node, query
 
 
 def _scanned(connection: duckdb.DuckDBPyConnection) -> int:

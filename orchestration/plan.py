@@ -39,7 +39,7 @@ REFRESHING_IN_PART = ("macros/refresh_in_part.sql", "macros/concerned.sql")
 
 # What of a node's configuration decides what it makes.
 SHAPING_CONFIG = (
-    *("materialized", "incremental_strategy", "unique_key", "concerned", "concerned_by", "contract"),
+    *("materialized", "incremental_strategy", "unique_key", "concerned", "contract"),
     *("severity", "where", "warn_if", "error_if"),
 )
 

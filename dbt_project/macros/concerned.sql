@@ -37,14 +37,33 @@
             and {{ window_number('orders.ordered_at') }} = messages.window_number
 {%- endmacro %}
 
-{#- Customers whose messages may have brought something else, or may have another message before them: those of
-    messages and touches that changed. -#}
-{% macro concerned_customers() -%}
-    select customer_id from {{ changes_of('stg_messages') }}
+{#- Messages that may have brought something else, or may have another message before them: those of a customer from
+    the first day on which one of the customer's messages or touches changed. -#}
+{% macro concerned_messages() -%}
+    select messages.message_id
+    from {{ ref('stg_messages') }} as messages
+    inner join (
+        select
+            customer_id,
+            min(message_date) as first_day
+        from (
+            select
+                customer_id,
+                message_date
+            from {{ changes_of('stg_messages') }}
 
-    union
+            union all
 
-    select customer_id from {{ changes_of('order_touches') }}
+            select
+                customer_id,
+                message_date
+            from {{ changes_of('order_touches') }}
+        ) as changes
+        group by customer_id
+    ) as customers
+        on
+            messages.customer_id = customers.customer_id
+            and messages.message_date >= customers.first_day
 {%- endmacro %}
 
 {#- Orders that may be attributed otherwise: those that changed, and those whose touches did. -#}

@@ -49,12 +49,9 @@
 {%- endmacro %}
 
 {#- Before a model is refreshed in part: the keys concerned, given by the macro that its config `concerned` names,
-    and the rows that are stored for them. The keys are of the column that the config `concerned_by` names, or else
-    of `unique_key`. Few rows of a large table are found by their key alone and fetched by their place, which reads
-    a fraction of what one step would. -#}
+    and the rows that are stored for them. -#}
 {% macro find_concerned_rows() -%}
     {%- if execute and model.config.materialized == 'incremental' and is_incremental() -%}
-        {%- set key = config.get('concerned_by', config.require('unique_key')) -%}
     create or replace temp table {{ concerned_keys() }} as {{ context[config.require('concerned')]() }};
 
     create or replace temp table {{ stored_rows() }} as
@@ -62,7 +59,7 @@
         rowid as stored_at,
         *
     from {{ this }}
-    where {{ is_concerned(this, key) }};
+    where {{ is_concerned(this, config.require('unique_key')) }};
     {%- endif -%}
 {%- endmacro %}
 
@@ -76,7 +73,8 @@
     {{ adapter.quote(model.name ~ '__stored_rows') }}
 {%- endmacro %}
 
-{#- Whether a row of a table has one of these keys. -#}
+{#- Whether a row of a table has one of these keys. The rows are found by the key alone, then fetched by their place,
+    which reads a fraction of what one step would. -#}
 {% macro is_concerned(relation, key) -%}
     rowid in (select rowid from {{ relation }} where {{ key }} in (from {{ concerned_keys() }}))
 {%- endmacro %}

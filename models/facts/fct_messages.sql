@@ -1,4 +1,4 @@
-{{ config(unique_key='message_id', concerned='concerned_customers', concerned_by='customer_id') }}
+{{ config(unique_key='message_id', concerned='concerned_messages') }}
 
 with
 
@@ -6,7 +6,7 @@ messages as (
 
     select * from {{ ref('stg_messages') }}
     {% if is_incremental() %}
-    where customer_id in (from {{ concerned_keys() }})
+    where {{ is_concerned(ref('stg_messages'), 'message_id') }}
     {% endif %}
 
 ),
@@ -21,7 +21,7 @@ orders_of_messages as (
         sum(case when is_last_touch then order_value end) as revenue_credited
     from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where customer_id in (from {{ concerned_keys() }})
+    where message_id in (from {{ concerned_keys() }})
     {% endif %}
     group by message_id
 
@@ -53,19 +53,41 @@ what_messages_brought as (
 dated_messages as (
 
     select
-        *,
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        occurred_at,
+        message_date,
         case when status = 'sent' then message_date end as sent_date,
         case when is_converted then message_date end as converted_date
     from what_messages_brought
+    {% if is_incremental() %}
+    union all
+    -- The earlier messages of the same customers, which stay as they are.
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        occurred_at,
+        message_date,
+        case when status = 'sent' then message_date end as sent_date,
+        case when is_converted then message_date end as converted_date
+    from {{ this }}
+    where
+        customer_id in (select messages.customer_id from messages)
+        and message_id not in (from {{ concerned_keys() }})
+    {% endif %}
 
 ),
 
 -- A message is its customer's first within a range of days when the day of the customer's message before it
 -- lies outside: so the customers of any range are counted once without gathering their messages.
-messages_with_previous_days as (
+previous_days as (
 
     select
-        *,
+        message_id,
         max(sent_date) over earlier as previous_sent_date,
         max(sent_date) over earlier_in_queue as previous_sent_date_in_queue,
         max(sent_date) over earlier_by_user as previous_sent_date_by_user,
@@ -90,23 +112,24 @@ messages_with_previous_days as (
 )
 
 select
-    message_id,
-    customer_id,
-    queue_id,
-    user_id,
-    status,
-    occurred_at,
-    message_date,
-    orders_in_window,
-    revenue_in_window,
-    orders_credited,
-    revenue_credited,
-    is_converted,
-    window_closes_at,
-    previous_sent_date,
-    previous_sent_date_in_queue,
-    previous_sent_date_by_user,
-    previous_converted_date,
-    previous_converted_date_in_queue,
-    previous_converted_date_by_user
-from messages_with_previous_days
+    messages.message_id,
+    messages.customer_id,
+    messages.queue_id,
+    messages.user_id,
+    messages.status,
+    messages.occurred_at,
+    messages.message_date,
+    messages.orders_in_window,
+    messages.revenue_in_window,
+    messages.orders_credited,
+    messages.revenue_credited,
+    messages.is_converted,
+    messages.window_closes_at,
+    previous_days.previous_sent_date,
+    previous_days.previous_sent_date_in_queue,
+    previous_days.previous_sent_date_by_user,
+    previous_days.previous_converted_date,
+    previous_days.previous_converted_date_in_queue,
+    previous_days.previous_converted_date_by_user
+from what_messages_brought as messages
+inner join previous_days on messages.message_id = previous_days.message_id

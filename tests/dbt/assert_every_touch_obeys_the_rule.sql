@@ -6,14 +6,23 @@ with
 touches as (
 
     {% if computed_whole(model.name) %}
-    select * from {{ ref('fct_message_orders') }}
+    select
+        message_id,
+        order_id
+    from {{ ref('fct_message_orders') }}
     {% else %}
-    select * from {{ ref('fct_message_orders') }}
+    select
+        message_id,
+        order_id
+    from {{ ref('fct_message_orders') }}
     where message_id in (select message_id from {{ changes_of('fct_messages') }})
 
     union
 
-    select * from {{ ref('fct_message_orders') }}
+    select
+        message_id,
+        order_id
+    from {{ ref('fct_message_orders') }}
     where order_id in (select order_id from {{ changes_of('fct_orders') }})
     {% endif %}
 
