@@ -79,6 +79,12 @@
     rowid in (select rowid from {{ relation }} where {{ key }} in (from {{ concerned_keys() }}))
 {%- endmacro %}
 
+{#- The order in which a model that is computed whole is stored: by time, so that what is asked by days, or was
+    changed lately, lies together. Rows that are replaced later stand at the end. -#}
+{% macro stored_by(column) -%}
+    {%- if not is_incremental() -%} order by {{ column }} {%- endif -%}
+{%- endmacro %}
+
 {#- The incremental strategy. The model gives all rows of the keys concerned; the rows of a unique key are replaced
     together, and only where one of them differs. So keys that have lost their last row go too. -#}
 {% macro get_incremental_replace_changed_sql(arg_dict) -%}

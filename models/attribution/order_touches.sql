@@ -129,3 +129,4 @@ select
     previous_touch_date_in_queue,
     previous_touch_date_by_user
 from numbered_touches
+{{ stored_by('message_date') }}

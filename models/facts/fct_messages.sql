@@ -19,9 +19,9 @@ orders_of_messages as (
         sum(order_value) as revenue_in_window,
         count(case when is_last_touch then 1 end) as orders_credited,
         sum(case when is_last_touch then order_value end) as revenue_credited
-    from {{ ref('fct_message_orders') }}
+    from {{ ref('order_touches') }}
     {% if is_incremental() %}
-    where message_id in (from {{ concerned_keys() }})
+    where {{ is_concerned(ref('order_touches'), 'message_id') }}
     {% endif %}
     group by message_id
 
@@ -133,3 +133,4 @@ select
     previous_days.previous_converted_date_by_user
 from what_messages_brought as messages
 inner join previous_days on messages.message_id = previous_days.message_id
+{{ stored_by('messages.message_date') }}

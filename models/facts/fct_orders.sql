@@ -17,10 +17,12 @@ credits as (
         order_id,
         message_id,
         touch_count
-    from {{ ref('fct_message_orders') }}
+    from {{ ref('order_touches') }}
     where
         is_last_touch
-        and order_id in (select orders.order_id from orders)
+        {% if is_incremental() %}
+        and {{ is_concerned(ref('order_touches'), 'order_id') }}
+        {% endif %}
 
 )
 
@@ -37,3 +39,4 @@ select
     credits.message_id as credited_message_id
 from orders
 left join credits on orders.order_id = credits.order_id
+{{ stored_by('orders.ordered_at') }}

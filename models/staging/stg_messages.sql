@@ -76,3 +76,4 @@ select
     updated_at
 from versions
 where version_rank = 1
+{{ stored_by('occurred_at') }}

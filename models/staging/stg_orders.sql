@@ -79,3 +79,4 @@ select
     updated_at
 from versions
 where version_rank = 1
+{{ stored_by('ordered_at') }}
