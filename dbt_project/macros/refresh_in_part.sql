@@ -94,9 +94,18 @@
     {%- set stored, changed_keys = stored_rows(), adapter.quote(model.name ~ '__changed_keys') -%}
 
     create or replace temp table {{ changed_keys }} as
-    (select {{ columns }} from {{ given }} except all select {{ columns }} from {{ stored }})
-    union all
-    (select {{ columns }} from {{ stored }} except all select {{ columns }} from {{ given }});
+    select distinct {{ key }}
+    from (
+        -- Rows that are given more or less often than they are stored.
+        select {{ columns }}
+        from (
+            select {{ columns }}, 1 as copies from {{ given }}
+            union all
+            select {{ columns }}, -1 as copies from {{ stored }}
+        ) as both_sides
+        group by {{ columns }}
+        having sum(copies) <> 0
+    ) as changed_rows;
 
     insert into {{ changes_of(model.name) }} ({{ columns }}, is_added)
     select {{ columns }}, false from {{ stored }}

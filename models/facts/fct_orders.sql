@@ -11,18 +11,23 @@ orders as (
 
 ),
 
+touches as (
+
+    select * from {{ ref('order_touches') }}
+    {% if is_incremental() %}
+    where {{ is_concerned(ref('order_touches'), 'order_id') }}
+    {% endif %}
+
+),
+
 credits as (
 
     select
         order_id,
         message_id,
         touch_count
-    from {{ ref('order_touches') }}
-    where
-        is_last_touch
-        {% if is_incremental() %}
-        and {{ is_concerned(ref('order_touches'), 'order_id') }}
-        {% endif %}
+    from touches
+    where is_last_touch
 
 )
 
