@@ -108,6 +108,7 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
                     "The published file was left as it is. Run the refresh again."
                 )
             rows[table] = copied
+        _copy_comments(connection)
         functions = _create_functions(connection)
         _add_refreshes(connection, file, run_id)
         connection.execute("checkpoint published")
@@ -135,6 +136,33 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         """,
         [list(PUBLISHED_SCHEMAS)],
     ).fetchall()
+
+
+def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say of each published table and column what the docs say of it, so that BI tools can show it."""
+    comments = connection.execute(
+        """
+        select 'table', table_name, null, comment
+        from duckdb_tables()
+        where database_name = 'warehouse' and schema_name in (select unnest($schemas)) and comment is not null
+
+        union all
+
+        select 'table', view_name, null, comment
+        from duckdb_views()
+        where database_name = 'warehouse' and schema_name in (select unnest($schemas)) and comment is not null
+
+        union all
+
+        select 'column', table_name, column_name, comment
+        from duckdb_columns()
+        where database_name = 'warehouse' and schema_name in (select unnest($schemas)) and comment is not null
+        """,
+        {"schemas": list(PUBLISHED_SCHEMAS)},
+    ).fetchall()
+    for kind, *path, comment in comments:
+        name = ".".join(identifier(part) for part in path if part is not None)
+        connection.execute(f"comment on {kind} {name} is {literal(comment)}")
 
 
 def _create_functions(connection: duckdb.DuckDBPyConnection) -> list[str]:

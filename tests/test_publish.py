@@ -80,6 +80,27 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
     ]
 
 
+def test_published_tables_and_columns_carry_the_words_of_the_docs(hub: Settings) -> None:
+    publish(hub, RUN)
+    with reading(hub.published) as connection:
+        tables = connection.sql(
+            "select table_name, comment from duckdb_tables() where table_name <> 'refreshes'"
+        ).fetchall()
+        undescribed = connection.sql(
+            "select table_name, column_name from duckdb_columns() "
+            "where not internal and table_name <> 'refreshes' and coalesce(comment, '') = ''"
+        ).fetchall()
+        ((revenue,),) = connection.sql(
+            "select comment from duckdb_columns() "
+            "where table_name = 'mart_overview' and column_name = 'revenue_generated'"
+        ).fetchall()
+
+    assert len(tables) > 10
+    assert [table for table, comment in tables if not (comment or "").startswith("One row ")] == []
+    assert undescribed == []
+    assert revenue.startswith("Sum of the values of the orders generated")
+
+
 def test_the_published_file_answers_without_the_warehouse(hub: Settings) -> None:
     publish(hub, RUN)
     hub.warehouse.unlink()
