@@ -1,0 +1,1 @@
+"""The two reports as a dashboard in Apache Superset."""

@@ -1,0 +1,109 @@
+"""The command behind `make dashboard`.
+
+Belongs here: what a person types and reads. Does not belong here: what is imported (reports.py) and who may
+see it (provision.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import secrets
+import socket
+import sys
+from contextlib import closing, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.markup import escape
+
+from dashboards.home import DashboardHome
+from orchestration.settings import REPOSITORY, Settings, SettingsError
+
+CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+HOST = "127.0.0.1"
+THREADS = 8
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the dashboard ready and serve it; the result is the exit status of the process."""
+    parser = argparse.ArgumentParser(prog="python -m dashboards.cli", description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=8088)
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return 2
+    if not settings.published.exists():
+        CONSOLE.print(
+            f"[red]✗[/] Nothing is published in {escape(str(settings.published.parent))} yet. Run "
+            "`make demo` for a sample, or `make run` for what has landed; then `make dashboard` again."
+        )
+        return 1
+    return serve(settings, options.port)
+
+
+def serve(settings: Settings, port: int) -> int:
+    """Bring Superset's database up to date, then serve it until interrupted."""
+    from dashboards.reports import Published, write
+
+    home = DashboardHome.of(settings)
+    make_home(home)
+    os.environ.update(environment_of(settings, home))
+    CONSOLE.print("Making the dashboard ready ...")
+    write(Published.read(settings.published), home.assets)
+    # Superset says a lot that is of no use here; what goes wrong is an exception.
+    logging.disable(logging.WARNING)
+    said = io.StringIO()
+    from dashboards.provision import provision
+
+    with redirect_stdout(said), redirect_stderr(said):
+        passwords = provision(home.assets)
+    for name, password in passwords.items():
+        CONSOLE.print(f"  user [bold]{name}[/], password [bold]{escape(password)}[/] (shown this once)")
+    address = f"http://{HOST}:{port}/superset/dashboard/contact-reports/"
+    with closing(socket.socket()) as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            CONSOLE.print(f"Brought up to date. Port {port} is served already: {address}")
+            return 0
+    CONSOLE.print(f"Serving the dashboard on {address} (stop with Ctrl+C)")
+    return become_the_server(port)
+
+
+def become_the_server(port: int) -> NoReturn:
+    """Replace this process by the web server."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{port}", "--threads", str(THREADS)]
+    quiet = ["--workers", "1", "--timeout", "120", "--log-level", "warning", "--no-control-socket"]
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [*gunicorn, *quiet, "superset.app:create_app()"])
+
+
+def make_home(home: DashboardHome) -> None:
+    """Make the folder of the dashboard, which its owner alone may open, and the key of its sessions."""
+    home.folder.mkdir(parents=True, exist_ok=True)
+    home.folder.chmod(0o700)
+    if not home.secret_key.exists():
+        home.secret_key.touch(mode=0o600)
+        home.secret_key.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+
+
+def environment_of(settings: Settings, home: DashboardHome) -> dict[str, str]:
+    """The environment of Superset: its configuration, its folder, and the zone in which days begin."""
+    return {
+        **settings.as_environment(),
+        "SUPERSET_CONFIG_PATH": str(Path(__file__).with_name("superset_config.py")),
+        "SUPERSET_HOME": str(home.folder),
+        # Nobody counts who opens a page.
+        "SCARF_ANALYTICS": "false",
+        "PYTHONPATH": str(REPOSITORY),
+        # "Last 30 days" ends with the day before today in the reporting zone.
+        "TZ": settings.timezone,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

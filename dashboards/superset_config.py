@@ -1,0 +1,51 @@
+"""The configuration of Superset: where its data is, who may see what, and what stays switched off.
+
+Belongs here: settings that Superset reads. Does not belong here: the reports (reports.py) and the roles
+(provision.py). A file named by CONTACT_SUPERSET_CONFIG is read last, for what a company sets itself, such as
+sign-in by its identity provider: see sign_in_by_identity_provider.py.
+"""
+
+import os
+import runpy
+
+from dashboards.home import DashboardHome
+from orchestration.settings import Settings
+
+_home = DashboardHome.of(Settings.from_environment())
+
+SECRET_KEY = _home.secret_key.read_text(encoding="utf-8")
+SQLALCHEMY_DATABASE_URI = f"sqlite:///{_home.database}"
+DATA_DIR = str(_home.folder)
+
+FEATURE_FLAGS = {
+    # Who has a role of the dashboard sees it; who has not does not.
+    "DASHBOARD_RBAC": True,
+    # The datasets hand the filters over to the table functions of the published file.
+    "ENABLE_TEMPLATE_PROCESSING": True,
+    # They write to disk or send what they read elsewhere.
+    "ALERT_REPORTS": False,
+    "THUMBNAILS": False,
+}
+
+# Nobody sees anything before signing in, and nobody makes an account for oneself.
+PUBLIC_ROLE_LIKE = None
+
+AUTH_USER_REGISTRATION = False
+PREVENT_UNSAFE_DB_CONNECTIONS = True
+SQLLAB_ALLOWED_DATABASES: list[str] = []
+
+# Nothing is cached, so that charts show what was published last.
+CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
+DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
+
+TALISMAN_ENABLED = True
+WTF_CSRF_ENABLED = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+
+LOG_LEVEL = "WARNING"
+ROW_LIMIT = 50_000
+BABEL_DEFAULT_LOCALE = "en"
+
+if _own := os.environ.get("CONTACT_SUPERSET_CONFIG", "").strip():
+    globals().update({name: value for name, value in runpy.run_path(_own).items() if name.isupper()})

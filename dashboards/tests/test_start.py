@@ -1,0 +1,43 @@
+"""Starting the dashboard again, and on a hub where nothing is published."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from serving import REPOSITORY, Dashboard
+
+
+def started(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dashboards.cli", *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_starting_again_updates_the_reports_and_keeps_users(
+    dashboard: Dashboard, hub: dict[str, str]
+) -> None:
+    before = dashboard.signed_in("admin").datasets()
+
+    again = started(hub, "--port", dashboard.address.rsplit(":", 1)[1])
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Brought up to date" in again.stdout
+    assert "password" not in again.stdout
+    # The same passwords still sign in, and nothing is there twice.
+    assert dashboard.signed_in("manager").datasets() == before
+
+
+def test_without_published_data_it_says_what_to_do(hub: dict[str, str], tmp_path: Path) -> None:
+    started_in_vain = started({**hub, "CONTACT_DATA_DIR": str(tmp_path)})
+
+    assert started_in_vain.returncode == 1
+    assert "make demo" in started_in_vain.stdout
+    assert "Traceback" not in started_in_vain.stdout + started_in_vain.stderr
