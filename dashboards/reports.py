@@ -97,6 +97,7 @@ select
     touches.customer_id,
     count(*) as touches,
     min(touches.message_date) as message_date,
+    strftime(min(touches.message_date), '%Y-%m-%d') as first_message_on,
     string_agg(distinct queues.queue, ', ' order by queues.queue) as queue,
     string_agg(distinct agents.agent, ', ' order by agents.agent) as agent
 from fct_message_orders as touches
@@ -133,7 +134,14 @@ DATASETS = {
     "orders_behind_the_figures": ORDERS,
     "queues": f"select * from {NAMES['queue']} as queues",
     "agents": f"select * from {NAMES['agent']} as agents",
-    "freshness": "select as_of, refreshed_at, timezone, currency, newest_event_at from report_info",
+    "freshness": """
+select
+    strftime(as_of, '%Y-%m-%d') as as_of,
+    refreshed_at,
+    newest_event_at,
+    timezone,
+    currency
+from report_info""",
 }
 
 
@@ -223,7 +231,7 @@ def _orders(name: str) -> Chart:
         "query_mode": "raw",
         "all_columns": [
             *("order_id", "ordered_at", "sales_channel", "order_value", "refunded_value", "customer_id"),
-            *("touches", "message_date", "queue", "agent"),
+            *("touches", "first_message_on", "queue", "agent"),
         ],
         "order_by_cols": ['["ordered_at", false]', '["order_id", true]'],
         "server_pagination": True,
@@ -239,7 +247,7 @@ FRESHNESS = {
     "viz_type": "table",
     "query_mode": "raw",
     "all_columns": ["as_of", "refreshed_at", "newest_event_at", "timezone", "currency"],
-    "row_limit": 1,
+    "row_limit": 10,
     "table_timestamp_format": "%Y-%m-%d %H:%M",
     "show_cell_bars": False,
 }
