@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
+DASHBOARD := .venv-dashboard/bin
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # The hub of the example: its last day is the last one of the data.
 COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_OF=2017-12-31 \
@@ -13,11 +15,11 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run rebuild test ui docs example lint bench lock clean
+.PHONY: help demo run rebuild export ui docs dashboard test test-dashboard example lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 demo: .venv/ready  ## land a sample when nothing has landed, refresh, print both reports
 	@$(BIN)/python -m orchestration.cli demo
@@ -28,14 +30,25 @@ run: .venv/ready  ## one refresh of what has landed, then both reports
 rebuild: .venv/ready  ## make the warehouse anew from the landed files, then both reports
 	@$(BIN)/python -m orchestration.cli rebuild
 
+export: .venv/ready  ## what is published as Parquet and CSV files
+	@$(BIN)/python -m orchestration.cli export
+
 ui: .venv/ready  ## Dagster's web UI on 127.0.0.1
 	@$(BIN)/python -m orchestration.cli ui
 
 docs: .venv/ready  ## build and serve the dbt docs on 127.0.0.1
 	@$(BIN)/python -m orchestration.cli docs
 
-test: .venv/ready-dev  ## every test
+dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0.0.1
+	@$(DASHBOARD)/python -m dashboards.cli
+
+test: .venv/ready-dev  ## every test but those of the dashboard
 	@$(BIN)/python -m pytest
+
+test-dashboard: .venv/ready .venv-dashboard/ready-dev  ## the dashboard, in a real browser too
+	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -q \
+		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends chromium; }
+	@$(DASHBOARD)/python -m pytest dashboards/tests
 
 lint: .venv/ready-dev  ## Python, SQL, and dbt's deprecation warnings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -55,9 +68,13 @@ lock:  ## pin all dependencies anew (needs uv)
 		pyproject.toml --extra dev -o requirements-dev.lock
 	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
 		pyproject.toml -c requirements-dev.lock -o requirements.lock
+	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
+		dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
+	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
+		dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
 
-clean:  ## remove the environment and the build artifacts, never data
-	rm -rf .venv dbt_project/target
+clean:  ## remove the environments and the build artifacts, never data
+	rm -rf .venv .venv-dashboard dbt_project/target
 
 # The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash.
 .venv/ready: requirements.lock
@@ -73,4 +90,20 @@ clean:  ## remove the environment and the build artifacts, never data
 	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --upgrade \
 		--target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
+	@touch $@
+
+# Superset wants older versions of what the pipeline uses, so it has an environment of its own.
+.venv-dashboard/ready: dashboards/requirements.lock
+	@echo "Setting up .venv-dashboard from dashboards/requirements.lock ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv-dashboard
+	@$(DASHBOARD)/pip install --disable-pip-version-check --no-deps --require-hashes \
+		-r dashboards/requirements.lock
+	@touch $@
+
+.venv-dashboard/ready-dev: .venv-dashboard/ready dashboards/requirements-dev.lock
+	@echo "Setting up .venv-dashboard from dashboards/requirements-dev.lock ..."
+	@$(DASHBOARD)/pip install --disable-pip-version-check --no-deps --require-hashes \
+		-r dashboards/requirements-dev.lock
 	@touch $@

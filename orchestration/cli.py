@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout, suppress
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="one refresh of what has landed, then the reports")
     commands.add_parser("rebuild", help="remove the warehouse, then one refresh of all landed files")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
+    commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
@@ -58,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
             return ui(options.port)
         if options.command == "docs":
             return docs(settings, options.port)
+        if options.command == "export":
+            return export(settings)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
         if options.command == "rebuild" and not remove_warehouse(settings):
@@ -152,8 +156,21 @@ def run(settings: Settings, period: str) -> int:
     return 0
 
 
+def export(settings: Settings) -> int:
+    """Write what is published as files that every tool reads."""
+    from orchestration import export as exporting
+
+    try:
+        folder, files = exporting.export(settings)
+    except exporting.ExportError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return 1
+    CONSOLE.print(f"Exported to {escape(str(folder))}: {', '.join(files)}")
+    return 0
+
+
 def docs(settings: Settings, port: int) -> int:
-    """Build the dbt docs of the models as they are, and serve them until interrupted."""
+    """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
     from orchestration import ingest
     from orchestration.dbt import dbt_executable, project_arguments
     from orchestration.lock import refresh_lock
@@ -164,15 +181,22 @@ def docs(settings: Settings, port: int) -> int:
     with refresh_lock(settings.lock, say=CONSOLE.print):
         if not settings.warehouse.exists():
             ingest.connect(settings).close()
-        built = subprocess.run([dbt_executable(), "docs", "generate", "--quiet", *arguments], check=False)
+        built = subprocess.run(
+            [dbt_executable(), "docs", "generate", "--static", "--quiet", *arguments], check=False
+        )
     if built.returncode:
         return built.returncode
-    site = partial(SimpleHTTPRequestHandler, directory=str(settings.data_dir / "docs"))
+    # The one file holds all that the site needs; it may be sent or put anywhere.
+    page = settings.data_dir / "docs" / "site" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    shutil.copyfile(settings.data_dir / "docs" / "static_index.html", page)
+    site = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), site)
     except OSError as error:
         CONSOLE.print(f"[red]✗[/] Port {port} cannot be used: {error.strerror}. Stop what uses it.")
         return 1
+    CONSOLE.print(f"The docs are one file: {escape(str(page))}")
     CONSOLE.print(f"Serving the docs on http://127.0.0.1:{port} (stop with Ctrl+C)")
     with server, suppress(KeyboardInterrupt):
         server.serve_forever()

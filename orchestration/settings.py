@@ -123,6 +123,11 @@ class Settings:
         return self.data_dir / "published" / "versions"
 
     @property
+    def exported(self) -> Path:
+        """What is published, as files of other formats."""
+        return self.data_dir / "export"
+
+    @property
     def dbt_target(self) -> Path:
         """Where dbt leaves its artifacts of the last refresh."""
         return self.data_dir / "dbt"

@@ -1,4 +1,4 @@
-"""One hub with the sample, and one dashboard on it, for all tests."""
+"""One hub with the sample, one dashboard on it, and one browser, for all tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import Dashboard, free_port, refresh, start
+from playwright.sync_api import Browser, Page, sync_playwright
+from serving import PATIENCE, Dashboard, free_port, refresh, start
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,21 @@ def dashboard(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     yield served
     process.send_signal(signal.SIGINT)
     process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1200}, locale="en-US", timezone_id="UTC")
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()

@@ -18,6 +18,7 @@ from superset_client import Superset
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINE = REPOSITORY / ".venv" / "bin" / "python"
 SECONDS_TO_START = 240
+PATIENCE = 60_000  # milliseconds until something is drawn
 
 
 @dataclass(frozen=True)

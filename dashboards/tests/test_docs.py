@@ -1,0 +1,72 @@
+"""The docs that analysts browse: one file, opened without a server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from serving import PIPELINE, REPOSITORY, free_port
+
+
+@pytest.fixture(scope="module")
+def docs(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one file of the docs, in a folder of its own."""
+    command = [PIPELINE, "-m", "orchestration.cli", "docs", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=hub, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("Serving"):
+                break
+        process.terminate()
+    built = re.search(r"The docs are one file: (.*)", said)
+    assert built, said
+    alone = tmp_path_factory.mktemp("docs") / "docs.html"
+    alone.write_bytes(Path(built[1]).read_bytes())
+    return alone
+
+
+def test_search_for_a_figure_leads_to_its_definition(page: Page, docs: Path) -> None:
+    page.goto(docs.as_uri())
+    page.get_by_placeholder(re.compile("search", re.IGNORECASE)).first.fill("conversion_rate")
+    page.locator("a:visible", has_text="mart_overview").first.click()
+
+    expect(page.get_by_text("Customers converted divided by customers messaged").first).to_be_visible()
+
+
+def test_exposures_lead_to_the_reports(page: Page, docs: Path) -> None:
+    page.goto(f"{docs.as_uri()}#!/exposure/exposure.contact_reporting.overview_report")
+
+    expect(
+        page.get_by_text("Total messages sent, revenue generated and conversion rate").first
+    ).to_be_visible()
+    link = page.locator("a[href*='/superset/dashboard/contact-reports/']").first
+    expect(link).to_be_visible()
+
+
+def test_the_lineage_graph_shows_the_path_from_source_to_report(page: Page, docs: Path) -> None:
+    page.goto(
+        f"{docs.as_uri()}#!/exposure/exposure.contact_reporting.overview_report?g_v=1&g_i=%2Bexposure:overview_report"
+    )
+    page.locator("canvas").first.wait_for()
+    page.wait_for_timeout(2_000)
+
+    drawn = page.evaluate(
+        """() => {
+            const service = angular.element(document.body).injector().get('graph');
+            return service.graph.elements.map(element => element.data.id).filter(id => id);
+        }"""
+    )
+    for node in (
+        "source.contact_reporting.raw.message_events",
+        "model.contact_reporting.stg_messages",
+        "model.contact_reporting.order_touches",
+        "model.contact_reporting.fct_messages",
+        "model.contact_reporting.mart_overview",
+        "exposure.contact_reporting.overview_report",
+    ):
+        assert node in drawn
