@@ -32,8 +32,9 @@ def docs(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_search_for_a_figure_leads_to_its_definition(page: Page, docs: Path) -> None:
     page.goto(docs.as_uri())
-    page.get_by_placeholder(re.compile("search", re.IGNORECASE)).first.fill("conversion_rate")
-    page.locator("a:visible", has_text="mart_overview").first.click()
+    page.get_by_placeholder("Search for models").click()
+    page.keyboard.type("conversion_rate")
+    page.locator(".search-result").filter(has_text="mart_overview model").first.click()
 
     expect(page.get_by_text("Customers converted divided by customers messaged").first).to_be_visible()
 
