@@ -54,7 +54,8 @@ def publish(settings: Settings, run_id: str) -> Published:
     started = time.monotonic()
     try:
         published = _publish(settings, run_id)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.IOException, duckdb.TransactionException) as error:
+        # A commit that finds no room for its log is an error of the transaction.
         raise PublishError(
             f"The new version could not be written: {error}. What was published before stays as it is. Make "
             f"sure that {settings.published.parent} may be written and that its disk has room, then run the "
