@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 DASHBOARD := .venv-dashboard/bin
+COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # The hub of the example: its last day is the last one of the data.
@@ -64,46 +65,44 @@ bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run
 
 lock:  ## pin all dependencies anew (needs uv)
-	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
-		pyproject.toml --extra dev -o requirements-dev.lock
-	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
-		pyproject.toml -c requirements-dev.lock -o requirements.lock
-	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
-		dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
-	uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 \
-		dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
+	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
+	$(COMPILE) dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
 
 clean:  ## remove the environments and the build artifacts, never data
 	rm -rf .venv .venv-dashboard dbt_project/target
 
 # The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash.
+INSTALL := pip install --disable-pip-version-check --no-deps --require-hashes
+
+# The environment in the folder of the target.
+define MAKE_ENVIRONMENT
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+@$(PYTHON) -m venv $(@D)
+endef
+
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(MAKE_ENVIRONMENT)
+	@$(BIN)/$(INSTALL) -r requirements.lock
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.lock tests/readers/duckdb-1.5.lock
 	@echo "Setting up .venv from requirements-dev.lock ..."
-	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
-	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --upgrade \
-		--target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
+	@$(BIN)/$(INSTALL) -r requirements-dev.lock
+	@$(BIN)/$(INSTALL) --upgrade --target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
 	@touch $@
 
 # Superset wants older versions of what the pipeline uses, so it has an environment of its own.
 .venv-dashboard/ready: dashboards/requirements.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements.lock ..."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	@$(PYTHON) -m venv .venv-dashboard
-	@$(DASHBOARD)/pip install --disable-pip-version-check --no-deps --require-hashes \
-		-r dashboards/requirements.lock
+	$(MAKE_ENVIRONMENT)
+	@$(DASHBOARD)/$(INSTALL) -r dashboards/requirements.lock
 	@touch $@
 
 .venv-dashboard/ready-dev: .venv-dashboard/ready dashboards/requirements-dev.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements-dev.lock ..."
-	@$(DASHBOARD)/pip install --disable-pip-version-check --no-deps --require-hashes \
-		-r dashboards/requirements-dev.lock
+	@$(DASHBOARD)/$(INSTALL) -r dashboards/requirements-dev.lock
 	@touch $@

@@ -97,8 +97,6 @@ def environment_of(settings: Settings, home: DashboardHome) -> dict[str, str]:
         **settings.as_environment(),
         "SUPERSET_CONFIG_PATH": str(Path(__file__).with_name("superset_config.py")),
         "SUPERSET_HOME": str(home.folder),
-        # Nobody counts who opens a page.
-        "SCARF_ANALYTICS": "false",
         "PYTHONPATH": str(REPOSITORY),
         # "Last 30 days" ends with the day before today in the reporting zone.
         "TZ": settings.timezone,

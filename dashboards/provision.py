@@ -36,7 +36,6 @@ READING = (
     ("can_log", "Superset"),
     ("can_recent_activity", "Log"),
     ("can_csv", "Superset"),
-    ("can_export_csv", "Superset"),
     ("can_time_range", "Api"),
     ("can_read", "SecurityRestApi"),
     ("can_view_chart_as_table", "Dashboard"),

@@ -6,13 +6,16 @@ table functions of the published file, and their words from its comments, which 
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import jinja2
 import yaml
 
 TITLE = "Contact reports"
@@ -310,12 +313,12 @@ class Published:
 
 def _plain(sql: str) -> str:
     """A dataset's SQL when nothing is filtered."""
-    import jinja2
-
-    none_chosen = {"get_time_filter": lambda *_, **__: type("Range", (), {"from_expr": "", "to_expr": ""})}
     environment = jinja2.Environment()
     environment.filters["where_in"] = lambda values: "('')"
-    return environment.from_string(sql).render(**none_chosen, filter_values=lambda *_, **__: [])
+    return environment.from_string(sql).render(
+        get_time_filter=lambda *_, **__: SimpleNamespace(from_expr=None, to_expr=None),
+        filter_values=lambda *_, **__: [],
+    )
 
 
 def write(published: Published, folder: Path) -> None:
@@ -323,8 +326,9 @@ def write(published: Published, folder: Path) -> None:
 
     Args:
         published: what is published.
-        folder: where to; what is there is written over.
+        folder: where to; what is there is removed.
     """
+    shutil.rmtree(folder, ignore_errors=True)
     documents = {
         "metadata.yaml": {**VERSION, "type": "assets", "timestamp": "2026-01-01T00:00:00+00:00"},
         "databases/contact_reports.yaml": _database(published.file),

@@ -32,7 +32,6 @@ PUBLIC_ROLE_LIKE = None
 
 AUTH_USER_REGISTRATION = False
 PREVENT_UNSAFE_DB_CONNECTIONS = True
-SQLLAB_ALLOWED_DATABASES: list[str] = []
 
 # Nothing is cached, so that charts show what was published last.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}

@@ -161,9 +161,11 @@ def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
         """,
         {"schemas": list(PUBLISHED_SCHEMAS)},
     ).fetchall()
+    connection.execute("begin")  # one write to the disk for all of them
     for kind, *path, comment in comments:
         name = ".".join(identifier(part) for part in path if part is not None)
         connection.execute(f"comment on {kind} {name} is {literal(comment)}")
+    connection.execute("commit")
 
 
 def _create_functions(connection: duckdb.DuckDBPyConnection) -> list[str]:

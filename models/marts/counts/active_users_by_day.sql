@@ -11,11 +11,9 @@ messages as (
 
 )
 
-select
+select distinct
     message_date,
     queue_id,
-    user_id,
-    count(*) as messages_sent
+    user_id
 from messages
 where status = 'sent'
-group by message_date, queue_id, user_id
