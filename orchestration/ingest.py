@@ -22,13 +22,19 @@ from packaging.version import Version
 
 from orchestration import VERSION, casting, readers, refreshes
 from orchestration.contracts import CONTRACTS, EventContract, Kind
-from orchestration.readers import LandedFile, Shape, UnreadableFileError
+from orchestration.readers import Format, LandedFile, Shape, UnreadableFileError
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
-# Files of one shape are loaded together up to this size: enough to spread the cost of a statement,
-# little enough to bound memory.
-BATCH_BYTES = 64 * 1024 * 1024
+# Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to fill
+# the groups of rows that the database compresses at once; little enough to bound what a killed load does again
+# and, of text, which is held while it is judged, memory.
+BATCH_BYTES = {
+    Format.CSV: 64 * 1024 * 1024,
+    Format.GZIPPED_CSV: 64 * 1024 * 1024,
+    Format.JSON_LINES: 64 * 1024 * 1024,
+    Format.PARQUET: 512 * 1024 * 1024,
+}
 
 # How long to wait for another program to close the warehouse, and how often to look.
 WAIT_SECONDS = 3600
@@ -139,14 +145,16 @@ def connect(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     connection = _opened(settings, say, wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute(f"set threads = {readers.TEXT_THREADS}")
     connection.execute(casting.MACROS)
     connection.execute("begin")
     connection.execute(RECORDS)
     connection.execute(refreshes.TABLE)
     for contract in CONTRACTS:
         columns = ", ".join(f"{kept.name} {kept.kind.column_type}" for kept in contract.kept_fields)
-        connection.execute(f"create table if not exists raw.{contract.table} ({columns}, file_id integer)")
+        connection.execute(
+            f"create table if not exists raw.{contract.table} "
+            f"({columns}, file_id integer not null, row_number bigint not null)"
+        )
     _restore_refreshes(connection, settings)
     connection.execute("commit")
     _require_known_version(connection, settings)
@@ -240,7 +248,7 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
         except UnreadableFileError as error:
             _record_failure(connection, settings, contract, file, str(error))
     for shape, files_of_shape in by_shape.items():
-        for batch in _batches(files_of_shape, readers.MOST_FILES_AT_ONCE[shape.format]):
+        for batch in _batches(files_of_shape, shape.format):
             _load_batch(connection, settings, contract, shape, batch)
     return _report(connection, settings, contract, first_id, changed=changed, gone=gone, ignored=ignored)
 
@@ -320,12 +328,16 @@ def _report(
         where status = 'loaded'
         """,
     )
+    # All instants of a quarter of an hour lie on one day, whatever the zone, and there are few quarters.
     (days_touched,) = one_row(
         connection,
         f"""
-        select count(distinct cast(timezone($zone, timezone('UTC', {contract.happened_at})) as date))
-        from raw.{contract.table}
-        where file_id >= $first
+        select count(distinct cast(timezone($zone, timezone('UTC', quarter)) as date))
+        from (
+            select distinct time_bucket(interval 15 minutes, {contract.happened_at}) as quarter
+            from raw.{contract.table}
+            where file_id >= $first
+        )
         """,
         {"zone": settings.timezone, "first": first_id},
     )
@@ -359,12 +371,13 @@ def _report(
     )
 
 
-def _batches(files: Sequence[LandedFile], most_files: int) -> Iterator[list[LandedFile]]:
+def _batches(files: Sequence[LandedFile], file_format: Format) -> Iterator[list[LandedFile]]:
+    most_files, most_bytes = readers.MOST_FILES_AT_ONCE[file_format], BATCH_BYTES[file_format]
     batch: list[LandedFile] = []
     size = 0
     for file in files:
         file_size = file.location.stat().st_size if file.location.exists() else 0
-        if batch and (size + file_size > BATCH_BYTES or len(batch) == most_files):
+        if batch and (size + file_size > most_bytes or len(batch) == most_files):
             yield batch
             batch, size = [], 0
         batch.append(file)
@@ -381,6 +394,7 @@ def _load_batch(
     batch: list[LandedFile],
 ) -> None:
     """Load files of one shape in one transaction; when one of them fails, halve until it stands alone."""
+    readers.prepare(connection, shape.format)
     connection.execute("begin")
     try:
         _insert(connection, settings, contract, shape, batch)
@@ -411,8 +425,7 @@ def _insert(
     files = dict(enumerate(batch, start=_next_file_id(connection)))
     before = [file.location.stat() for file in batch]
     rows = readers.read(connection, shape, files, contract)
-    checked = casting.checked_rows(contract, rows.types, settings.currency, rows.query)
-    connection.execute(f"create or replace temp table checked_rows as {checked}")
+    checked = casting.check(contract, rows.types, settings.currency, rows.query)
     connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
     connection.execute(
         """
@@ -433,26 +446,37 @@ def _insert(
         },
     )
 
-    kept = ", ".join(kept.name for kept in contract.kept_fields)
+    connection.execute(f"insert into raw.{contract.table} by name {checked.accepted}")
     connection.execute(
-        f"insert into raw.{contract.table} ({kept}, file_id) "
-        f"select {kept}, file_id from checked_rows where reasons is null"
-    )
-    connection.execute(
-        """
-        insert into quarantine.rejected_events (entity, path, row_number, raw_text, reasons, rejected_at)
-        select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now
-        from checked_rows as rows
-        inner join records on rows.file_id = records.file_id
-        where rows.reasons is not null
-        order by records.path, rows.row_number
+        f"""
+        create or replace temp table accepted_rows as
+        select file_id, count(*) as rows from raw.{contract.table} where file_id >= $first group by file_id
         """,
-        {"entity": contract.entity, "now": now},
+        {"first": min(files)},
     )
+    # Rows are looked at again, for what is wrong with them, only where some were refused.
+    (rows_are_missing,) = one_row(
+        connection,
+        "select coalesce((select sum(rows) from counted_rows), 0) "
+        "<> coalesce((select sum(rows) from accepted_rows), 0)",
+    )
+    if rows_are_missing:
+        connection.execute(
+            f"""
+            insert into quarantine.rejected_events (
+                entity, path, row_number, raw_text, reasons, rejected_at
+            )
+            select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now
+            from ({checked.rejected}) as rows
+            inner join records on rows.file_id = records.file_id
+            order by records.path, rows.row_number
+            """,
+            {"entity": contract.entity, "now": now},
+        )
     # The three counts are taken in three places, so that rows landed = accepted + rejected says something.
     connection.execute("delete from raw.landed_files where path in (select path from records)")
     connection.execute(
-        f"""
+        """
         insert into raw.landed_files (
             file_id, path, content_hash, entity, status,
             rows_landed, rows_accepted, rows_rejected, currency, loaded_at, size, modified_ns
@@ -463,12 +487,7 @@ def _insert(
             records.size, records.modified_ns
         from records
         left join counted_rows as landed on records.file_id = landed.file_id
-        left join (
-            select file_id, count(*) as rows
-            from raw.{contract.table}
-            where file_id >= $first
-            group by file_id
-        ) as accepted on records.file_id = accepted.file_id
+        left join accepted_rows as accepted on records.file_id = accepted.file_id
         left join (
             select path, count(*) as rows
             from quarantine.rejected_events
@@ -476,7 +495,7 @@ def _insert(
             group by path
         ) as rejected on records.path = rejected.path
         """,
-        {"entity": contract.entity, "currency": settings.currency, "now": now, "first": min(files)},
+        {"entity": contract.entity, "currency": settings.currency, "now": now},
     )
 
 

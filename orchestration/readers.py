@@ -54,7 +54,7 @@ ENDINGS = {
 
 
 # With more than twice as many files as threads, the database reads text files in another way, in which it
-# passes over a last row whose quotes do not end. So few files are read at once, with many threads.
+# passes over a last row whose quotes do not end. So few text files are read at once, with many threads.
 TEXT_THREADS = 16
 MOST_FILES_AT_ONCE = {
     Format.CSV: 2 * TEXT_THREADS,
@@ -114,6 +114,15 @@ class LandedRows:
     query: str
     types: Mapping[str, str]
     counts: str
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, file_format: Format) -> None:
+    """Set the connection up for reading files of a format."""
+    if file_format is Format.PARQUET:
+        # A row of Parquet knows its number, so rows may be stored as they come.
+        connection.execute("reset threads; set preserve_insertion_order = false")
+    else:
+        connection.execute(f"set threads = {TEXT_THREADS}; set preserve_insertion_order = true")
 
 
 def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract) -> Shape:

@@ -252,7 +252,7 @@ def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: p
     many = {f"{number}.csv": messages(f"m{number}") for number in range(5)}
     assert load(hub, MESSAGES, many).column("message_id") == ["m0", "m1", "m2", "m3", "m4"]
 
-    monkeypatch.setattr(ingest, "BATCH_BYTES", 1)
+    monkeypatch.setitem(ingest.BATCH_BYTES, readers.Format.CSV, 1)
     more = {f"{number}.csv": messages(f"m{number}") for number in range(5, 8)}
     assert load(hub, MESSAGES, more).report.files_loaded == 3
 
