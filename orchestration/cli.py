@@ -116,7 +116,7 @@ def remove_warehouse(settings: Settings) -> bool:
                 "folder; a rebuild would lose their rows. Nothing was done. Put the files back, then rebuild."
             )
             return False
-        for file in (settings.warehouse, settings.warehouse.with_name(settings.warehouse.name + ".wal")):
+        for file in settings.databases:
             file.unlink(missing_ok=True)
     return True
 

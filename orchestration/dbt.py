@@ -28,6 +28,7 @@ from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
 from orchestration.settings import REPOSITORY, Settings
+from orchestration.sql import literal
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
 
@@ -124,9 +125,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
-            raise dg.Failure(
-                description=why_dbt_failed(run_results, settings.warehouse) or str(error)
-            ) from None
+            raise dg.Failure(description=why_dbt_failed(run_results, settings) or str(error)) from None
         record_models(settings, manifest, context.run_id, plan, run_results, time.monotonic() - started)
 
     return dbt_models
@@ -164,7 +163,7 @@ def record_models(
             connection,
             refreshes.begin(connection, run_id),
             planning.rows_replaced(connection, manifest, plan),
-            planning.days_recomputed(connection, plan),
+            planning.days_recomputed(connection, manifest, plan),
             {"models": seconds * (1 - share_of_checks), "checks": seconds * share_of_checks},
         )
 
@@ -183,12 +182,12 @@ def environment_of(settings: Settings, plan: Plan | None = None) -> Iterator[Non
         os.environ.update(before)
 
 
-def why_dbt_failed(run_results: Path, warehouse: Path) -> str | None:
+def why_dbt_failed(run_results: Path, settings: Settings) -> str | None:
     """Which checks or models failed, with the first rows that a failed check found.
 
     Args:
         run_results: dbt's own record of its run.
-        warehouse: the database in which the failing rows are.
+        settings: the settings of the hub.
 
     Returns:
         A message for the run's failure; None when dbt ended before it recorded anything.
@@ -200,7 +199,7 @@ def why_dbt_failed(run_results: Path, warehouse: Path) -> str | None:
     for result in results:
         name = result["unique_id"].split(".")[2]
         if result["status"] == "fail":
-            rows = _failing_rows(warehouse, result["compiled_code"])
+            rows = _failing_rows(settings, result["compiled_code"])
             parts.append(f"The check {name} failed: {result['message']}. Its first failing rows:\n{rows}")
         elif result["status"] == "error":
             parts.append(f"{name} could not be built or checked: {result['message']}")
@@ -235,8 +234,9 @@ def require_checked(dbt_target: Path) -> None:
     )
 
 
-def _failing_rows(warehouse: Path, query: str) -> str:
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+def _failing_rows(settings: Settings, query: str) -> str:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach {literal(str(settings.reports))} as reports (read_only)")
         rows = connection.sql(query).limit(FAILING_ROWS_SHOWN)
         return rows.df().to_string(index=False)

@@ -8,7 +8,7 @@ from orchestration.assets import build_published_asset, event_assets
 from orchestration.console import console_logger
 from orchestration.dbt import build_dbt_assets, dbt_resource, prepared_project
 from orchestration.lock import RefreshLock
-from orchestration.publish import PUBLISHED_SCHEMAS
+from orchestration.publish import PUBLISHED_LAYERS
 from orchestration.schedules import build_schedule, refresh, refresh_when_files_land
 from orchestration.settings import Settings
 
@@ -18,7 +18,7 @@ def build_definitions() -> dg.Definitions:
     project = prepared_project()
     dbt_models = build_dbt_assets(project)
     published = build_published_asset(
-        [spec.key for spec in dbt_models.specs if spec.group_name in PUBLISHED_SCHEMAS]
+        [spec.key for spec in dbt_models.specs if spec.group_name in PUBLISHED_LAYERS]
     )
     return dg.Definitions(
         assets=[*event_assets, dbt_models, published],

@@ -23,12 +23,12 @@ from packaging.version import Version
 from orchestration import VERSION, casting, readers, refreshes
 from orchestration.contracts import CONTRACTS, EventContract, Kind
 from orchestration.readers import Format, LandedFile, Shape, UnreadableFileError
-from orchestration.settings import Settings
-from orchestration.sql import one_row
+from orchestration.settings import STORAGE_VERSION, Settings
+from orchestration.sql import literal, one_row
 
-# Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to fill
-# the groups of rows that the database compresses at once; little enough to bound what a killed load does again
-# and, of text, which is held while it is judged, memory.
+# Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to
+# fill the groups of rows that the database compresses at once; little enough to bound what a killed load does
+# again and, of text, which is held while it is judged, memory.
 BATCH_BYTES = {
     Format.CSV: 64 * 1024 * 1024,
     Format.GZIPPED_CSV: 64 * 1024 * 1024,
@@ -128,7 +128,7 @@ def connect(
     say: Callable[[str], None] = lambda message: None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> duckdb.DuckDBPyConnection:
-    """Open the warehouse for loading, with its tables of raw and quarantine in place.
+    """Open the warehouse, with its tables of raw and quarantine in place, and the reports beside it.
 
     While another program has it open, such as a reader, or dbt when only the run that called it was killed,
     this waits.
@@ -166,24 +166,39 @@ def _opened(settings: Settings, say: Callable[[str], None], wait_seconds: float)
     waiting = False
     while True:
         try:
-            return duckdb.connect(str(settings.warehouse))
+            file = settings.warehouse
+            connection = duckdb.connect(str(file))
+            file = settings.reports
+            attach_reports(connection, settings)
+            return connection
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             if "lock" not in reason.lower():
+                mended_by = (
+                    "`make rebuild` makes it anew from the landed files"
+                    if file == settings.warehouse
+                    else "remove it, and the next refresh makes it anew from the warehouse"
+                )
                 raise WarehouseError(
-                    f"{settings.warehouse} could not be opened: {reason} Nothing was done, and readers keep "
-                    "what was published. See that this user may read and write it; if it is damaged, "
-                    "`make rebuild` makes it anew from the landed files."
+                    f"{file} could not be opened: {reason} Nothing was done, and readers keep what was "
+                    f"published. See that this user may read and write it; if it is damaged, {mended_by}."
                 ) from None
             if time.monotonic() >= deadline:
                 raise WarehouseInUseError(
-                    f"{settings.warehouse} is open in another program: {reason} Nothing was done, and "
+                    f"{file} is open in another program: {reason} Nothing was done, and "
                     "readers keep what was published. Close it there, then run again."
                 ) from None
             if not waiting:
                 say(f"Another program has the warehouse open; this waits until it is closed. {reason}")
                 waiting = True
             time.sleep(POLL_SECONDS)
+
+
+def attach_reports(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Open the database of what readers need beside the warehouse, under the name ``reports``."""
+    connection.execute(
+        f"attach {literal(str(settings.reports))} as reports (storage_version {literal(STORAGE_VERSION)})"
+    )
 
 
 def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

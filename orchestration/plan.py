@@ -21,8 +21,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import refreshes
-from orchestration.settings import REPOSITORY, Settings
+from orchestration import ingest, refreshes
+from orchestration.settings import REPOSITORY, Settings, log_of
 from orchestration.sql import identifier, one_row
 
 TABLES = """
@@ -34,6 +34,9 @@ create table if not exists raw.built_models (
     is_published boolean not null
 );
 """
+
+# The databases whose tables are refreshed in part, each with the changes of its own.
+DATABASES = ("warehouse", "reports")
 
 REFRESHING_IN_PART = ("macros/refresh_in_part.sql", "macros/concerned.sql")
 
@@ -82,10 +85,12 @@ class Plan:
 def make_plan(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, number: int
 ) -> Plan:
-    """Decide what a refresh computes, and prepare the warehouse for it, in one transaction.
+    """Decide what a refresh computes, and prepare both databases for it.
 
     Afterwards what is rebuilt counts as not built until the refresh is published, and each model that is
-    refreshed in part has its table of changes: an empty one, unless the refresh before was not finished.
+    refreshed in part has its table of changes: an empty one, unless the refresh before was not finished. The
+    tables of changes come first, each database's in a transaction of its own: killed in between, the next
+    refresh finds changes that are known already, which does no harm.
 
     Args:
         connection: a connection to the warehouse.
@@ -99,7 +104,6 @@ def make_plan(
         if node["resource_type"] in ("model", "seed", "test")
     }
     parts = {name: parts_of(node, manifest, settings) for name, node in nodes.items()}
-    connection.execute("begin")
     connection.execute(TABLES)
     last_finished = one_row(
         connection,
@@ -115,10 +119,16 @@ def make_plan(
         )[0]
     computed_whole = _with_all_to_the_right(manifest, nodes, differences)
     reasons = _reasons(nodes, differences)
-    if last_finished == number - 1:
-        connection.execute("drop schema changes cascade")
-        connection.execute("create schema changes")
-    _prepare_changes(connection, nodes, computed_whole)
+    if all(name in computed_whole for name, node in nodes.items() if node["database"] == "reports"):
+        _begin_reports_anew(connection, settings)
+    for database in DATABASES:
+        connection.execute("begin")
+        if last_finished == number - 1:
+            connection.execute(f"drop schema if exists {database}.changes cascade")
+        connection.execute(f"create schema if not exists {database}.changes")
+        _prepare_changes(connection, nodes, computed_whole, database)
+        connection.execute("commit")
+    connection.execute("begin")
     connection.execute(
         "delete from raw.built_models "
         "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
@@ -161,17 +171,18 @@ def rows_replaced(connection: duckdb.DuckDBPyConnection, manifest: Manifest, pla
         if node["resource_type"] != "model" or node["config"]["materialized"] not in ("incremental", "table"):
             continue
         if _is_refreshed_in_part(node) and node["name"] not in plan.computed_whole:
-            query = f"select count(*) filter (where is_added) from changes.{identifier(node['name'])}"
+            query = f"select count(*) filter (where is_added) from {_changes_of(node)}"
         else:
-            query = f"select count(*) from {identifier(node['schema'])}.{identifier(node['name'])}"
+            query = f"select count(*) from {_table_of(node)}"
         counts[node["name"]] = one_row(connection, query)[0]
     return counts
 
 
-def days_recomputed(connection: duckdb.DuckDBPyConnection, plan: Plan) -> int:
+def days_recomputed(connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan) -> int:
     """How many days have other figures than after the last finished refresh."""
-    source = "marts" if DAYS in plan.computed_whole else "changes"
-    return one_row(connection, f"select count(distinct message_date) from {source}.{DAYS}")[0]
+    (node,) = [node for node in manifest["nodes"].values() if node["name"] == DAYS]
+    source = _table_of(node) if DAYS in plan.computed_whole else _changes_of(node)
+    return one_row(connection, f"select count(distinct message_date) from {source}")[0]
 
 
 def parts_of(node: Mapping[str, Any], manifest: Manifest, settings: Settings) -> Parts:
@@ -181,7 +192,9 @@ def parts_of(node: Mapping[str, Any], manifest: Manifest, settings: Settings) ->
         Each part's name for people, and its value or a digest of it.
     """
     config = node["config"]
-    columns = {name: column.get("data_type") for name, column in node["columns"].items()}
+    columns = {
+        name: (column.get("data_type"), column.get("constraints")) for name, column in node["columns"].items()
+    }
     parts = {
         "its text": _digest(node["raw_code"], node["checksum"], node.get("test_metadata")),
         "its settings in dbt": _digest(
@@ -246,9 +259,9 @@ def _differences(
         ).fetchall()
     }
     tables = {
-        f"{schema}.{name}"
-        for schema, name in connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal"
+        f"{identifier(database)}.{identifier(schema)}.{identifier(name)}"
+        for database, schema, name in connection.execute(
+            "select database_name, schema_name, table_name from duckdb_tables() where not internal"
         ).fetchall()
     }
     differences = {}
@@ -261,7 +274,7 @@ def _differences(
             changed = [part for part in before if before[part] != today.get(part, before[part])]
             # A part that came or went did so because one that stayed changed.
             differences[name] = [_change(part, before[part], today[part]) for part in changed]
-        elif _is_refreshed_in_part(node) and f"{node['schema']}.{node['name']}" not in tables:
+        elif _is_refreshed_in_part(node) and _table_of(node) not in tables:
             differences[name] = ["its table is missing"]
     return differences
 
@@ -298,22 +311,38 @@ def _reasons(nodes: Mapping[str, Mapping[str, Any]], differences: Mapping[str, l
     ]
 
 
+def _begin_reports_anew(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Where all that readers need is rebuilt, nothing of the old database is left behind in the new one."""
+    connection.execute("detach reports")
+    for file in (settings.reports, log_of(settings.reports)):
+        file.unlink(missing_ok=True)
+    ingest.attach_reports(connection, settings)
+
+
 def _prepare_changes(
     connection: duckdb.DuckDBPyConnection,
     nodes: Mapping[str, Mapping[str, Any]],
     computed_whole: frozenset[str],
+    database: str,
 ) -> None:
     for name, node in nodes.items():
-        if not _is_refreshed_in_part(node):
+        if not _is_refreshed_in_part(node) or node["database"] != database:
             continue
-        changes = f"changes.{identifier(name)}"
         if name in computed_whole:
-            connection.execute(f"drop table if exists {changes}")
+            connection.execute(f"drop table if exists {_changes_of(node)}")
         else:
             connection.execute(
-                f"create table if not exists {changes} as "
-                f"select *, true as is_added from {identifier(node['schema'])}.{identifier(name)} limit 0"
+                f"create table if not exists {_changes_of(node)} as "
+                f"select *, true as is_added from {_table_of(node)} limit 0"
             )
+
+
+def _table_of(node: Mapping[str, Any]) -> str:
+    return f"{identifier(node['database'])}.{identifier(node['schema'])}.{identifier(node['name'])}"
+
+
+def _changes_of(node: Mapping[str, Any]) -> str:
+    return f"{identifier(node['database'])}.changes.{identifier(node['name'])}"
 
 
 def _is_refreshed_in_part(node: Mapping[str, Any]) -> bool:

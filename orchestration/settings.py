@@ -19,6 +19,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # The years that events may lie in, and with them the last day of a report.
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 
+# How what readers open is stored: many drivers still carry DuckDB 1.x, which cannot read what DuckDB 2 writes
+# unless asked to. dbt_project/profiles.yml says the same.
+STORAGE_VERSION = "v1.2.0"
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable and what it takes."""
@@ -109,8 +113,18 @@ class Settings:
 
     @property
     def warehouse(self) -> Path:
-        """The database that a refresh writes: raw, staging, attribution, facts and marts."""
+        """The database of what landed, and of what is known of it: raw, quarantine, staging."""
         return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def reports(self) -> Path:
+        """The database of what readers need, as a refresh makes it: attribution, facts and marts."""
+        return self.data_dir / "reports.duckdb"
+
+    @property
+    def databases(self) -> tuple[Path, ...]:
+        """The files that only a refresh writes, and that a rebuild makes anew."""
+        return (self.warehouse, log_of(self.warehouse), self.reports, log_of(self.reports))
 
     @property
     def published(self) -> Path:
@@ -141,3 +155,8 @@ class Settings:
     def lock(self) -> Path:
         """The file that the one refresh at work holds locked."""
         return self.data_dir / "refresh.lock"
+
+
+def log_of(database: Path) -> Path:
+    """The file in which DuckDB keeps what it has not written to a database yet."""
+    return database.with_name(database.name + ".wal")

@@ -73,9 +73,9 @@ def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:
         hub = replace(hub, as_of=as_of)
         build(hub)
 
-        with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
+        with duckdb.connect(str(hub.reports), read_only=True) as connection:
             for mart in ("mart_overview_daily", "mart_queue_daily", "mart_user_daily"):
-                counted = connection.sql(f"select messages_in_open_window from marts.{mart}").fetchall()
+                counted = connection.sql(f"select messages_in_open_window from {mart}").fetchall()
                 assert counted == [(still_open,)], f"{mart} as of {as_of}"
         assert_equals_a_rebuild(hub)
 
@@ -96,8 +96,8 @@ def _check_a_hub(data: st.DataObject) -> None:
 def assert_equals_a_rebuild(hub: Settings) -> None:
     """Facts and marts hold the same rows, to the bit, as when they are built from the landed files alone."""
     with rebuilt(hub) as other, duckdb.connect() as connection:
-        connection.execute(f"attach '{hub.warehouse}' as in_part (read_only)")
-        connection.execute(f"attach '{other.warehouse}' as anew (read_only)")
+        connection.execute(f"attach '{hub.reports}' as in_part (read_only)")
+        connection.execute(f"attach '{other.reports}' as anew (read_only)")
         tables = {database: _columns(connection, database) for database in ("in_part", "anew")}
         assert tables["in_part"] == tables["anew"]
         assert tables["anew"]
@@ -144,7 +144,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, 
         """
         select table_schema, table_name, column_name, data_type
         from information_schema.columns
-        where table_catalog = ? and table_schema in ('facts', 'marts')
+        where table_catalog = ? and table_schema = 'main'
         order by all
         """,
         [database],

@@ -1,5 +1,5 @@
-{#- What one landed event can change: the keys of each model that a refresh in part has to look at. Each is a
-    query, over what changed to the left of the model; more keys than needed do no harm, one too few would.
+{#- What one landed event can change: the rows or keys of each model that a refresh in part has to look at. Each is a
+    query, over what changed to the left of the model; more than needed does no harm, one too few would.
 
     The order is the unit of the attribution: all messages that touch it lie in the window before it. -#}
 
@@ -14,33 +14,56 @@
     where file_id > {{ loaded_through() }}
 {%- endmacro %}
 
-{#- Orders whose touches may differ: those that changed, and the orders of the same customer near a sent message
-    that changed, near its old and near its new instant. Near is the message's stretch of time and the next one,
-    as in order_touches. -#}
+{#- Orders whose touches may differ, as they are now: those that changed, and those in the window of a sent message
+    that changed, in its old or in its new one. -#}
 {% macro concerned_orders() -%}
-    select order_id from {{ changes_of('stg_orders') }}
+    {%- set messages = changes_of('stg_messages') -%}
+    {%- set windows_begin = "select min(occurred_at) from " ~ messages -%}
+    {%- set windows_end = "select max(occurred_at) + " ~ attribution_window() ~ " from " ~ messages -%}
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        order_value,
+        refunded_value,
+        sales_channel,
+        status
+    from {{ changes_of('stg_orders') }}
+    where is_added
 
     union
 
-    select orders.order_id
+    select
+        orders.order_id,
+        orders.customer_id,
+        orders.ordered_at,
+        orders.order_value,
+        orders.refunded_value,
+        orders.sales_channel,
+        orders.status
     from {{ ref('stg_orders') }} as orders
     inner join (
-        select distinct
+        select
             customer_id,
-            {{ window_number('occurred_at') }} + stretches_ahead.stretch_count as window_number
-        from {{ changes_of('stg_messages') }}
+            occurred_at as sent_at,
+            {{ window_number('occurred_at') }} + stretches_ahead.stretch_count as order_window_number
+        from {{ messages }}
         cross join (select unnest([0, 1]) as stretch_count) as stretches_ahead
         where status = 'sent'
     ) as messages
         on
             orders.customer_id = messages.customer_id
-            and {{ window_number('orders.ordered_at') }} = messages.window_number
+            and {{ window_number('orders.ordered_at') }} = messages.order_window_number
+            and orders.ordered_at >= messages.sent_at
+            and orders.ordered_at < messages.sent_at + {{ attribution_window() }}
+    -- Known before, so that orders of other times are passed over unread.
+    where orders.ordered_at between {{ instant_found_by(windows_begin) }} and {{ instant_found_by(windows_end) }}
 {%- endmacro %}
 
-{#- Messages that may have brought something else, or may have another message before them: those of a customer from
-    the first day on which one of the customer's messages or touches changed. -#}
+{#- Messages that may have brought something else, or may have another message before them, as they are now: those of
+    a customer from the first day on which one of the customer's messages or touches changed. -#}
 {% macro concerned_messages() -%}
-    select messages.message_id
+    select messages.*
     from {{ ref('stg_messages') }} as messages
     inner join (
         select
@@ -49,7 +72,7 @@
         from (
             select
                 customer_id,
-                message_date
+                {{ reporting_date('occurred_at') }} as message_date
             from {{ changes_of('stg_messages') }}
 
             union all
@@ -66,24 +89,15 @@
             and messages.message_date >= customers.first_day
 {%- endmacro %}
 
-{#- Orders that may be attributed otherwise: those that changed, and those whose touches did. -#}
-{% macro concerned_order_facts() -%}
-    select order_id from {{ changes_of('stg_orders') }}
-
-    union
-
-    select order_id from {{ changes_of('order_touches') }}
-{%- endmacro %}
-
 {#- Days whose messages may differ. -#}
 {% macro concerned_message_days() -%}
-    select message_date from {{ changes_of('fct_messages') }}
+    select distinct message_date from {{ changes_of('fct_messages') }}
 {%- endmacro %}
 
 {#- Days whose counts may differ: those of messages and touches that changed, and those that have, or had when
     this model was last refreshed, messages with an open window, which the as-of day moves. -#}
 {% macro concerned_days() -%}
-    {{ concerned_message_days() }}
+    select message_date from {{ changes_of('fct_messages') }}
 
     union
 

@@ -14,7 +14,7 @@
 
         select * from {{ ref('fct_messages') }}
         {% if is_incremental() %}
-        where message_date in (from {{ concerned_keys() }})
+        where message_date in (select message_date from {{ concerned() }})
         {% endif %}
 
     ),
@@ -23,8 +23,38 @@
 
         select * from {{ ref('fct_message_orders') }}
         {% if is_incremental() %}
-        where message_date in (from {{ concerned_keys() }})
+        -- With the touches before those of the days concerned: of one order, they lie less than a window apart.
+        where message_date in (
+            select cast({{ dbt.dateadd('day', '-days_before.day_count', 'days.message_date') }} as date)
+            from {{ concerned() }} as days
+            cross join (select unnest(range({{ var('attribution_window_days') + 2 }})) as day_count) as days_before
+        )
         {% endif %}
+
+    ),
+
+    touches as (
+
+        -- Most orders are touched once, and need no looking for the touch before.
+        select
+            {{ of_group }}message_date,
+            order_value,
+            refunded_value,
+            cast(null as date) as previous_date
+        from message_orders
+        where touch_count = 1
+
+        union all
+
+        select
+            {{ of_group }}message_date,
+            order_value,
+            refunded_value,
+            lag(message_date) over (
+                partition by {{ of_group }}order_id order by message_date, message_id
+            ) as previous_date
+        from message_orders
+        where touch_count > 1
 
     ),
 
@@ -66,7 +96,7 @@
 
         select
             {{ of_group }}message_date,
-            previous_touch_date{{ scope }} as previous_date,
+            previous_date,
             0 as messages_sent,
             0 as messages_skipped,
             0 as messages_converted,
@@ -75,8 +105,11 @@
             count(*) as touches,
             sum(order_value) as touched_value,
             sum(refunded_value) as touched_refunds
-        from message_orders
-        group by {{ of_group }}message_date, previous_touch_date{{ scope }}
+        from touches
+        {% if is_incremental() %}
+        where message_date in (select message_date from {{ concerned() }})
+        {% endif %}
+        group by {{ of_group }}message_date, previous_date
 
     )
 

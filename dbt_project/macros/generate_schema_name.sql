@@ -1,4 +1,9 @@
-{#- The schema of a model is its layer, without the prefix of dbt's default: readers know the layers by name. -#}
+{#- The schema of a model is its layer, without the prefix of dbt's default: readers know the layers by name. In the
+    database of what readers need, all relations lie side by side, as they are published. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ custom_schema_name or target.schema }}
+    {%- if node.config.database == 'reports' -%}
+        main
+    {%- else -%}
+        {{ custom_schema_name or target.schema }}
+    {%- endif -%}
 {%- endmacro %}

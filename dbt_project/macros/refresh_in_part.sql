@@ -43,16 +43,23 @@
     {{ return(env_var('CONTACT_LOADED_THROUGH') | int) }}
 {%- endmacro %}
 
-{#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh. -#}
+{#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh. They lie
+    in the database of the model, since a transaction writes to one database. -#}
 {% macro changes_of(model_name) -%}
-    changes.{{ adapter.quote(model_name) }}
+    {%- set of_model = namespace(database=target.database) -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
+            {%- set of_model.database = node.database -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ adapter.quote(of_model.database) }}.changes.{{ adapter.quote(model_name) }}
 {%- endmacro %}
 
-{#- Before a model is refreshed in part: the keys concerned, given by the macro that its config `concerned` names,
-    and the rows that are stored for them. -#}
+{#- Before a model is refreshed in part: the rows concerned, given by the macro that its config `concerned` names,
+    and the rows that are stored for their keys. -#}
 {% macro find_concerned_rows() -%}
     {%- if execute and model.config.materialized == 'incremental' and is_incremental() -%}
-    create or replace temp table {{ concerned_keys() }} as {{ context[config.require('concerned')]() }};
+    create or replace temp table {{ concerned() }} as {{ context[config.require('concerned')]() }};
 
     create or replace temp table {{ stored_rows() }} as
     select
@@ -63,9 +70,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The keys that a refresh of this model looks at: a table of one column. -#}
-{% macro concerned_keys() -%}
-    {{ adapter.quote(model.name ~ '__concerned_keys') }}
+{#- What a refresh of this model looks at: a table with a column of the key, and whatever else is known then. -#}
+{% macro concerned() -%}
+    {{ adapter.quote(model.name ~ '__concerned') }}
 {%- endmacro %}
 
 {#- The rows of this model that are stored for these keys, with their places (stored_at). -#}
@@ -76,13 +83,7 @@
 {#- Whether a row of a table has one of these keys. The rows are found by the key alone, then fetched by their place,
     which reads a fraction of what one step would. -#}
 {% macro is_concerned(relation, key) -%}
-    rowid in (select rowid from {{ relation }} where {{ key }} in (from {{ concerned_keys() }}))
-{%- endmacro %}
-
-{#- The order in which a model that is computed whole is stored: by time, so that what is asked by days, or was
-    changed lately, lies together. Rows that are replaced later stand at the end. -#}
-{% macro stored_by(column) -%}
-    {%- if not is_incremental() -%} order by {{ column }} {%- endif -%}
+    rowid in (select rowid from {{ relation }} where {{ key }} in (select {{ key }} from {{ concerned() }}))
 {%- endmacro %}
 
 {#- The incremental strategy. The model gives all rows of the keys concerned; the rows of a unique key are replaced
@@ -124,7 +125,7 @@
     select {{ columns }} from {{ given }}
     where {{ key }} in (select {{ key }} from {{ changed_keys }});
 
-    drop table {{ concerned_keys() }};
+    drop table {{ concerned() }};
     drop table {{ stored }};
     drop table {{ changed_keys }};
 {%- endmacro %}

@@ -36,3 +36,9 @@
 {% macro duckdb__window_number(instant) -%}
     epoch_us({{ instant }}) // {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
 {%- endmacro %}
+
+{#- The instant that a query finds, written out. -#}
+{% macro instant_found_by(query) -%}
+    {%- set found = run_query(query).columns[0].values()[0] if execute -%}
+    cast({{ "'" ~ found ~ "'" if found else 'null' }} as timestamp)
+{%- endmacro %}

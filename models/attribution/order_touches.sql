@@ -18,16 +18,17 @@ sent_messages as (
         occurred_at + {{ attribution_window() }} as window_closes_at,
         {{ window_number('occurred_at') }} as window_number
     from {{ ref('stg_messages') }}
-    where status = 'sent'
+    where
+        status = 'sent'
+        {% if is_incremental() %}
+        and customer_id in (select customer_id from {{ concerned() }})
+        {% endif %}
 
 ),
 
 orders as (
 
-    select * from {{ ref('stg_orders') }}
-    {% if is_incremental() %}
-    where {{ is_concerned(ref('stg_orders'), 'order_id') }}
-    {% endif %}
+    select * from {{ concerned() if is_incremental() else ref('stg_orders') }}
 
 ),
 
@@ -95,17 +96,10 @@ numbered_touches as (
     select
         *,
         -- Messages of one instant are told apart by their id, so that exactly one of them is the last.
-        row_number() over (partition by order_id order by sent_at, message_id) as touch_number,
-        count(*) over (partition by order_id) as touch_count,
-        -- A touch is the first of its order within a range of days when the day before it lies outside: so
-        -- orders of any range are counted once without gathering its touches by order.
-        lag(message_date) over (partition by order_id order by message_date, sent_at, message_id)
-            as previous_touch_date,
-        lag(message_date) over (partition by order_id, queue_id order by message_date, sent_at, message_id)
-            as previous_touch_date_in_queue,
-        lag(message_date) over (partition by order_id, user_id order by message_date, sent_at, message_id)
-            as previous_touch_date_by_user
+        row_number() over touches_of_order as touch_number,
+        count(*) over (touches_of_order rows between unbounded preceding and unbounded following) as touch_count
     from touches
+    window touches_of_order as (partition by order_id order by sent_at, message_id)
 
 )
 
@@ -124,9 +118,5 @@ select
     touch_number,
     touch_count,
     touch_number = 1 as is_first_touch,
-    touch_number = touch_count as is_last_touch,
-    previous_touch_date,
-    previous_touch_date_in_queue,
-    previous_touch_date_by_user
+    touch_number = touch_count as is_last_touch
 from numbered_touches
-{{ stored_by('message_date') }}

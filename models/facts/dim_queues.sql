@@ -4,7 +4,7 @@ with
 
 ids as (
 
-    select distinct queue_id from {{ ref('stg_messages') }}
+    select distinct queue_id from {{ ref('fct_messages') }}
 
 ),
 

@@ -15,8 +15,5 @@ select
     touch_number,
     touch_count,
     is_first_touch,
-    is_last_touch,
-    previous_touch_date,
-    previous_touch_date_in_queue,
-    previous_touch_date_by_user
+    is_last_touch
 from {{ ref('order_touches') }}

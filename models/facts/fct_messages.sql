@@ -4,10 +4,7 @@ with
 
 messages as (
 
-    select * from {{ ref('stg_messages') }}
-    {% if is_incremental() %}
-    where {{ is_concerned(ref('stg_messages'), 'message_id') }}
-    {% endif %}
+    select * from {{ concerned() if is_incremental() else ref('stg_messages') }}
 
 ),
 
@@ -50,18 +47,17 @@ what_messages_brought as (
 
 ),
 
-dated_messages as (
+sent_messages as (
 
     select
         message_id,
         customer_id,
         queue_id,
         user_id,
-        occurred_at,
         message_date,
-        case when status = 'sent' then message_date end as sent_date,
         case when is_converted then message_date end as converted_date
     from what_messages_brought
+    where status = 'sent'
     {% if is_incremental() %}
     union all
     -- The earlier messages of the same customers, which stay as they are.
@@ -70,14 +66,13 @@ dated_messages as (
         customer_id,
         queue_id,
         user_id,
-        occurred_at,
         message_date,
-        case when status = 'sent' then message_date end as sent_date,
         case when is_converted then message_date end as converted_date
     from {{ this }}
     where
-        customer_id in (select messages.customer_id from messages)
-        and message_id not in (from {{ concerned_keys() }})
+        status = 'sent'
+        and customer_id in (select customer_id from {{ concerned() }})
+        and message_id not in (select message_id from {{ concerned() }})
     {% endif %}
 
 ),
@@ -88,26 +83,17 @@ previous_days as (
 
     select
         message_id,
-        max(sent_date) over earlier as previous_sent_date,
-        max(sent_date) over earlier_in_queue as previous_sent_date_in_queue,
-        max(sent_date) over earlier_by_user as previous_sent_date_by_user,
-        max(converted_date) over earlier as previous_converted_date,
-        max(converted_date) over earlier_in_queue as previous_converted_date_in_queue,
-        max(converted_date) over earlier_by_user as previous_converted_date_by_user
-    from dated_messages
+        lag(message_date) over of_customer as previous_sent_date,
+        lag(message_date) over of_customer_in_queue as previous_sent_date_in_queue,
+        lag(message_date) over of_customer_by_user as previous_sent_date_by_user,
+        lag(converted_date ignore nulls) over of_customer as previous_converted_date,
+        lag(converted_date ignore nulls) over of_customer_in_queue as previous_converted_date_in_queue,
+        lag(converted_date ignore nulls) over of_customer_by_user as previous_converted_date_by_user
+    from sent_messages
     window
-        earlier as (
-            partition by customer_id order by message_date, occurred_at, message_id
-            rows between unbounded preceding and 1 preceding
-        ),
-        earlier_in_queue as (
-            partition by customer_id, queue_id order by message_date, occurred_at, message_id
-            rows between unbounded preceding and 1 preceding
-        ),
-        earlier_by_user as (
-            partition by customer_id, user_id order by message_date, occurred_at, message_id
-            rows between unbounded preceding and 1 preceding
-        )
+        of_customer as (partition by customer_id order by message_date, message_id),
+        of_customer_in_queue as (partition by customer_id, queue_id order by message_date, message_id),
+        of_customer_by_user as (partition by customer_id, user_id order by message_date, message_id)
 
 )
 
@@ -132,5 +118,4 @@ select
     previous_days.previous_converted_date_in_queue,
     previous_days.previous_converted_date_by_user
 from what_messages_brought as messages
-inner join previous_days on messages.message_id = previous_days.message_id
-{{ stored_by('messages.message_date') }}
+left join previous_days on messages.message_id = previous_days.message_id

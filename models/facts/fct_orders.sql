@@ -1,13 +1,10 @@
-{{ config(unique_key='order_id', concerned='concerned_order_facts') }}
+{{ config(unique_key='order_id', concerned='concerned_orders') }}
 
 with
 
 orders as (
 
-    select * from {{ ref('stg_orders') }}
-    {% if is_incremental() %}
-    where {{ is_concerned(ref('stg_orders'), 'order_id') }}
-    {% endif %}
+    select * from {{ concerned() if is_incremental() else ref('stg_orders') }}
 
 ),
 
@@ -44,4 +41,3 @@ select
     credits.message_id as credited_message_id
 from orders
 left join credits on orders.order_id = credits.order_id
-{{ stored_by('orders.ordered_at') }}

@@ -36,12 +36,14 @@ select
     messages.occurred_at,
     orders.ordered_at
 from touches
-inner join {{ ref('fct_messages') }} as messages on touches.message_id = messages.message_id
-inner join {{ ref('fct_orders') }} as orders on touches.order_id = orders.order_id
+left join {{ ref('fct_messages') }} as messages on touches.message_id = messages.message_id
+left join {{ ref('fct_orders') }} as orders on touches.order_id = orders.order_id
 where
-    messages.status <> 'sent'
-    or orders.status <> 'placed'
-    or orders.customer_id is null
-    or orders.customer_id <> messages.customer_id
-    or orders.ordered_at < messages.occurred_at
-    or orders.ordered_at >= messages.window_closes_at
+    not coalesce(
+        messages.status = 'sent'
+        and orders.status = 'placed'
+        and orders.customer_id = messages.customer_id
+        and orders.ordered_at >= messages.occurred_at
+        and orders.ordered_at < messages.window_closes_at,
+        false
+    )

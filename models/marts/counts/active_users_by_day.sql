@@ -6,7 +6,7 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     {% if is_incremental() %}
-    where message_date in (from {{ concerned_keys() }})
+    where message_date in (select message_date from {{ concerned() }})
     {% endif %}
 
 )

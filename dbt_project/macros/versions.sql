@@ -1,0 +1,31 @@
+{#- The latest versions of events: landed rows that no other row of the same event supersedes. -#}
+
+{#- Whether a landed row is its event's latest version. -#}
+{% macro is_latest_version(events, superseded) -%}
+    not exists (
+        select 1 from {{ superseded }} as superseded
+        where superseded.file_id = {{ events }}.file_id and superseded.row_number = {{ events }}.row_number
+    )
+{%- endmacro %}
+
+{#- After a view of latest versions: which of them came and went since the last finished refresh, as landed. All
+    is known from what landed and from what it superseded, so the view itself need not be compared. -#}
+{% macro keep_changes_of_versions(events, superseded) -%}
+    {%- if execute and not computed_whole(model.name) -%}
+    create or replace table {{ changes_of(model.name) }} as
+    select events.*, true as is_added
+    from {{ events }} as events
+    where
+        events.file_id > {{ loaded_through() }}
+        and {{ is_latest_version('events', superseded) }}
+    union all
+    select events.*, false as is_added
+    from {{ events }} as events
+    inner join (
+        select file_id, row_number from {{ changes_of(superseded.identifier) }} where is_added
+        except all
+        select file_id, row_number from {{ changes_of(superseded.identifier) }} where not is_added
+    ) as superseded_since using (file_id, row_number)
+    where events.file_id <= {{ loaded_through() }}
+    {%- endif -%}
+{%- endmacro %}
