@@ -145,6 +145,7 @@ def connect(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     connection = _opened(settings, say, wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute(f"set memory_limit = {literal(settings.memory_limit)}")
     connection.execute(casting.MACROS)
     connection.execute("begin")
     connection.execute(RECORDS)

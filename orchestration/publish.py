@@ -21,7 +21,7 @@ from orchestration.settings import Settings
 from orchestration.sql import identifier, literal, one_row
 
 # The layers that readers need; the others stay in the warehouse.
-PUBLISHED_LAYERS = ("facts", "marts")
+PUBLISHED_LAYERS = ("attribution", "facts", "marts")
 
 VERSIONS_KEPT = 5
 

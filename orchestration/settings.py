@@ -23,6 +23,9 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099
 # unless asked to. dbt_project/profiles.yml says the same.
 STORAGE_VERSION = "v1.2.0"
 
+# How much memory a refresh may use, when nothing is said: enough for a history of ten million messages.
+DEFAULT_MEMORY_LIMIT = "3GB"
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable and what it takes."""
@@ -30,12 +33,18 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """One hub: one data directory, one reporting time zone, one currency, one as-of day."""
+    """One hub: one data directory, one reporting time zone, one currency, one as-of day.
+
+    Attributes:
+        memory_limit: how much memory a database may use before it moves what it holds to the disk, as DuckDB
+            writes it.
+    """
 
     data_dir: Path
     timezone: str
     as_of: date
     currency: str
+    memory_limit: str = DEFAULT_MEMORY_LIMIT
 
     @classmethod
     def from_environment(
@@ -95,7 +104,14 @@ class Settings:
                 f"CONTACT_CURRENCY is {currency!r}, which is not an ISO 4217 code. "
                 "Set it to three capital letters such as 'EUR'."
             )
-        return cls(data_dir=data_dir, timezone=timezone, as_of=as_of, currency=currency)
+
+        memory_limit = value("CONTACT_MEMORY_LIMIT", DEFAULT_MEMORY_LIMIT)
+        if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[MGT]i?B", memory_limit):
+            raise SettingsError(
+                f"CONTACT_MEMORY_LIMIT is {memory_limit!r}, which is not an amount of memory. "
+                "Set it to one such as '3GB' or '500MB'."
+            )
+        return cls(data_dir, timezone, as_of, currency, memory_limit)
 
     def as_environment(self) -> dict[str, str]:
         """The same settings as environment variables, for the processes that the pipeline starts."""
@@ -104,6 +120,7 @@ class Settings:
             "CONTACT_TIMEZONE": self.timezone,
             "CONTACT_AS_OF": self.as_of.isoformat(),
             "CONTACT_CURRENCY": self.currency,
+            "CONTACT_MEMORY_LIMIT": self.memory_limit,
         }
 
     @property

@@ -351,14 +351,15 @@ def assert_finished(hub: Settings) -> int:
     assert_whole(hub.published, "finished")
     with duckdb.connect() as connection:
         connection.execute(f"attach '{hub.warehouse}' as warehouse (read_only)")
+        connection.execute(f"attach '{hub.reports}' as reports (read_only)")
         connection.execute(f"attach '{hub.published}' as published (read_only)")
         tables = connection.sql(
-            "select table_schema, table_name from information_schema.tables "
-            "where table_catalog = 'warehouse' and table_schema in ('facts', 'marts')"
+            "select table_name from information_schema.tables "
+            "where table_catalog = 'reports' and table_schema = 'main'"
         ).fetchall()
         assert tables
-        for schema, table in tables:
-            ours, theirs = f'warehouse."{schema}"."{table}"', f'published."{table}"'
+        for (table,) in tables:
+            ours, theirs = f'reports."{table}"', f'published."{table}"'
             for one, two in ((ours, theirs), (theirs, ours)):
                 only = connection.sql(f"from {one} except all from {two}").fetchall()
                 assert not only, f"only in {one}: {only}"

@@ -71,16 +71,16 @@ def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> 
         "stg_orders",
         "mart_overview",
         "queue_names",
-        "not_null_stg_orders_order_id",
+        "unique_fct_orders_order_id",
     }
-    assert first.reasons == ["nothing has been published yet: 27 models and seeds"]
+    assert first.reasons == ["nothing has been published yet: 28 models and seeds"]
 
 
 def test_another_zone_rebuilds_what_has_days(hub: Settings) -> None:
     of_zone = plan(replace(hub, timezone="Asia/Tokyo"))
 
     assert "the reporting time zone changed from UTC to Asia/Tokyo" in of_zone.reasons[0]
-    assert models(of_zone) >= {"stg_messages", "order_touches", "fct_messages", "mart_overview_daily"}
+    assert models(of_zone) >= {"stg_messages", "fct_message_orders", "fct_messages", "mart_overview_daily"}
     assert "stg_orders" not in of_zone.computed_whole
 
 
@@ -92,7 +92,7 @@ def test_another_window_rebuilds_from_the_attribution_on(
     of_window = plan(hub)
 
     assert any("the variable attribution_window_days changed from 7 to 14" in r for r in of_window.reasons)
-    assert models(of_window) >= {"order_touches", "fct_messages", "fct_orders", "mart_user_breakdown"}
+    assert models(of_window) >= {"fct_message_orders", "fct_messages", "fct_orders", "mart_user_breakdown"}
     assert {"stg_messages", "stg_orders"}.isdisjoint(of_window.computed_whole)
 
 
@@ -119,7 +119,7 @@ def test_another_model_is_rebuilt_with_all_to_its_right(hub: Settings, changed: 
 
     assert of_model.reasons == ["its text changed: fct_orders"]
     assert "fct_orders" in models(of_model)
-    assert "order_touches" not in models(of_model)
+    assert "fct_message_orders" not in models(of_model)
 
 
 def test_another_macro_rebuilds_the_models_that_use_it(hub: Settings, changed: Manifest) -> None:
@@ -139,10 +139,19 @@ def test_a_changed_check_looks_at_everything_and_rebuilds_nothing(hub: Settings,
 
 
 def test_a_missing_table_is_rebuilt(hub: Settings) -> None:
-    with duckdb.connect(str(hub.warehouse)) as connection:
-        connection.execute("drop table facts.fct_orders")
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute("drop table fct_orders")
 
     assert plan(hub).reasons == ["its table is missing: fct_orders"]
+
+
+def test_what_readers_need_is_rebuilt_when_its_database_is_missing(hub: Settings) -> None:
+    hub.reports.unlink()
+
+    of_missing = plan(hub)
+    assert of_missing.reasons[0].startswith("its table is missing: ")
+    assert {"fct_message_orders", "fct_messages", "mart_overview"} <= of_missing.computed_whole
+    assert "superseded_orders" not in of_missing.computed_whole
 
 
 def test_what_an_unfinished_refresh_rebuilt_is_rebuilt_again(hub: Settings) -> None:
@@ -155,11 +164,14 @@ def test_what_an_unfinished_refresh_rebuilt_is_rebuilt_again(hub: Settings) -> N
 def test_changes_of_an_unfinished_refresh_stay_for_the_next(hub: Settings) -> None:
     plan(hub, run_id="killed")
     with duckdb.connect(str(hub.warehouse)) as connection:
-        connection.execute("insert into changes.stg_orders (order_id, is_added) values ('o1', true)")
+        connection.execute("insert into changes.superseded_orders (order_id, is_added) values ('o1', true)")
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute("insert into changes.fct_orders (order_id, is_added) values ('o1', true)")
     plan(hub, run_id="next")
 
-    with duckdb.connect(str(hub.warehouse)) as connection:
-        assert connection.sql("select order_id from changes.stg_orders").fetchall() == [("o1",)]
+    for database, changes in ((hub.warehouse, "superseded_orders"), (hub.reports, "fct_orders")):
+        with duckdb.connect(str(database)) as connection:
+            assert connection.sql(f"select order_id from changes.{changes}").fetchall() == [("o1",)]
 
 
 def test_a_dbt_of_an_older_refresh_leaves_the_work_to_the_newer(hub: Settings) -> None:

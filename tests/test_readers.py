@@ -185,21 +185,21 @@ def publish_another_message(hub: Settings, number: int) -> None:
     """Publish with one message more, which was put where a refresh would have put it."""
     run_id = f"publish {number}"
     with duckdb.connect(str(hub.warehouse)) as connection:
-        connection.execute("begin")
         refreshes.begin(connection, run_id)
-        connection.execute("update marts.report_info set refreshed_at = refreshed_at + interval 1 second")
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute("begin")
+        connection.execute("update report_info set refreshed_at = refreshed_at + interval 1 second")
         (day, revenue) = one_row(
-            connection,
-            "select message_date, revenue_credited from facts.fct_messages where message_id = 'm0'",
+            connection, "select message_date, revenue_credited from fct_messages where message_id = 'm0'"
         )
         connection.execute(
-            "insert into facts.fct_messages "
-            "select * replace (? as message_id) from facts.fct_messages where message_id = 'm0'",
+            "insert into fct_messages "
+            "select * replace (? as message_id) from fct_messages where message_id = 'm0'",
             [f"m{number}"],
         )
         for mart in ("mart_overview_daily", "mart_queue_daily", "mart_user_daily"):
             connection.execute(
-                f"update marts.{mart} "
+                f"update {mart} "
                 "set messages_sent = messages_sent + 1, revenue_credited = revenue_credited + ? "
                 "where message_date = ?",
                 [revenue, day],

@@ -161,13 +161,13 @@ def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, 
             for row in connection.sql("from refreshes order by refresh_number").fetchall()
         )
     assert (first["files_loaded"], first["messages_accepted"], first["orders_rejected"]) == (2, 1, 1)
-    assert first["rebuilt_because"] == ["nothing has been published yet: 27 models and seeds"]
+    assert first["rebuilt_because"] == ["nothing has been published yet: 28 models and seeds"]
     assert set(first["seconds_by_step"]) == {
         *("loading messages", "loading orders", "models", "checks", "publishing")
     }
     assert (second["files_loaded"], second["orders_accepted"], second["days_recomputed"]) == (1, 1, 1)
     assert second["rebuilt_because"] == []
-    assert second["rows_replaced_by_model"]["order_touches"] == 1
+    assert second["rows_replaced_by_model"]["fct_message_orders"] == 1
     assert second["rows_replaced_by_model"]["fct_messages"] == 0
     assert second["version_published"] == hub.published.resolve().parent.name
     assert second["finished_at"] > second["started_at"] > first["finished_at"]

@@ -21,7 +21,10 @@ def test_every_setting_has_its_default() -> None:
 
 
 def test_a_blank_setting_has_its_default() -> None:
-    blank = dict.fromkeys(["CONTACT_DATA_DIR", "CONTACT_TIMEZONE", "CONTACT_AS_OF", "CONTACT_CURRENCY"], "  ")
+    blank = dict.fromkeys(
+        ["CONTACT_DATA_DIR", "CONTACT_TIMEZONE", "CONTACT_AS_OF", "CONTACT_CURRENCY", "CONTACT_MEMORY_LIMIT"],
+        "  ",
+    )
 
     assert Settings.from_environment(blank, now=MIDNIGHT) == Settings.from_environment({}, now=MIDNIGHT)
 
@@ -48,6 +51,8 @@ def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: 
         ("CONTACT_TIMEZONE", "localtime"),
         ("CONTACT_CURRENCY", "dollars"),
         ("CONTACT_CURRENCY", "usd"),
+        ("CONTACT_MEMORY_LIMIT", "much"),
+        ("CONTACT_MEMORY_LIMIT", "0GB"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, value: str) -> None:
@@ -59,7 +64,7 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, va
 
 
 def test_settings_survive_the_way_through_the_environment(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, "Asia/Kathmandu", date(2026, 1, 31), "EUR")
+    settings = Settings(tmp_path, "Asia/Kathmandu", date(2026, 1, 31), "EUR", "500MB")
 
     assert Settings.from_environment(settings.as_environment()) == settings
 

@@ -65,7 +65,7 @@ def test_the_lineage_graph_shows_the_path_from_source_to_report(page: Page, docs
     for node in (
         "source.contact_reporting.raw.message_events",
         "model.contact_reporting.stg_messages",
-        "model.contact_reporting.order_touches",
+        "model.contact_reporting.fct_message_orders",
         "model.contact_reporting.fct_messages",
         "model.contact_reporting.mart_overview",
         "exposure.contact_reporting.overview_report",

@@ -80,7 +80,7 @@
             select
                 customer_id,
                 message_date
-            from {{ changes_of('order_touches') }}
+            from {{ changes_of('fct_message_orders') }}
         ) as changes
         group by customer_id
     ) as customers
@@ -101,7 +101,7 @@
 
     union
 
-    select message_date from {{ changes_of('order_touches') }}
+    select message_date from {{ changes_of('fct_message_orders') }}
 
     union
 

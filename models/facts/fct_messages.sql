@@ -16,9 +16,9 @@ orders_of_messages as (
         sum(order_value) as revenue_in_window,
         count(case when is_last_touch then 1 end) as orders_credited,
         sum(case when is_last_touch then order_value end) as revenue_credited
-    from {{ ref('order_touches') }}
+    from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where {{ is_concerned(ref('order_touches'), 'message_id') }}
+    where {{ is_concerned(ref('fct_message_orders'), 'message_id') }}
     {% endif %}
     group by message_id
 

@@ -10,9 +10,9 @@ orders as (
 
 touches as (
 
-    select * from {{ ref('order_touches') }}
+    select * from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where {{ is_concerned(ref('order_touches'), 'order_id') }}
+    where {{ is_concerned(ref('fct_message_orders'), 'order_id') }}
     {% endif %}
 
 ),
