@@ -74,8 +74,13 @@ class History:
         return refresh(self.hub, memory_limit)
 
     def after_rebuild(self, what: str, runs: int, as_of: date | None = None) -> list[Measurement]:
-        """Refreshes of what has landed by now, each after a rebuild of the history alone."""
-        assert self.rebuilds
+        """Refreshes of what has landed by now, each after a rebuild of the history alone.
+
+        Raises:
+            ValueError: when the history is never rebuilt.
+        """
+        if not self.rebuilds:
+            raise ValueError(f"{self.name} must be rebuilt at least once")
         measurements = []
         for run in range(1, runs + 1):
             self._say_refreshing(f"{what}, run {run} of {runs}")

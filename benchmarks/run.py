@@ -33,7 +33,7 @@ from benchmarks import (
 )
 from benchmarks.generate import DEFAULT_LAST_DAY, Recipe
 from benchmarks.history import DATA, DAYS, History, half_of, tenfold
-from benchmarks.measure import Measurement, apart, refresh
+from benchmarks.measure import Measurement, Usage, apart, refresh
 from benchmarks.report import Section
 from benchmarks.results import AtSize, OrdinaryDay
 from benchmarks.rows_read import rows_read
@@ -73,16 +73,15 @@ class Bench:
         beside = self._yardstick if "yardstick" in self.pieces else None
         return History(self.recipe, self.runs, self.say, beside)
 
-    @cached_property
-    def rebuilds(self) -> list[Measurement]:
-        """The full refreshes of the history."""
+    def rebuilt(self) -> History:
+        """The history after its full refreshes, which are measured when it is first asked for."""
         self.refreshes[f"{self.history.name}, Parquet"] = self.history.rebuilds
-        return self.history.rebuilds
+        return self.history
 
     @cached_property
     def day(self) -> OrdinaryDay:
         """One ordinary day after the history."""
-        measured = self.ordinary_day_after(self.history)
+        measured = self.ordinary_day_after(self.rebuilt())
         self.refreshes["one ordinary day more"] = list(measured.days)
         return measured
 
@@ -92,7 +91,6 @@ class Bench:
         Raises:
             SystemExit: when models were rebuilt on that day.
         """
-        rebuilds = history.rebuilds
         with history.landing_beside(ordinary_day.land):
             days = history.after_rebuild(
                 "one ordinary day", self.runs, ordinary_day.day_after(history.recipe)
@@ -101,9 +99,9 @@ class Bench:
             read = apart(rows_read, history.hub)
         if reasons := {reason for day in days for reason in day.rebuilt_because}:
             raise SystemExit(f"The ordinary day was not ordinary: models were rebuilt. {'; '.join(reasons)}")
-        return OrdinaryDay(history.name, rebuilds, days, read)
+        return OrdinaryDay(history.name, history.rebuilds, days, read)
 
-    def _yardstick(self, hub: Settings) -> yardstick.Usage:
+    def _yardstick(self, hub: Settings) -> Usage:
         self.say("Running the yardstick ...")
         return yardstick.measure(hub)
 
@@ -123,30 +121,28 @@ def complete_journey(bench: Bench) -> list[Section]:
 
 def against_the_yardstick(bench: Bench) -> list[Section]:
     """The full refresh, in turn with the hand-written script."""
-    assert bench.rebuilds
-    return [results.yardstick(bench.history.name, bench.history.pairs)]
+    history = bench.rebuilt()
+    return [results.yardstick(history.name, history.pairs)]
 
 
 def fixed_cost(bench: Bench) -> list[Section]:
     """Refreshes with nothing new, and with one small file."""
-    assert bench.rebuilds
-    measured = {"nothing new": bench.history.after_rebuild("nothing new", bench.runs)}
-    with bench.history.landing_beside(small_file.land):
+    history = bench.rebuilt()
+    measured = {"nothing new": history.after_rebuild("nothing new", bench.runs)}
+    with history.landing_beside(small_file.land):
         name = f"one file of {small_file.MESSAGES} messages"
-        measured[name] = bench.history.after_rebuild(name, bench.runs)
+        measured[name] = history.after_rebuild(name, bench.runs)
     bench.refreshes |= measured
-    return [results.fixed_cost(bench.history.name, measured)]
+    return [results.fixed_cost(history.name, measured)]
 
 
 def one_ordinary_day(bench: Bench) -> list[Section]:
     """One day more."""
-    assert bench.rebuilds
     return [results.ordinary_day(bench.day), results.steps(bench.day)]
 
 
 def doubling(bench: Bench) -> list[Section]:
     """The same day after half the history."""
-    assert bench.rebuilds
     half = History(half_of(bench.recipe), 1, bench.say)
     day = bench.ordinary_day_after(half)
     half.leave()
@@ -163,7 +159,9 @@ def ingestion(bench: Bench) -> list[Section]:
         orders=min(bench.recipe.orders, most_orders),
         format="csv",
     )
-    measured = {"Parquet": bench.rebuilds, "CSV": History(recipe, bench.runs, bench.say).rebuilds}
+    in_csv = History(recipe, bench.runs, bench.say)
+    measured = {"Parquet": bench.rebuilt().rebuilds, "CSV": in_csv.rebuilds}
+    in_csv.leave()
     return [results.ingestion(measured)]
 
 
@@ -179,11 +177,10 @@ def two_large_customers(bench: Bench) -> list[Section]:
 
 def any_question(bench: Bench) -> list[Section]:
     """Questions to what is published of the history."""
-    assert bench.rebuilds
-    state.bring_back(bench.history.hub)
+    history = bench.rebuilt()
+    state.bring_back(history.hub)
     bench.say("Asking questions ...")
-    answers = apart(questions.ask, bench.history.hub.published)
-    return [questions.section(answers, bench.history.name)]
+    return [questions.section(apart(questions.ask, history.hub.published), history.name)]
 
 
 def instead(bench: Bench) -> list[Section]:
@@ -204,7 +201,7 @@ def scale(bench: Bench) -> list[Section]:
     sizes = []
     for recipe in (bench.recipe, tenfold(bench.recipe)):
         history = History(recipe, 1, bench.say)
-        bench.say("Running the yardstick ...")
+        bench.say(f"Running the yardstick within {bench.memory_limit} ...")
         script = yardstick.measure(history.hub, bench.memory_limit)
         rebuild = history.rebuild(f"within {bench.memory_limit}", bench.memory_limit)
         sizes.append(AtSize(history.name, script, rebuild))
