@@ -91,9 +91,11 @@ class History:
     @contextmanager
     def landing_beside(self, land: Callable[[Recipe, Path], None]) -> Iterator[None]:
         """Within it, what a function lands has landed beside the history."""
-        apart(land, self.recipe, self.hub.landing)
-        yield
-        remove_what_landed_beside(self.recipe, self.hub.landing)
+        try:
+            apart(land, self.recipe, self.hub.landing)
+            yield
+        finally:
+            remove_what_landed_beside(self.recipe, self.hub.landing)
 
     def leave(self) -> None:
         """Leave the hub as it was after the last rebuild, with nothing kept aside."""
