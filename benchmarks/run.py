@@ -188,7 +188,7 @@ def instead(bench: Bench) -> list[Section]:
     history = History(bench.compared, bench.runs, bench.say)
     folder = DATA / "alternatives"
     apart(alternatives.prepare, history.hub.landing, folder)
-    measured = {method: [] for method in alternatives.METHODS}
+    measured: dict[str, list[Usage]] = {method: [] for method in alternatives.METHODS}
     for run in range(1, bench.runs + 1):
         for method in alternatives.METHODS:
             bench.say(f"Joining with {method}, run {run} of {bench.runs} ...")
