@@ -1,20 +1,22 @@
-"""One refresh in a fresh process: what it took, and where the time went.
+"""One process, or one refresh in a fresh process: what it took, and where the time of a refresh went.
 
-Belongs here: how one refresh is measured. Does not belong here: which refreshes are (run.py), and what is
-made of the figures (results.py).
+Belongs here: how one process or refresh is measured. Does not belong here: which ones are (run.py), and what
+is made of the figures (results.py).
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -22,6 +24,8 @@ from orchestration.settings import REPOSITORY, Settings
 
 SHARES = ("start-up", "loading", "models", "checks", "planning and recording", "publishing")
 LOADING_STEPS = ("loading messages", "loading orders")
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,30 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One refresh.
+class Usage:
+    """What a process and those that it started took.
 
     Attributes:
         wall, cpu: seconds.
         memory: the peak of the largest process, in MB.
+    """
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Measurement(Usage):
+    """One refresh.
+
+    Attributes:
         shares: wall seconds by share; they add up to ``wall``.
         steps: loading, each model in the order in which dbt ran them, and all checks.
         landed: how many files, messages and orders it loaded.
         rebuilt_because: why models were computed anew; empty when all were refreshed in part.
     """
 
-    wall: float
-    cpu: float
-    memory: float
     shares: Mapping[str, float]
     steps: Mapping[str, Step]
     landed: tuple[int, int, int]
@@ -64,31 +77,52 @@ class Measurement:
         return self.shares["loading"] + self.shares["models"] + self.shares["checks"]
 
 
-def refresh(settings: Settings) -> Measurement:
+def measured(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
+    """Run a command in a fresh process, with more variables in its environment; what it prints is dropped.
+
+    Raises:
+        SystemExit: when the command fails.
+    """
+    variables = environment or {}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env={**os.environ, **variables}, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    if os.waitstatus_to_exitcode(status):
+        by_hand = shlex.join([*(f"{name}={value}" for name, value in variables.items()), *command])
+        raise SystemExit(f"This failed; run it by hand to see why: {by_hand}")
+    # The children that the process waited for, dbt above all, are in its account.
+    return Usage(wall, cpu=usage.ru_utime + usage.ru_stime, memory=usage.ru_maxrss / 1024)
+
+
+def apart(function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a function in a process of its own.
+
+    The peak memory of a process begins with that of the one that starts it: whatever this one ever held would
+    be found in all that is measured later.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def refresh(hub: Settings, memory_limit: str | None = None) -> Measurement:
     """Refresh a hub in a fresh process, as a person would.
 
     Raises:
         SystemExit: when the refresh fails.
     """
-    started = time.perf_counter()
-    process = subprocess.Popen(
+    limit = {"CONTACT_MEMORY_LIMIT": memory_limit} if memory_limit else {}
+    usage = measured(
         [sys.executable, "-m", "orchestration.cli", "run", "--period", "all_time"],
-        cwd=REPOSITORY,
-        env={**os.environ, **settings.as_environment()},
-        stdout=subprocess.DEVNULL,
+        {**hub.as_environment(), **limit},
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"The refresh of {settings.data_dir} failed; run it by hand to see why.")
-    results = json.loads((settings.dbt_target / "run_results.json").read_text())
-    record = _record(settings)
+    results = json.loads((hub.dbt_target / "run_results.json").read_text())
+    record = _record(hub)
     return Measurement(
-        wall=wall,
-        # The children that the process waited for, dbt above all, are in its account.
-        cpu=usage.ru_utime + usage.ru_stime,
-        memory=usage.ru_maxrss / 1024,
-        shares=_shares(settings, wall, results),
+        **asdict(usage),
+        shares=_shares(hub, usage.wall, results),
         steps=_steps(results, record),
         landed=(
             record["files_loaded"],

@@ -1,123 +1,91 @@
-"""The tables of results, printed and written to RESULTS.md.
+"""The tables of results, made of what was measured.
 
-Belongs here: medians, ratios, and how they are shown. Does not belong here: any judgement: targets are for
-the reader to hold the figures against.
+Belongs here: medians and ratios. Does not belong here: how they are shown and kept (report.py), and any
+judgement: targets are for the reader to hold the figures against.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.measure import LOADING_STEPS, SHARES, Measurement
+from benchmarks.alternatives import METHODS, Found
+from benchmarks.measure import LOADING_STEPS, SHARES, Measurement, Usage
+from benchmarks.report import Section
 
 Runs = Sequence[Measurement]
+Run = TypeVar("Run", bound=Usage)
+
+# The columns of what runs took.
+USAGE = ("Wall s (min-max)", "CPU s (min-max)", "Peak MB")
 
 
 @dataclass(frozen=True)
-class History:
-    """What was measured of one generated history.
+class OrdinaryDay:
+    """What was measured of one more day after a generated history.
 
     Attributes:
-        name: what the history is made of.
+        history: what the history is made of.
         rebuilds: refreshes of all of it from the landed files alone.
-        unchanged: refreshes after such a rebuild, with nothing new.
-        ordinary_days: refreshes of one more day, each after such a rebuild.
-        rows_read: rows read on the ordinary day by each model and all checks.
+        days: refreshes of the day, each after such a rebuild.
+        rows_read: rows read on the day by each model and all checks.
     """
 
-    name: str
+    history: str
     rebuilds: Runs
-    unchanged: Runs
-    ordinary_days: Runs
+    days: Runs
     rows_read: Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Section:
-    """A table under a heading, with what there is to know to read it."""
+class AtSize:
+    """One refresh of all of a history and the yardstick's run of it, both within the same memory limit."""
 
-    heading: str
-    text: str
-    columns: Sequence[str]
-    lines: Sequence[Sequence[str]]
-
-    def as_markdown(self) -> str:
-        rule = ["---"] + ["---:"] * (len(self.columns) - 1)
-        table = "\n".join("| " + " | ".join(line) + " |" for line in [self.columns, rule, *self.lines])
-        return f"## {self.heading}\n\n{self.text}\n\n{table}\n"
-
-    def print_to(self, console: Console) -> None:
-        table = Table(title=self.heading, title_justify="left", caption=self.text, caption_justify="left")
-        for number, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if number else "left", no_wrap=not number)
-        for line in self.lines:
-            table.add_row(*line)
-        console.print(table)
-        console.print()
-
-
-def report(sections: Sequence[Section], runs: int, file: Path, console: Console) -> None:
-    """Print the sections and write them to a file."""
-    for section in sections:
-        section.print_to(console)
-    file.write_text(
-        "# Results of `make bench`\n\n"
-        f"Medians of {runs} {'run' if runs == 1 else 'runs'} in fresh processes; "
-        "memory is that of the largest process.\n"
-        f"Machine: {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}.\n\n"
-        + "\n".join(section.as_markdown() for section in sections),
-        encoding="utf-8",
-    )
-    console.print(f"Written to {file.name}")
+    history: str
+    yardstick: Usage
+    refresh: Measurement
 
 
 def refreshes(measured: Mapping[str, Runs]) -> Section:
     """What each refresh took."""
     lines = []
     for name, runs in measured.items():
-        walls = [run.wall for run in runs]
+        publishing = _median(runs, lambda run: run.shares["publishing"] / run.wall)
         lines.append(
             [
                 name,
-                f"{statistics.median(walls):.1f} ({min(walls):.1f}-{max(walls):.1f})",
-                f"{_median(runs, lambda run: run.cpu):.1f}",
-                f"{_median(runs, lambda run: run.memory):.0f}",
-                *(f"{_share(runs, share):.1f}" for share in SHARES),
+                *_usage(runs),
+                *(f"{_median(runs, lambda run, share=share: run.shares[share]):.1f}" for share in SHARES),
+                f"{publishing:.1%}",
             ]
         )
     return Section(
         "Refreshes",
         "Wall seconds are divided into shares; README.md says what is in each.",
-        ["Refresh of", "Wall s (min-max)", "CPU s", "Peak MB", *(f"{share} s" for share in SHARES)],
+        ["Refresh of", *USAGE, *(f"{share} s" for share in SHARES), "publishing of all"],
         lines,
     )
 
 
-def ordinary_day(history: History) -> Section:
+def ordinary_day(measured: OrdinaryDay) -> Section:
     """The ordinary day, held against the full rebuild of the history before it."""
-    rebuild = _median(history.rebuilds, lambda run: run.wall)
+    rebuild = _median(measured.rebuilds, lambda run: run.wall)
     lines = []
     for name, part in PARTS.items():
-        day, same = _median(history.ordinary_days, part), _median(history.rebuilds, part)
+        day, same = _median(measured.days, part), _median(measured.rebuilds, part)
         lines.append([name, f"{day:.2f}", f"{same:.2f}", f"{day / same:.1%}", f"{day / rebuild:.1%}"])
-    files, messages, orders = history.ordinary_days[0].landed
+    files, messages, orders = measured.days[0].landed
     return Section(
         "One ordinary day",
-        f"{messages:,} messages and {orders:,} orders landed in {files} files, after {history.name}.",
+        f"{messages:,} messages and {orders:,} orders landed in {files} files, after {measured.history}.",
         ["Part", "Day s", "Full rebuild s", "Of the same part", "Of the whole full rebuild"],
         lines,
     )
 
 
-def doubling(half: History, whole: History) -> Section:
+def doubling(half: OrdinaryDay, whole: OrdinaryDay) -> Section:
     """The same ordinary day after half the history and after all of it."""
     lines = []
     for name, part in {
@@ -126,22 +94,22 @@ def doubling(half: History, whole: History) -> Section:
         "CPU": lambda run: run.cpu,
         "wall": lambda run: run.wall,
     }.items():
-        before, after = _median(half.ordinary_days, part), _median(whole.ordinary_days, part)
+        before, after = _median(half.days, part), _median(whole.days, part)
         lines.append([name, f"{before:.2f}", f"{after:.2f}", f"{after / before:.2f}"])
     return Section(
         "An ordinary day when the history doubles",
-        f"As many events per day, once after {half.name}, once after {whole.name}.",
+        f"As many events per day, once after {half.history}, once after {whole.history}.",
         ["Part", "Half s", "Whole s", "Growth factor"],
         lines,
     )
 
 
-def steps(history: History, half: History | None = None) -> Section:
+def steps(whole: OrdinaryDay, half: OrdinaryDay | None = None) -> Section:
     """The steps of the ordinary day, and what they took after half the history, if that was measured."""
     columns = ["Step", "Rows read", "Rows replaced", "Seconds"]
     if half:
         columns += ["Half: rows read", "Half: rows replaced", "Half: seconds"]
-    measured = [_step_figures(one) for one in ([history, half] if half else [history])]
+    measured = [_step_figures(one) for one in ([whole, half] if half else [whole])]
     return Section(
         "Steps of the ordinary day",
         "Models and checks run side by side, so their seconds add up to more than their shares. Views and "
@@ -151,21 +119,145 @@ def steps(history: History, half: History | None = None) -> Section:
     )
 
 
+def yardstick(history: str, pairs: Sequence[tuple[Usage, Measurement]]) -> Section:
+    """The full refresh against the hand-written script, pair by pair."""
+    scripts, rebuilds = zip(*pairs, strict=True)
+    lines = [
+        [
+            f"pair {number}",
+            f"{script.wall:.1f}",
+            f"{rebuild.wall:.1f}",
+            *(f"{ratio:.2f}" for ratio in _ratios(script, rebuild)),
+        ]
+        for number, (script, rebuild) in enumerate(pairs, start=1)
+    ]
+    ratios = zip(*(_ratios(script, rebuild) for script, rebuild in pairs), strict=True)
+    lines.append(
+        [
+            "median",
+            f"{_median(scripts, lambda run: run.wall):.1f}",
+            f"{_median(rebuilds, lambda run: run.wall):.1f}",
+            *(f"{statistics.median(ratio):.2f}" for ratio in ratios),
+        ]
+    )
+    return Section(
+        "The full refresh against a hand-written script",
+        f"{history}, from landed Parquet files: yardsticks/hand_written.sql and the refresh in turn. "
+        f"The script took {_median(scripts, lambda run: run.cpu):.1f} CPU s and "
+        f"{_median(scripts, lambda run: run.memory):.0f} MB at its peak.",
+        ["Run", "Script wall s", "Refresh wall s", "Wall ratio", "CPU ratio", "Peak memory ratio"],
+        lines,
+    )
+
+
+def fixed_cost(history: str, measured: Mapping[str, Runs]) -> Section:
+    """Refreshes that have next to nothing to do."""
+    return Section(
+        "Fixed cost",
+        f"After {history}.",
+        ["Refresh of", *USAGE],
+        [[name, *_usage(runs)] for name, runs in measured.items()],
+    )
+
+
+def ingestion(measured: Mapping[str, Runs]) -> Section:
+    """Rows a second of the loading steps of full refreshes."""
+    lines = []
+    for name, runs in measured.items():
+        for step, entity in zip(LOADING_STEPS, (1, 2), strict=True):
+            seconds = [run.steps[step].seconds for run in runs]
+            rows = runs[0].landed[entity]
+            rates = [rows / taken for taken in seconds]
+            lines.append([f"{step}, {name}", f"{rows:,}", _spread(seconds, ".1f"), _spread(rates, ",.0f")])
+    return Section(
+        "Ingestion",
+        "Landed files to raw tables, with every check of the rows; steps of the full refresh.",
+        ["Step", "Rows", "Seconds", "Rows a second"],
+        lines,
+    )
+
+
+def skew(history: str, pairs: Sequence[tuple[Measurement, Measurement]]) -> Section:
+    """The full refresh with two customers who have far more events than any other, against that without."""
+    withs, withouts = zip(*pairs, strict=True)
+    more = [one - other for one, other in zip(withs[0].landed, withouts[0].landed, strict=True)]
+    ratios = zip(*(_ratios(without, skewed) for skewed, without in pairs), strict=True)
+    return Section(
+        "Skew",
+        f"{history}, with and without {more[1]:,} messages and {more[2]:,} orders of two more customers.",
+        ["Full refresh", *USAGE],
+        [
+            ["with them", *_usage(withs)],
+            ["without them", *_usage(withouts)],
+            ["ratio, pair by pair", *(_spread(ratio, ".2f") for ratio in ratios)],
+        ],
+    )
+
+
+def alternatives(
+    history: str, measured: Mapping[str, Sequence[Usage]], found: Mapping[str, Found]
+) -> Section:
+    """Other ways to the same touches."""
+    model = _median(measured["buckets"], lambda run: run.wall)
+    lines = []
+    for key, method in METHODS.items():
+        touches = found[key].touches
+        lines.append(
+            [
+                method.name,
+                *_usage(measured[key]),
+                f"{_median(measured[key], lambda run: run.wall) / model:.2f}",
+                "the credited message" if touches is None else f"all {touches:,} touches",
+                f"{found[key].credited:,}",
+                f"{found[key].differing:,}",
+                "exact" if method.exact_on_ties else "any",
+            ]
+        )
+    return Section(
+        "What people would write instead",
+        f"The touches alone, from the typed messages and orders of {history} in two Parquet files, in turn.",
+        ["Way", *USAGE, "Wall ratio", "Gives", "Credited", "Otherwise than the model", "On ties"],
+        lines,
+    )
+
+
+def scale(memory_limit: str, tenth: AtSize, whole: AtSize) -> Section:
+    """A history ten times as large, against its tenth and against the yardstick."""
+    lines = []
+    for at in (tenth, whole):
+        for name, usage in (("script", at.yardstick), ("refresh", at.refresh)):
+            lines.append(
+                [f"{name}, {at.history}", f"{usage.wall:.1f}", f"{usage.cpu:.1f}", f"{usage.memory:.0f}"]
+            )
+    for name, one, other in (
+        ("refresh / script, a tenth", tenth.yardstick, tenth.refresh),
+        ("refresh / script, the whole", whole.yardstick, whole.refresh),
+        ("the whole / a tenth, script", tenth.yardstick, whole.yardstick),
+        ("the whole / a tenth, refresh", tenth.refresh, whole.refresh),
+    ):
+        lines.append([name, *(f"{ratio:.2f}" for ratio in _ratios(one, other))])
+    return Section(
+        "Ten times the history",
+        f"From the landed files, each once, with a memory limit of {memory_limit} for both.",
+        ["Run", "Wall s", "CPU s", "Peak MB"],
+        lines,
+    )
+
+
 PARTS: Mapping[str, Callable[[Measurement], float]] = {
     "between start-up and publishing": lambda run: run.between,
     "of which loading, models and checks": lambda run: run.working,
 }
 
 
-def _step_figures(history: History) -> dict[str, list[str]]:
-    day = history.ordinary_days[-1]
-    read = {**dict(zip(LOADING_STEPS, day.landed[1:], strict=True)), **history.rows_read}
+def _step_figures(measured: OrdinaryDay) -> dict[str, list[str]]:
+    day = measured.days[-1]
+    read = {**dict(zip(LOADING_STEPS, day.landed[1:], strict=True)), **measured.rows_read}
     replaced = {
         name: step.rows_replaced for name, step in day.steps.items() if step.rows_replaced is not None
     }
     seconds = {
-        name: _median(history.ordinary_days, lambda run, name=name: run.steps[name].seconds)
-        for name in day.steps
+        name: _median(measured.days, lambda run, name=name: run.steps[name].seconds) for name in day.steps
     }
     together = [sum(read.values()), sum(replaced.values()), sum(seconds.values())]
     figures = {name: [read.get(name), replaced.get(name), seconds[name]] for name in day.steps}
@@ -175,9 +267,24 @@ def _step_figures(history: History) -> dict[str, list[str]]:
     }
 
 
-def _share(runs: Runs, share: str) -> float:
-    return _median(runs, lambda run: run.shares[share])
+def _ratios(one: Usage, other: Usage) -> tuple[float, float, float]:
+    """Wall, CPU and memory of the other over those of the one."""
+    return other.wall / one.wall, other.cpu / one.cpu, other.memory / one.memory
 
 
-def _median(runs: Runs, part: Callable[[Measurement], float]) -> float:
+def _median(runs: Sequence[Run], part: Callable[[Run], float]) -> float:
     return statistics.median(part(run) for run in runs)
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """The median, and between what the values lie."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
+
+
+def _usage(runs: Sequence[Usage]) -> list[str]:
+    """What the columns of USAGE hold."""
+    return [
+        _spread([run.wall for run in runs], ".1f"),
+        _spread([run.cpu for run in runs], ".1f"),
+        f"{_median(runs, lambda run: run.memory):.0f}",
+    ]

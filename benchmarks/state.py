@@ -16,8 +16,7 @@ ASIDE = "kept_aside"
 
 
 def clear(settings: Settings) -> None:
-    """Leave a hub as it was before its first refresh: with nothing but what has landed."""
-    _remove(settings.data_dir / ASIDE)
+    """Leave a hub as it was before its first refresh: with what has landed, and what was kept aside."""
     for path in _state(settings):
         _remove(path)
 

@@ -1,20 +1,27 @@
-"""The ordinary day of the benchmarks is what it says: the same each time, and about events that there are.
+"""The benchmarks measure what they say: their files hold it, and both sides of a comparison give the same.
 
-Belongs here: what the landed files of that day hold. Does not belong here: how long anything takes.
+Belongs here: what is landed, asked, joined and kept. Does not belong here: how long anything takes.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+import itertools
+import shutil
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from pipeline import refresh
 
-from benchmarks import ordinary_day
+from benchmarks import alternatives, ordinary_day, questions, report, skew, small_file, yardstick
 from benchmarks.generate import DEFAULT_LAST_DAY, Recipe, generate
-from benchmarks.run import DAYS, half_of
+from benchmarks.history import DAYS, half_of, remove_what_landed_beside
+from benchmarks.measure import apart, measured
+from benchmarks.report import Section
+from benchmarks.run import ON_REQUEST, PIECES, parse
+from orchestration.settings import Settings
 
 # The shortest history that an ordinary day may follow: 100 messages and 200 orders a day.
 RECIPE = Recipe(messages=18_000, orders=36_000, days=180)
@@ -28,6 +35,14 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate(RECIPE, out)
     ordinary_day.land(RECIPE, out / "landing")
     return out / "landing"
+
+
+@pytest.fixture(scope="module")
+def hub(landing: Path) -> Settings:
+    """The hub of the landed history and day, refreshed."""
+    settings = Settings(landing.parent, "UTC", ordinary_day.day_after(RECIPE), "USD")
+    refresh(settings)
+    return settings
 
 
 @pytest.fixture
@@ -176,3 +191,233 @@ def test_half_the_history_has_as_many_events_a_day_of_as_many_customers() -> Non
     assert (half.messages / half.days, half.orders / half.days) == (1000, 2000)
     assert half.customers == whole.customers
     assert half.last_day == whole.last_day
+
+
+@pytest.fixture(scope="module")
+def against_the_yardstick(
+    hub: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> duckdb.DuckDBPyConnection:
+    """A connection to the databases published and yardstick of the same landed files."""
+    out = tmp_path_factory.mktemp("yardstick") / "yardstick.duckdb"
+    yardstick.build(hub.landing, out, hub.as_of)
+    connection = duckdb.connect()
+    connection.execute(f"attach '{hub.published}' as published (read_only)")
+    connection.execute(f"attach '{out}' as yardstick (read_only)")
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("relation", "of_the_contract"),
+    [
+        ("fct_messages", 13),
+        ("fct_message_orders", 15),
+        ("fct_orders", 8),
+        ("mart_overview_daily", 13),
+        ("mart_queue_daily", 14),
+        ("mart_user_daily", 14),
+    ],
+)
+def test_the_yardstick_gives_what_is_published(
+    against_the_yardstick: duckdb.DuckDBPyConnection, relation: str, of_the_contract: int
+) -> None:
+    sql = against_the_yardstick.sql
+    columns = sql(f"from yardstick.{relation}").columns
+    assert len(columns) == of_the_contract  # all but the names of queues and users
+    both = [
+        f"select {', '.join(columns)} from {database}.{relation}" for database in ("yardstick", "published")
+    ]
+    # Money is compared as money: neither database may hold it as floating point.
+    assert sql(both[0]).types == sql(both[1]).types
+    assert len(sql(both[0])) > 0
+    for one, other in (both, reversed(both)):
+        assert sql(f"{one} except all {other}").fetchall() == []
+
+
+@pytest.fixture(scope="module")
+def ties(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The input of the other ways to the touches: instants that are equal, and windows that just close."""
+    folder = tmp_path_factory.mktemp("alternatives")
+    duckdb.execute(f"""
+        copy (
+            select * from (values
+                ('b', 'one', timestamp '2025-01-01 12:00:00'),
+                ('c', 'one', timestamp '2025-01-01 12:00:00'),
+                ('a', 'one', timestamp '2025-01-01 12:00:00'),
+                ('d', 'two', timestamp '2025-01-01 12:00:00'),
+                ('e', 'two', timestamp '2025-01-06 12:00:00'),
+                ('f', 'three', timestamp '2025-01-01 12:00:00')
+            ) as _(message_id, customer_id, sent_at)
+        ) to '{folder / "messages.parquet"}'
+    """)
+    duckdb.execute(f"""
+        copy (
+            select * from (values
+                ('at once', 'one', timestamp '2025-01-01 12:00:00'),
+                ('before', 'one', timestamp '2025-01-01 11:59:59.999999'),
+                ('in two windows', 'two', timestamp '2025-01-07 12:00:00'),
+                ('just in time', 'three', timestamp '2025-01-08 11:59:59.999999'),
+                ('too late', 'three', timestamp '2025-01-08 12:00:00'),
+                ('of nobody', 'four', timestamp '2025-01-01 12:00:00')
+            ) as _(order_id, customer_id, ordered_at)
+        ) to '{folder / "orders.parquet"}'
+    """)
+    for key, method in alternatives.METHODS.items():
+        method.credit(folder, folder / f"{key}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("key", alternatives.METHODS)
+def test_each_way_to_the_touches_credits_the_same_orders(ties: Path, key: str) -> None:
+    credited = dict(duckdb.sql(f"select order_id, message_id from '{ties / key}.parquet'").fetchall())
+    assert sorted(credited) == ["at once", "in two windows", "just in time"]
+    assert (credited["in two windows"], credited["just in time"]) == ("e", "f")
+    if alternatives.METHODS[key].exact_on_ties:
+        assert credited["at once"] == "c"
+
+
+def test_what_the_ways_found_is_held_against_the_models_join(ties: Path, tmp_path: Path) -> None:
+    found = alternatives.found(ties)
+    assert {key: one.touches for key, one in found.items() if one.touches} == {"buckets": 6, "inequality": 6}
+    assert {one.credited for one in found.values()} == {3}
+    shutil.copytree(ties, tmp_path, dirs_exist_ok=True)
+    duckdb.execute(
+        f"copy (select * replace ('other' as message_id) from '{ties / 'join_asof'}.parquet') "
+        f"to '{tmp_path / 'join_asof'}.parquet'"
+    )
+    with pytest.raises(SystemExit, match="Polars credits 3 orders otherwise"):
+        alternatives.found(tmp_path)
+
+
+def test_the_other_ways_begin_with_sent_messages_and_eligible_orders(tmp_path: Path) -> None:
+    landed = Recipe(messages=100, orders=1_000, days=2)
+    generate(landed, tmp_path)
+    alternatives.prepare(tmp_path / "landing", tmp_path)
+    for entity, eligible in {
+        "messages": "status = 'sent'",
+        "orders": "status = 'placed' and customer_id is not null",
+    }.items():
+        prepared, of_all = duckdb.sql(
+            f"select (select count(*) from '{tmp_path / entity}.parquet'), count(*) filter ({eligible}) "
+            f"from '{tmp_path}/landing/{entity}/*.parquet'"
+        ).fetchall()[0]
+        assert prepared == of_all > 0
+
+
+def test_what_lands_beside_a_history_is_new_and_can_be_removed(tmp_path: Path) -> None:
+    recipe = Recipe(messages=1_800, orders=36_000, days=18)
+    generate(recipe, tmp_path)
+    landing = tmp_path / "landing"
+    history = sorted(landing.glob("*/*"))
+    for land in (skew.land, small_file.land):
+        land(recipe, landing)
+    events = {
+        (customer, entity): (count, first >= recipe.first_day, last <= recipe.last_day)
+        for entity, key, instant in (
+            ("messages", "message_id", "occurred_at"),
+            ("orders", "order_id", "ordered_at"),
+        )
+        for customer, count, first, last in duckdb.sql(
+            f"select customer_id, count(distinct {key}), min({instant}::date), max({instant}::date) "
+            f"from '{landing}/{entity}/skew.parquet' group by customer_id"
+        ).fetchall()
+    }
+    assert events == {
+        ("shared-till", "messages"): (200, True, True),
+        ("shared-till", "orders"): (360, True, True),  # a hundredth of all
+        ("heavy-account", "messages"): (5_000, True, True),
+        ("heavy-account", "orders"): (5_000, True, True),
+    }
+    ids = duckdb.sql(f"select count(*), count(distinct message_id) from '{landing}/messages/*.parquet'")
+    expected = recipe.messages + 5_200 + small_file.MESSAGES
+    assert ids.fetchall() == [(expected, expected)]
+    remove_what_landed_beside(recipe, landing)
+    assert sorted(landing.glob("*/*")) == history
+
+
+def test_each_function_of_each_class_is_asked(hub: Settings) -> None:
+    answers = questions.ask(hub.published, questions=2)
+    asked = [(one.of, one.function) for one in answers]
+    assert asked == [(of, function) for of in questions.CLASSES for function in of.functions]
+    assert all(len(one.milliseconds) == 2 and min(one.milliseconds) > 0 for one in answers)
+    assert len(questions.section(answers, "a history").lines) == 13
+
+
+KINDS = {
+    questions.any_filters: set(itertools.product(("none", "one", "several"), repeat=2)),
+    questions.at_most_one: {("none", "none"), ("one", "none"), ("none", "one")},
+    questions.several_of_both: {("several", "several")},
+}
+
+
+def _kind(ids: list[str] | None) -> str:
+    if ids is None:
+        return "none"
+    return "one" if len(ids) == 1 else "several"
+
+
+def test_the_questions_are_the_same_each_time_and_about_days_that_there_are(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def record(published: Path, *question: Any) -> float:
+        asked.append(question)
+        return 0.0
+
+    monkeypatch.setattr(questions, "milliseconds", record)
+    questions.ask(hub.published, questions=40)
+    first = asked.copy()
+    asked.clear()
+    questions.ask(hub.published, questions=40)
+    assert asked == first
+    numbers = iter(asked)
+    for one_class in questions.CLASSES:
+        kinds = set()
+        for function in one_class.functions:
+            for _ in range(40):
+                name, date_from, date_to, queues, users = next(numbers)
+                assert name == function
+                assert RECIPE.first_day <= date_from <= date_to <= hub.as_of
+                assert (date_to - date_from).days < one_class.most_days
+                kinds.add((_kind(queues), _kind(users)))
+        assert kinds == KINDS[one_class.draw]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (20, 19), (100, 95), (101, 96)])
+def test_percentiles_are_values_that_were_measured(count: int, expected: int) -> None:
+    assert questions.percentile(range(1, count + 1), 95) == expected
+
+
+def test_results_are_kept_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "RESULTS.md"
+
+    def write(heading: str, figure: str) -> list[str]:
+        report.write([Section(heading, "Text.", ["What", "Figure"], [["it", figure]])], 3, file)
+        return [line for line in file.read_text().splitlines() if line.startswith(("## ", "| it"))]
+
+    write("One", "1")
+    assert write("Two", "2") == ["## One", "| it | 1 |", "## Two", "| it | 2 |"]
+    assert write("One", "3") == ["## One", "| it | 3 |", "## Two", "| it | 2 |"]
+    assert f"on {date.today()} with `--runs 3`" in file.read_text()
+    monkeypatch.setattr(report, "machine", lambda: "Another machine.")
+    assert write("Two", "4") == ["## Two", "| it | 4 |"]
+
+
+def test_pieces_are_measured_in_their_order_and_the_long_ones_on_request() -> None:
+    usual = [piece for piece in PIECES if piece not in ON_REQUEST]
+    assert parse([]).pieces == usual
+    assert parse(["--doubling", "--scale"]).pieces == list(PIECES)
+    assert parse(["--only", "skew,day", "--doubling"]).pieces == ["day", "doubling", "skew"]
+    with pytest.raises(SystemExit):
+        parse(["--only", "day,night"])
+
+
+def test_a_command_that_fails_is_named() -> None:
+    with pytest.raises(SystemExit, match="run it by hand to see why: A=1 false"):
+        measured(["false"], {"A": "1"})
+
+
+def test_what_is_done_apart_is_not_found_in_the_memory_of_what_is_measured_later() -> None:
+    before = measured(["true"]).memory
+    apart(eval, "len(bytearray(1 << 30))")
+    assert measured(["true"]).memory < before + 512

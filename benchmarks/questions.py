@@ -1,0 +1,202 @@
+"""Questions to a published file, as a dashboard asks them: any range, any filter, a fresh connection each.
+
+Belongs here: what is asked, and how long each answer takes. Does not belong here: whether the answers are
+right (tests/test_published_against_oracle.py).
+
+    python -m benchmarks.questions PUBLISHED_FILE [--questions 50] [--seed 0]
+
+The questions are drawn from a seed: the same for the same file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+
+from benchmarks.report import Section
+
+QUESTIONS = 50
+SEED = 0
+BREAKDOWNS = ("queue_breakdown", "user_breakdown")
+
+# The filters of a question: ids of queues and of users, None where there is no filter.
+Filters = tuple[list[str] | None, list[str] | None]
+Draw = Callable[[random.Random, list[str], list[str]], Filters]
+
+
+@dataclass(frozen=True)
+class Class:
+    """Questions of one kind, and in how many milliseconds they should be answered."""
+
+    name: str
+    target_ms: int
+    most_days: int
+    functions: Sequence[str]
+    draw: Draw
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How long the answers of one function to the questions of one class took."""
+
+    of: Class
+    function: str
+    milliseconds: Sequence[float]
+
+
+def any_filters(drawn: random.Random, queues: list[str], users: list[str]) -> Filters:
+    """None, one or several of the queues, and the same of the users."""
+
+    def some(ids: list[str]) -> list[str] | None:
+        return drawn.choice([lambda: None, lambda: one(drawn, ids), lambda: several(drawn, ids)])()
+
+    return some(queues), some(users)
+
+
+def at_most_one(drawn: random.Random, queues: list[str], users: list[str]) -> Filters:
+    """No filter, one queue, or one user."""
+    return drawn.choice([(None, None), (one(drawn, queues), None), (None, one(drawn, users))])
+
+
+def several_of_both(drawn: random.Random, queues: list[str], users: list[str]) -> Filters:
+    """Several queues and several users."""
+    return several(drawn, queues), several(drawn, users)
+
+
+def one(drawn: random.Random, ids: list[str]) -> list[str]:
+    return [drawn.choice(ids)]
+
+
+def several(drawn: random.Random, ids: list[str]) -> list[str]:
+    return drawn.sample(ids, drawn.randint(min(2, len(ids)), len(ids)))
+
+
+CLASSES = (
+    Class(
+        "up to 90 days, any filter",
+        100,
+        90,
+        ("overview", "messages_over_time", "queue_breakdown", "user_messages_over_time", "user_breakdown"),
+        any_filters,
+    ),
+    Class("up to two years, at most one", 50, 730, ("overview", "messages_over_time"), at_most_one),
+    Class("up to two years, at most one", 250, 730, BREAKDOWNS, at_most_one),
+    Class(
+        "up to two years, several of both",
+        1_000,
+        730,
+        ("overview", "messages_over_time", *BREAKDOWNS),
+        several_of_both,
+    ),
+)
+
+
+def ask(published: Path, questions: int = QUESTIONS, seed: int = SEED) -> list[Answers]:
+    """Ask each function of each class this many questions."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        queues = [name for (name,) in connection.sql("select queue_id from dim_queues order by 1").fetchall()]
+        users = [name for (name,) in connection.sql("select user_id from dim_users order by 1").fetchall()]
+        ((first_day, last_day),) = connection.sql(
+            "select min(message_date), max(message_date) from mart_overview_daily"
+        ).fetchall()
+    drawn = random.Random(seed)
+    answers = []
+    for one_class in CLASSES:
+        for function in one_class.functions:
+            taken = []
+            for _ in range(questions):
+                days = draw_days(drawn, first_day, last_day, one_class.most_days)
+                filters = one_class.draw(drawn, queues, users)
+                taken.append(milliseconds(published, function, *days, *filters))
+            answers.append(Answers(one_class, function, taken))
+    return answers
+
+
+def draw_days(drawn: random.Random, first_day: date, last_day: date, most_days: int) -> tuple[date, date]:
+    """A range of at most so many days within the days that there are."""
+    there_are = (last_day - first_day).days + 1
+    days = drawn.randint(1, min(most_days, there_are))
+    date_from = first_day + timedelta(days=drawn.randint(0, there_are - days))
+    return date_from, date_from + timedelta(days=days - 1)
+
+
+def milliseconds(
+    published: Path,
+    function: str,
+    date_from: date,
+    date_to: date,
+    queues: list[str] | None,
+    users: list[str] | None,
+) -> float:
+    """How long one answer takes, from opening the file to closing it."""
+    started = time.perf_counter()
+    with duckdb.connect(str(published), read_only=True) as connection:
+        connection.execute(
+            f"from {function}(?, ?, queues := ?::varchar[], users := ?::varchar[])",
+            [date_from, date_to, queues, users],
+        ).fetchall()
+    return (time.perf_counter() - started) * 1000
+
+
+def section(answers: Sequence[Answers], history: str) -> Section:
+    """The table of the answers to questions about a history."""
+    return Section(
+        "Any question at once",
+        f"Questions about {history}, from a fixed seed; each opens the file, asks, and closes it.",
+        [
+            "Question",
+            "Function",
+            "Asked",
+            "Median ms",
+            "95th percentile ms",
+            "Maximum ms",
+            "Target ms",
+            "Over it",
+        ],
+        [
+            [
+                one.of.name,
+                one.function,
+                str(len(one.milliseconds)),
+                f"{statistics.median(one.milliseconds):.0f}",
+                f"{percentile(one.milliseconds, 95):.0f}",
+                f"{max(one.milliseconds):.0f}",
+                str(one.of.target_ms),
+                str(sum(taken > one.of.target_ms for taken in one.milliseconds)),
+            ]
+            for one in answers
+        ],
+    )
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The least of the values that so many percent of them do not exceed."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.questions")
+    parser.add_argument("published", type=Path, help="the published file")
+    parser.add_argument(
+        "--questions", type=int, default=QUESTIONS, help="how many of each function and class"
+    )
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args(arguments)
+    answers = ask(options.published, options.questions, options.seed)
+    section(answers, f"the history in {options.published}").print_to(Console(highlight=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
