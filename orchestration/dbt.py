@@ -34,6 +34,8 @@ from orchestration.settings import REPOSITORY, Settings
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
 
+DBT_PROCESS = REPOSITORY / "orchestration" / "dbt_process.py"
+
 # Everything that dbt's manifest is made from.
 SOURCES = (
     "dbt_project/*.yml",
@@ -83,7 +85,12 @@ class DbtOfThisEnvironment(DbtCliResource):
 
 def dbt_resource(project: DbtProject) -> DbtCliResource:
     """The resource that calls dbt."""
-    return DbtOfThisEnvironment(project_dir=project, dbt_executable=dbt_executable())
+    return DbtOfThisEnvironment(
+        project_dir=project,
+        dbt_executable=sys.executable,
+        # Without the folder of the script among the modules, where dbt.py would be taken for dbt.
+        global_config_flags=["-P", str(DBT_PROCESS)],
+    )
 
 
 def prepared_project() -> DbtProject:
