@@ -71,9 +71,12 @@ class History:
         """A refresh from the landed files alone."""
         self._say_refreshing(what)
         state.clear(self.hub)
-        return refresh(self.hub, memory_limit)
+        limited = replace(self.hub, memory_limit=memory_limit) if memory_limit else self.hub
+        return refresh(limited)
 
-    def after_rebuild(self, what: str, runs: int, as_of: date | None = None) -> list[Measurement]:
+    def after_rebuild(
+        self, what: str, runs: int, as_of: date | None = None, logged: bool = False
+    ) -> list[Measurement]:
         """Refreshes of what has landed by now, each after a rebuild of the history alone.
 
         Raises:
@@ -85,7 +88,7 @@ class History:
         for run in range(1, runs + 1):
             self._say_refreshing(f"{what}, run {run} of {runs}")
             state.bring_back(self.hub)
-            measurements.append(refresh(replace(self.hub, as_of=as_of or self.hub.as_of)))
+            measurements.append(refresh(replace(self.hub, as_of=as_of or self.hub.as_of), logged))
         return measurements
 
     @contextmanager

@@ -27,6 +27,7 @@ def rows_read(settings: Settings) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("attach ? as reports", [str(settings.reports)])
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("pragma enable_profiling = 'no_output'")
         for node, query in _queries(settings.dbt_target / "dbt.log"):

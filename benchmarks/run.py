@@ -92,9 +92,9 @@ class Bench:
             SystemExit: when models were rebuilt on that day.
         """
         with history.landing_beside(ordinary_day.land):
-            days = history.after_rebuild(
-                "one ordinary day", self.runs, ordinary_day.day_after(history.recipe)
-            )
+            the_day = ordinary_day.day_after(history.recipe)
+            days = history.after_rebuild("one ordinary day", self.runs, the_day)
+            history.after_rebuild("one ordinary day, for what it reads", 1, the_day, logged=True)
             # The warehouse may be changed by that: what is measured next begins with another one.
             read = apart(rows_read, history.hub)
         if reasons := {reason for day in days for reason in day.rebuilt_because}:

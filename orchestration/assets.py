@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 import duckdb
+from tabulate import tabulate
 
 from orchestration import ingest
 from orchestration import refreshes as record
@@ -161,7 +162,7 @@ def _load_metadata(
     total, newest = one_row(
         connection, f"select count(*), max({contract.happened_at}) from raw.{contract.table}"
     )
-    preview = connection.sql(f"from raw.{contract.table} limit {PREVIEW_ROWS}").df()
+    preview = connection.sql(f"from raw.{contract.table} limit {PREVIEW_ROWS}")
     return {
         "dagster/row_count": dg.MetadataValue.int(total),
         "files_loaded": dg.MetadataValue.int(report.files_loaded),
@@ -172,25 +173,35 @@ def _load_metadata(
         "rows_rejected": dg.MetadataValue.int(report.rows_rejected),
         "days_touched": dg.MetadataValue.int(report.days_touched),
         "newest_event_at": dg.MetadataValue.text(str(newest)),
-        "preview": dg.MetadataValue.md(preview.to_markdown(index=False)),
+        "preview": _markdown(preview),
     }
+
+
+def _markdown(rows: duckdb.DuckDBPyRelation) -> dg.MarkdownMetadataValue:
+    """Rows as a table of Markdown, each value as the database shows it."""
+    # Not through a data frame, whose library takes longer to load than all else that a step does.
+    return dg.MetadataValue.md(
+        tabulate(rows.fetchall(), headers=rows.columns, tablefmt="pipe", disable_numparse=True)
+    )
 
 
 def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
     with duckdb.connect(str(settings.published), read_only=True) as connection:
-        overview = connection.sql(
-            # As text: a table of pandas would show money as floats.
-            "select period, messages_sent, revenue_generated::varchar as revenue_generated, "
-            "conversion_rate, revenue_per_message::varchar as revenue_per_message "
-            "from mart_overview order by period_start desc, period_end"
-        ).df()
-        refreshes = connection.sql(
-            "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
-            "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "
-            "array_to_string(rebuilt_because, '; ') as rebuilt_because, "
-            "seconds_by_step::varchar as seconds_by_step, version_published "
-            f"from refreshes order by refresh_number desc limit {REFRESHES_SHOWN}"
-        ).df()
+        overview = _markdown(
+            connection.sql(
+                "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
+                "from mart_overview order by period_start desc, period_end"
+            )
+        )
+        refreshes = _markdown(
+            connection.sql(
+                "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
+                "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "
+                "array_to_string(rebuilt_because, '; ') as rebuilt_because, "
+                "seconds_by_step::varchar as seconds_by_step, version_published "
+                f"from refreshes order by refresh_number desc limit {REFRESHES_SHOWN}"
+            )
+        )
         (latest,) = connection.sql(
             "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
         ).fetchall()
@@ -204,8 +215,8 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
         "rows": dg.MetadataValue.json(published.rows),
         "days_recomputed": dg.MetadataValue.int(latest[0]),
         "rows_replaced": dg.MetadataValue.int(latest[1]),
-        "refreshes": dg.MetadataValue.md(refreshes.to_markdown(index=False)),
+        "refreshes": refreshes,
         "table_functions": dg.MetadataValue.json(published.functions),
-        "overview": dg.MetadataValue.md(overview.to_markdown(index=False, disable_numparse=True)),
+        "overview": overview,
         "messages_per_day": dg.MetadataValue.md(plot_of_messages(list(reversed(days)))),
     }

@@ -103,7 +103,8 @@ def make_plan(
         for node in manifest["nodes"].values()
         if node["resource_type"] in ("model", "seed", "test")
     }
-    parts = {name: parts_of(node, manifest, settings) for name, node in nodes.items()}
+    variables = project_variables()
+    parts = {name: parts_of(node, manifest, settings, variables) for name, node in nodes.items()}
     connection.execute(TABLES)
     last_finished = one_row(
         connection,
@@ -185,7 +186,9 @@ def days_recomputed(connection: duckdb.DuckDBPyConnection, manifest: Manifest, p
     return one_row(connection, f"select count(distinct message_date) from {source}")[0]
 
 
-def parts_of(node: Mapping[str, Any], manifest: Manifest, settings: Settings) -> Parts:
+def parts_of(
+    node: Mapping[str, Any], manifest: Manifest, settings: Settings, variables: Mapping[str, Any]
+) -> Parts:
     """What a model, seed or check is made of, leaving out what lies to its left.
 
     Returns:
@@ -217,7 +220,6 @@ def parts_of(node: Mapping[str, Any], manifest: Manifest, settings: Settings) ->
     texts = [node["raw_code"], *(macro["macro_sql"] for macro in macros.values())]
     for name, macro in macros.items():
         parts[f"the macro {name}"] = _digest(macro["macro_sql"])
-    variables = project_variables()
     for name in sorted({name for text in texts for name in VARIABLE.findall(text)}):
         parts[f"the variable {name}"] = str(variables.get(name))
     if "reporting_timezone" in macros:

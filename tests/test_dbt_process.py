@@ -1,0 +1,61 @@
+"""dbt as Dagster calls it: it says what Dagster reads, and nothing else is started or prepared for it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from dagster_dbt import DbtCliInvocation
+from dagster_dbt.core import resource
+
+from orchestration.dbt import dbt_resource, prepared_project
+
+
+def called(target: Path, *arguments: str) -> DbtCliInvocation:
+    return dbt_resource(prepared_project()).cli(arguments, target_path=target, raise_on_error=False)
+
+
+def said(invocation: DbtCliInvocation) -> list[tuple[str, str]]:
+    """The level and the words of each event."""
+    return [
+        (event.raw_event["info"]["level"], event.raw_event["info"]["msg"])
+        for event in invocation.stream_raw_events()
+    ]
+
+
+def test_debug_events_are_neither_said_nor_logged(tmp_path: Path) -> None:
+    events = said(called(tmp_path, "parse"))
+
+    assert {level for level, _ in events} == {"info"}
+    assert not (tmp_path / "dbt.log").exists()
+
+
+def test_a_log_is_written_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_LOG_LEVEL_FILE", "debug")
+
+    assert called(tmp_path, "parse").is_successful()
+    assert '"level": "debug"' in (tmp_path / "dbt.log").read_text()
+
+
+def test_nothing_is_said_when_it_is_to_be_quiet(tmp_path: Path) -> None:
+    assert said(called(tmp_path, "parse", "--quiet")) == []
+
+
+def test_what_went_wrong_is_said(tmp_path: Path) -> None:
+    invocation = called(tmp_path, "parse", "--quiet", "--profile", "of_nobody")
+
+    assert "of_nobody" in str(invocation.get_error())
+    assert invocation.process.returncode == 1
+
+
+def test_nothing_else_is_started_or_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(command: list[str]) -> bytes:
+        raise AssertionError(f"{command} was started")
+
+    assert resource.check_output is subprocess.check_output
+    monkeypatch.setattr(resource, "check_output", refused)
+    invocation = called(tmp_path, "parse")
+
+    assert invocation.is_successful()
+    assert invocation.adapter is None
