@@ -70,3 +70,16 @@
 {% macro asks_for_one(listed, other) -%}
     {{ other }} is null and len(list_distinct(cast({{ listed }} as varchar[]))) = 1
 {%- endmacro %}
+
+{#- How a CTE says that its rows are read from the table by each of those who select from it. Keeping a copy of them
+    for all, which is what DuckDB prefers, costs more here than reading the few columns that each needs. -#}
+{% macro read_in_place() -%}
+    {{ return(adapter.dispatch('read_in_place')()) }}
+{%- endmacro %}
+
+{% macro default__read_in_place() -%}
+{%- endmacro %}
+
+{% macro duckdb__read_in_place() -%}
+    not materialized
+{%- endmacro %}

@@ -29,14 +29,14 @@ counts as (
 
 ),
 
-messages as (
+messages as {{ read_in_place() }} (
 
     select * from {{ ref('fct_messages') }}
     where {{ asked_for_otherwise() }}
 
 ),
 
-message_orders as (
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
     where {{ asked_for_otherwise() }}

@@ -8,7 +8,7 @@ counts as (
 
 ),
 
-messages as (
+messages as {{ read_in_place() }} (
 
     select * from {{ ref('fct_messages') }}
     where
@@ -17,7 +17,7 @@ messages as (
 
 ),
 
-message_orders as (
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
     where

@@ -1,6 +1,6 @@
 with
 
-messages as (
+messages as {{ read_in_place() }} (
 
     select * from {{ ref('fct_messages') }}
     where
@@ -9,7 +9,7 @@ messages as (
 
 ),
 
-message_orders as (
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
     where
