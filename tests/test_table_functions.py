@@ -1,7 +1,7 @@
 """The table functions, whichever relations a question is answered from, held against sums over the facts.
 
 Belongs here: questions at the edges of the choice of relations, and what is read for an answer. Does not
-belong here: whether the facts are right; test_published_against_oracle.py holds everything against the oracle.
+belong here: whether the facts are right, which test_published_against_oracle.py says.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ USERS: list[Ids] = [
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A hub in which few customers are messaged often, by several users from several queues, also on one day."""
+    """A hub in which few customers are messaged often, by several users and queues, also on one day."""
     hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", FIRST_DAY + timedelta(DAYS - 5), "USD")
     draw = random.Random(1)
 
@@ -119,11 +119,13 @@ def test_any_question_is_answered_as_from_the_facts(
 
 def test_customers_and_orders_come_more_than_once(published: duckdb.DuckDBPyConnection) -> None:
     ((sent, customers, orders),) = published.execute(
-        "select messages_sent, customers_messaged, orders_generated from overview(?, ?, queues := ['q1', 'q2'])",
+        "select messages_sent, customers_messaged, orders_generated"
+        " from overview(?, ?, queues := ['q1', 'q2'])",
         RANGES["some days"],
     ).fetchall()
     ((touches,),) = published.execute(
-        "select count(*) from fct_message_orders where message_date between ? and ? and queue_id in ('q1', 'q2')",
+        "select count(*) from fct_message_orders"
+        " where message_date between ? and ? and queue_id in ('q1', 'q2')",
         RANGES["some days"],
     ).fetchall()
 
