@@ -1,7 +1,85 @@
-{#- The filter that all table functions share, over their parameters: days from date_from to date_to, both
-    inclusive, and lists of queues and users, where no list means all of them. -#}
+{#- The filters that the table functions share, over their parameters: days from date_from to date_to, both
+    inclusive, and lists of queues and users, where no list means all of them.
+
+    A question for all messages, for one queue or for one user is answered from relations that hold their figures
+    already, any other one from the facts. Which it is stands in the parameters alone, so DuckDB leaves out of the plan
+    what does not answer the question. -#}
+
 {% macro asked_for() -%}
+    {{ asked_days() }}
+    and {{ is_asked('queue_id', 'queues') }}
+    and {{ is_asked('user_id', 'users') }}
+{%- endmacro %}
+
+{% macro asked_days() -%}
     message_date between cast(date_from as date) and cast(date_to as date)
-    and (queues is null or list_contains(cast(queues as varchar[]), queue_id))
-    and (users is null or list_contains(cast(users as varchar[]), user_id))
+{%- endmacro %}
+
+{% macro is_asked(id, listed) -%}
+    ({{ listed }} is null or list_contains(cast({{ listed }} as varchar[]), {{ id }}))
+{%- endmacro %}
+
+{#- Rows of a relation that holds the figures of all messages, if the question is for all of them. -#}
+{% macro asked_for_all() -%}
+    {{ asked_days() }}
+    and {{ asks_for_all() }}
+{%- endmacro %}
+
+{#- Rows of the one queue (user) asked for, if the question is for one queue (user) and nothing else. -#}
+{% macro asked_for_one_queue() -%}
+    {{ asked_days() }}
+    and {{ asks_for_one('queues', 'users') }}
+    and queue_id = list_min(cast(queues as varchar[]))
+{%- endmacro %}
+
+{% macro asked_for_one_user() -%}
+    {{ asked_days() }}
+    and {{ asks_for_one('users', 'queues') }}
+    and user_id = list_min(cast(users as varchar[]))
+{%- endmacro %}
+
+{#- Rows of the queues (users) asked for, if the question names no users (queues). -#}
+{% macro asked_for_queues_only() -%}
+    {{ asked_days() }}
+    and users is null
+    and {{ is_asked('queue_id', 'queues') }}
+{%- endmacro %}
+
+{% macro asked_for_users_only() -%}
+    {{ asked_days() }}
+    and queues is null
+    and {{ is_asked('user_id', 'users') }}
+{%- endmacro %}
+
+{#- Rows of the facts, if the question is none of those. -#}
+{% macro asked_for_otherwise() -%}
+    {{ asked_for() }}
+    and not coalesce(
+        ({{ asks_for_all() }})
+        or ({{ asks_for_one('queues', 'users') }})
+        or ({{ asks_for_one('users', 'queues') }}),
+        false
+    )
+{%- endmacro %}
+
+{% macro asks_for_all() -%}
+    queues is null and users is null
+{%- endmacro %}
+
+{#- An id that is listed twice is one, NULL is none. -#}
+{% macro asks_for_one(listed, other) -%}
+    {{ other }} is null and len(list_distinct(cast({{ listed }} as varchar[]))) = 1
+{%- endmacro %}
+
+{#- How a CTE says that its rows are read from the table by each of those who select from it. Keeping a copy of them
+    for all, which is what DuckDB prefers, costs more here than reading the few columns that each needs. -#}
+{% macro read_in_place() -%}
+    {{ return(adapter.dispatch('read_in_place')()) }}
+{%- endmacro %}
+
+{% macro default__read_in_place() -%}
+{%- endmacro %}
+
+{% macro duckdb__read_in_place() -%}
+    not materialized
 {%- endmacro %}

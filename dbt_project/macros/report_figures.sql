@@ -2,26 +2,119 @@
     from here, so a figure cannot mean one thing in one place and another in the next. What each figure
     means in words stands in models/marts/_figures.md.
 
-    What must count once is told in one of two ways:
-
-    * A group that is a range of days, of all messages or of those of one queue or user, begins with the day
-      `since`. Expects two relations (usually import CTEs):
-        counts        rows of counts_by_day, or of its like by queue or user, of these days
-        active_users  rows of active_users_by_day of these days
-      A customer or order counts with the message or touch before which there is none in the range.
-    * Any other set of messages. Expects two relations:
+    `by` are the columns that divide the messages into groups, besides the days. A group begins with the day `since`.
+    A customer or order counts with its first message or touch in the group: with the one before which there is
+    none since that day. Expects these relations (usually import CTEs):
+      active_users    rows of active_users_by_day, of the days, queues and users asked for
+    and of `sources`, either or both, of which no message is in both:
+      counts          rows of counts_by_day, or of its like by queue or user, if the groups are ranges of days of all
+                      messages, of queues or of users
+      facts           any other set of messages, as two relations:
         messages        rows of fct_messages, sent and skipped
         message_orders  rows of fct_message_orders of those messages
-      They are grouped twice, first by what must count once.
 
-    `by` are the columns that divide the set. Gives one row per group that has a message, with the columns of
-    `by` and of figure_columns(); without `by` one row in all, also for an empty set. Where `groups` names a
-    relation, each of its rows is a group, also one without messages. -#}
-{% macro report_figures(by=[], groups=none, since=none) %}
-    {%- set groups_relation = groups or 'customer_figures' -%}
+    Gives one row per group that has a message, with the columns of `by` and of figure_columns(); without `by` one
+    row in all, also for an empty set. Where `groups` names a relation, each of its rows is a group, also one
+    without messages. -#}
+{% macro report_figures(by=[], since=none, groups=none, sources=['counts']) %}
+    {%- set groups_relation = groups or 'sums' -%}
+    {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
     with
 
-    {% if since %}
+    {% if 'facts' in sources %}
+    {{ customers_and_orders_of_facts(by, since) }}
+    {% endif %}
+
+    parts as (
+
+        {% if 'counts' in sources %}
+        select
+            {{ of_group }}
+            messages_sent,
+            messages_skipped,
+            case when {{ is_first(since) }} then messages_sent end as customers_messaged,
+            case when {{ is_first(since) }} then messages_converted end as customers_converted,
+            case when {{ is_first(since) }} then touches end as orders_generated,
+            case when {{ is_first(since) }} then touched_value end as revenue_generated,
+            case when {{ is_first(since) }} then touched_refunds end as revenue_refunded,
+            revenue_credited,
+            messages_in_open_window
+        from counts
+        {% endif %}
+
+        {% if sources | length > 1 %}
+        union all
+        {% endif %}
+
+        {% if 'facts' in sources %}
+        select
+            {{ of_group }}
+            count(case when status = 'sent' then 1 end) as messages_sent,
+            count(case when status = 'skipped' then 1 end) as messages_skipped,
+            0 as customers_messaged,
+            0 as customers_converted,
+            0 as orders_generated,
+            0 as revenue_generated,
+            0 as revenue_refunded,
+            sum(revenue_credited) as revenue_credited,
+            count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
+                as messages_in_open_window
+        from messages
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+
+        union all
+
+        select
+            {{ of_group }}
+            0 as messages_sent,
+            0 as messages_skipped,
+            count(*) as customers_messaged,
+            sum(is_converted) as customers_converted,
+            0 as orders_generated,
+            0 as revenue_generated,
+            0 as revenue_refunded,
+            0 as revenue_credited,
+            0 as messages_in_open_window
+        from customers
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+
+        union all
+
+        select
+            {{ of_group }}
+            0 as messages_sent,
+            0 as messages_skipped,
+            0 as customers_messaged,
+            0 as customers_converted,
+            count(*) as orders_generated,
+            sum(order_value) as revenue_generated,
+            sum(refunded_value) as revenue_refunded,
+            0 as revenue_credited,
+            0 as messages_in_open_window
+        from orders
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+        {% endif %}
+
+    ),
+
+    sums as (
+
+        select
+            {{ of_group }}
+            sum(messages_sent) as messages_sent,
+            sum(messages_skipped) as messages_skipped,
+            sum(customers_messaged) as customers_messaged,
+            sum(customers_converted) as customers_converted,
+            sum(orders_generated) as orders_generated,
+            sum(revenue_generated) as revenue_generated,
+            sum(revenue_refunded) as revenue_refunded,
+            sum(revenue_credited) as revenue_credited,
+            sum(messages_in_open_window) as messages_in_open_window
+        from parts
+        {% if by %}group by {{ by | join(', ') }}{% endif %}
+
+    ),
+
     active_users_of_groups as (
 
         select distinct {{ (by + ['user_id']) | unique | join(', ') }}
@@ -29,98 +122,10 @@
 
     ),
 
-    customer_figures as (
-
-        select
-            {% for column in by %}{{ column }}, {% endfor %}
-            sum(messages_sent) as messages_sent,
-            sum(messages_skipped) as messages_skipped,
-            sum(case when {{ is_first(since) }} then messages_sent end) as customers_messaged,
-            sum(case when {{ is_first(since) }} then messages_converted end) as customers_converted,
-            sum(messages_in_open_window) as messages_in_open_window,
-            sum(revenue_credited) as revenue_credited
-        from counts
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
-
-    ),
-
-    order_figures as (
-
-        select
-            {% for column in by %}{{ column }}, {% endfor %}
-            sum(touches) as orders_generated,
-            sum(touched_value) as revenue_generated,
-            sum(touched_refunds) as revenue_refunded
-        from counts
-        where {{ is_first(since) }}
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
-
-    ),
-
-    {% else %}
-    customers as (
-
-        select
-            {% for column in by %}{{ column }}, {% endfor %}
-            customer_id,
-            count(case when status = 'sent' then 1 end) as messages_sent,
-            count(case when status = 'skipped' then 1 end) as messages_skipped,
-            count(case when is_converted then 1 end) as messages_converted,
-            count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
-                as messages_in_open_window,
-            sum(revenue_credited) as revenue_credited
-        from messages
-        group by {{ (by + ['customer_id']) | join(', ') }}
-
-    ),
-
-    customer_figures as (
-
-        select
-            {% for column in by %}{{ column }}, {% endfor %}
-            sum(messages_sent) as messages_sent,
-            sum(messages_skipped) as messages_skipped,
-            count(case when messages_sent > 0 then 1 end) as customers_messaged,
-            count(case when messages_converted > 0 then 1 end) as customers_converted,
-            sum(messages_in_open_window) as messages_in_open_window,
-            sum(revenue_credited) as revenue_credited
-        from customers
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
-
-    ),
-
-    active_users_of_groups as (
-
-        select distinct {{ (by + ['user_id']) | unique | join(', ') }}
-        from messages
-        where status = 'sent'
-
-    ),
-
-    orders as (
-
-        select distinct {{ (by + ['order_id', 'order_value', 'refunded_value']) | join(', ') }}
-        from message_orders
-
-    ),
-
-    order_figures as (
-
-        select
-            {% for column in by %}{{ column }}, {% endfor %}
-            count(*) as orders_generated,
-            sum(order_value) as revenue_generated,
-            sum(refunded_value) as revenue_refunded
-        from orders
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
-
-    ),
-    {% endif %}
-
     user_figures as (
 
         select
-            {% for column in by %}{{ column }}, {% endfor %}
+            {{ of_group }}
             count(*) as active_users
         from active_users_of_groups
         {% if by %}group by {{ by | join(', ') }}{% endif %}
@@ -131,22 +136,21 @@
 
         select
             {% for column in by %}{{ groups_relation }}.{{ column }}, {% endfor %}
-            cast(coalesce(customer_figures.messages_sent, 0) as bigint) as messages_sent,
-            cast(coalesce(customer_figures.messages_skipped, 0) as bigint) as messages_skipped,
-            cast(coalesce(customer_figures.customers_messaged, 0) as bigint) as customers_messaged,
-            cast(coalesce(customer_figures.customers_converted, 0) as bigint) as customers_converted,
-            cast(coalesce(order_figures.orders_generated, 0) as bigint) as orders_generated,
-            cast(coalesce(order_figures.revenue_generated, 0) as decimal(38, 2)) as revenue_generated,
-            cast(coalesce(order_figures.revenue_refunded, 0) as decimal(38, 2)) as revenue_refunded,
-            cast(coalesce(customer_figures.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
+            cast(coalesce(sums.messages_sent, 0) as bigint) as messages_sent,
+            cast(coalesce(sums.messages_skipped, 0) as bigint) as messages_skipped,
+            cast(coalesce(sums.customers_messaged, 0) as bigint) as customers_messaged,
+            cast(coalesce(sums.customers_converted, 0) as bigint) as customers_converted,
+            cast(coalesce(sums.orders_generated, 0) as bigint) as orders_generated,
+            cast(coalesce(sums.revenue_generated, 0) as decimal(38, 2)) as revenue_generated,
+            cast(coalesce(sums.revenue_refunded, 0) as decimal(38, 2)) as revenue_refunded,
+            cast(coalesce(sums.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
             coalesce(user_figures.active_users, 0) as active_users,
-            cast(coalesce(customer_figures.messages_in_open_window, 0) as bigint) as messages_in_open_window
+            cast(coalesce(sums.messages_in_open_window, 0) as bigint) as messages_in_open_window
         from {{ groups_relation }}
         {% if groups %}
-        left join customer_figures on {{ same_group(by, groups_relation, 'customer_figures') }}
+        left join sums on {{ same_group(by, groups_relation, 'sums') }}
         {% endif %}
         left join user_figures on {{ same_group(by, groups_relation, 'user_figures') }}
-        left join order_figures on {{ same_group(by, groups_relation, 'order_figures') }}
 
     )
 
@@ -156,6 +160,102 @@
         {{ money_per_unit('revenue_generated', 'messages_sent') }} as revenue_per_message
     from totals
 {% endmacro %}
+
+{#- Each customer messaged and each order touched, once in its group, with the ways of telling them apart that cost
+    least. Most come with the first message or touch of all in their group, which the previous day tells without
+    gathering any. Those that come with a later one, whether because the first is not among the messages asked for
+    or besides it, are few: these are gathered, and matched with the first ones. -#}
+{% macro customers_and_orders_of_facts(by, since) -%}
+    {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
+    {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
+    {%- set of_either = [] -%}
+    {%- for column in by -%}
+        {%- do of_either.append('coalesce(firsts.' ~ column ~ ', laters.' ~ column ~ ') as ' ~ column ~ ', ') -%}
+    {%- endfor -%}
+    sent_messages as (
+
+        select
+            {{ of_group }}
+            customer_id,
+            case when is_converted then 1 else 0 end as is_converted,
+            previous_sent_date{{ scope }} as previous_date
+        from messages
+        where status = 'sent'
+
+    ),
+
+    customers as (
+
+        select
+            {{ of_either | join }}
+            greatest(coalesce(firsts.is_converted, 0), coalesce(laters.is_converted, 0)) as is_converted
+        from (
+            select * from sent_messages
+            where {{ is_first(since) }}
+        ) as firsts
+        full outer join (
+            select
+                {{ of_group }}
+                customer_id,
+                max(is_converted) as is_converted
+            from sent_messages
+            where not {{ is_first(since) }}
+            group by {{ of_group }}customer_id
+        ) as laters
+            on {{ same_group(by + ['customer_id'], 'firsts', 'laters') }}
+
+    ),
+
+    touches as (
+
+        select
+            {{ of_group }}
+            order_id,
+            order_value,
+            refunded_value,
+            touch_count,
+            previous_touch_date{{ scope }} as previous_date
+        from message_orders
+
+    ),
+
+    orders as (
+
+        -- Nothing else touches these.
+        select
+            {{ of_group }}
+            order_value,
+            refunded_value
+        from touches
+        where touch_count = 1
+
+        union all
+
+        select
+            {{ of_either | join }}
+            coalesce(firsts.order_value, laters.order_value) as order_value,
+            coalesce(firsts.refunded_value, laters.refunded_value) as refunded_value
+        from (
+            select * from touches
+            where
+                touch_count > 1
+                and {{ is_first(since) }}
+        ) as firsts
+        full outer join (
+            select distinct
+                {{ of_group }}
+                order_id,
+                order_value,
+                refunded_value
+            from touches
+            where
+                touch_count > 1
+                and not {{ is_first(since) }}
+        ) as laters
+            on {{ same_group(by + ['order_id'], 'firsts', 'laters') }}
+
+    ),
+{%- endmacro %}
 
 {% macro is_first(since) -%}
     coalesce(previous_date < {{ since }}, true)
@@ -186,6 +286,6 @@
         'revenue_per_message',
         'messages_in_open_window',
     ] -%}
-        {{ relation }}.{{ figure }}{{ ', ' if not loop.last }}
+        {% if relation %}{{ relation }}.{% endif %}{{ figure }}{{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

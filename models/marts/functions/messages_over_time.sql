@@ -1,22 +1,55 @@
 with
 
-messages as (
+messages as {{ read_in_place() }} (
 
     select * from {{ ref('fct_messages') }}
-    where {{ asked_for() }}
+    where {{ asked_for_otherwise() }}
 
 ),
 
-message_orders as (
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
-    where {{ asked_for() }}
+    where {{ asked_for_otherwise() }}
+
+),
+
+active_users as (
+
+    select * from {{ ref('active_users_by_day') }}
+    where {{ asked_for_otherwise() }}
 
 ),
 
 figures as (
 
-    {{ report_figures(by=['message_date']) }}
+    {{ report_figures(by=['message_date'], since='message_date', sources=['facts']) }}
+
+),
+
+rows_of_daily_marts as (
+
+    select
+        message_date,
+        {{ figure_columns(none) }}
+    from {{ ref('mart_overview_daily') }}
+    where {{ asked_for_all() }}
+
+    union all
+
+    select
+        message_date,
+        {{ figure_columns(none) }}
+    from {{ ref('mart_queue_daily') }}
+    where {{ asked_for_one_queue() }}
+
+    union all
+
+    select
+        message_date,
+        {{ figure_columns(none) }}
+    from {{ ref('mart_user_daily') }}
+    where {{ asked_for_one_user() }}
 
 )
 
@@ -24,3 +57,10 @@ select
     figures.message_date,
     {{ figure_columns() }}
 from figures
+
+union all
+
+select
+    message_date,
+    {{ figure_columns(none) }}
+from rows_of_daily_marts

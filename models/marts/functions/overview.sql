@@ -1,22 +1,58 @@
 with
 
-messages as (
+counts as (
 
-    select * from {{ ref('fct_messages') }}
-    where {{ asked_for() }}
+    {% set counted = [
+        'message_date',
+        'previous_date',
+        'messages_sent',
+        'messages_skipped',
+        'messages_converted',
+        'messages_in_open_window',
+        'revenue_credited',
+        'touches',
+        'touched_value',
+        'touched_refunds',
+    ] | join(', ') %}
+    select {{ counted }} from {{ ref('counts_by_day') }}
+    where {{ asked_for_all() }}
+
+    union all
+
+    select {{ counted }} from {{ ref('counts_by_day_and_queue') }}
+    where {{ asked_for_one_queue() }}
+
+    union all
+
+    select {{ counted }} from {{ ref('counts_by_day_and_user') }}
+    where {{ asked_for_one_user() }}
 
 ),
 
-message_orders as (
+messages as {{ read_in_place() }} (
+
+    select * from {{ ref('fct_messages') }}
+    where {{ asked_for_otherwise() }}
+
+),
+
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
+    where {{ asked_for_otherwise() }}
+
+),
+
+active_users as (
+
+    select * from {{ ref('active_users_by_day') }}
     where {{ asked_for() }}
 
 ),
 
 figures as (
 
-    {{ report_figures() }}
+    {{ report_figures(since='cast(date_from as date)', sources=['counts', 'facts']) }}
 
 )
 

@@ -1,22 +1,41 @@
 with
 
-messages as (
+-- Without a filter on users, the figures of a queue are those of a range of days of all its messages.
+counts as (
 
-    select * from {{ ref('fct_messages') }}
-    where {{ asked_for() }}
+    select * from {{ ref('counts_by_day_and_queue') }}
+    where {{ asked_for_queues_only() }}
 
 ),
 
-message_orders as (
+messages as {{ read_in_place() }} (
+
+    select * from {{ ref('fct_messages') }}
+    where
+        {{ asked_for() }}
+        and users is not null
+
+),
+
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
+    where
+        {{ asked_for() }}
+        and users is not null
+
+),
+
+active_users as (
+
+    select * from {{ ref('active_users_by_day') }}
     where {{ asked_for() }}
 
 ),
 
 figures as (
 
-    {{ report_figures(by=['queue_id']) }}
+    {{ report_figures(by=['queue_id'], since='cast(date_from as date)', sources=['counts', 'facts']) }}
 
 )
 

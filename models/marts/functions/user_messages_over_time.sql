@@ -1,22 +1,35 @@
 with
 
-messages as (
+messages as {{ read_in_place() }} (
 
     select * from {{ ref('fct_messages') }}
-    where {{ asked_for() }}
+    where
+        {{ asked_for() }}
+        and queues is not null
 
 ),
 
-message_orders as (
+message_orders as {{ read_in_place() }} (
 
     select * from {{ ref('fct_message_orders') }}
-    where {{ asked_for() }}
+    where
+        {{ asked_for() }}
+        and queues is not null
+
+),
+
+active_users as (
+
+    select * from {{ ref('active_users_by_day') }}
+    where
+        {{ asked_for() }}
+        and queues is not null
 
 ),
 
 figures as (
 
-    {{ report_figures(by=['message_date', 'user_id']) }}
+    {{ report_figures(by=['message_date', 'user_id'], since='message_date', sources=['facts']) }}
 
 )
 
@@ -27,3 +40,14 @@ select
     {{ figure_columns() }}
 from figures
 inner join {{ ref('dim_users') }} as names on figures.user_id = names.user_id
+
+union all
+
+-- Without a filter on queues, the rows of the daily mart are the answer.
+select
+    message_date,
+    user_id,
+    user_name,
+    {{ figure_columns(none) }}
+from {{ ref('mart_user_daily') }}
+where {{ asked_for_users_only() }}
