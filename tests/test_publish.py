@@ -77,7 +77,7 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
         *("fct_messages", "fct_message_orders", "fct_orders", "dim_queues", "dim_users"),
         *("mart_overview_daily", "mart_queue_daily", "mart_user_daily"),
         *("mart_overview", "mart_queue_breakdown", "mart_user_breakdown", "report_info", "refreshes"),
-        *("counts_by_day", "counts_by_day_and_queue", "counts_by_day_and_user", "active_users_by_day"),
+        *("counts_by_day", "counts_by_day_and_queue", "counts_by_day_and_user", "messages_by_day"),
     }
     assert [name for (name,) in functions] == [
         *("messages_over_time", "overview", "queue_breakdown", "user_breakdown", "user_messages_over_time")

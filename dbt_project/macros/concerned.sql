@@ -89,19 +89,10 @@
             and messages.message_date >= customers.first_day
 {%- endmacro %}
 
-{#- Days whose messages may differ. -#}
-{% macro concerned_message_days() -%}
-    select distinct message_date from {{ changes_of('fct_messages') }}
-{%- endmacro %}
-
-{#- Days whose counts may differ: those of messages and touches that changed, and those that have, or had when
-    this model was last refreshed, messages with an open window, which the as-of day moves. -#}
+{#- Days whose messages may differ, and those that have, or had when this model was last refreshed, messages with an
+    open window, which the as-of day moves. -#}
 {% macro concerned_days() -%}
     select message_date from {{ changes_of('fct_messages') }}
-
-    union
-
-    select message_date from {{ changes_of('fct_message_orders') }}
 
     union
 

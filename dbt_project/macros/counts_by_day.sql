@@ -7,32 +7,142 @@
     days are the messages sent whose previous day lies before the range: one for each customer. -#}
 {% macro counts_by_day(by=none) -%}
     {%- set of_group = by ~ ', ' if by else '' -%}
-    {%- set scope = {none: '', 'queue_id': '_in_queue', 'user_id': '_by_user'}[by] -%}
+    {% if is_incremental() %}
+    -- What was counted, and what has to be added to it.
+    with
+
+    counts as (
+
+        select
+            {{ of_group }}message_date,
+            previous_date,
+            messages_sent,
+            messages_converted,
+            touches,
+            touched_value,
+            touched_refunds
+        from {{ stored_rows() }}
+
+        union all
+
+        select * from {{ concerned() }}
+
+    )
+
+    {{ sums_of_counts(by) }}
+    having sum(messages_sent) > 0 or sum(messages_converted) > 0 or sum(touches) > 0
+
+    {% else %}
     with
 
     messages as (
 
-        select * from {{ ref('fct_messages') }}
-        {% if is_incremental() %}
-        where message_date in (select message_date from {{ concerned() }})
-        {% endif %}
+        select
+            *,
+            1 as times
+        from {{ ref('fct_messages') }}
+        where status = 'sent'
 
     ),
 
     message_orders as (
 
-        select * from {{ ref('fct_message_orders') }}
-        {% if is_incremental() %}
-        -- With the touches before those of the days concerned: of one order, they lie less than a window apart.
-        where message_date in (
-            select cast({{ dbt.dateadd('day', '-days_before.day_count', 'days.message_date') }} as date)
-            from {{ concerned() }} as days
-            cross join (select unnest(range({{ var('attribution_window_days') + 2 }})) as day_count) as days_before
-        )
-        {% endif %}
+        select
+            *,
+            1 as times
+        from {{ ref('fct_message_orders') }}
 
     ),
 
+    {{ counts_of_rows(by) }}
+
+    {{ sums_of_counts(by) }}
+    -- What is asked for together lies together. Rows that are replaced later stand at the end.
+    order by {{ of_group }}message_date
+    {% endif %}
+{%- endmacro %}
+
+{#- What the changes since the last finished refresh add to the counts: rows that came count once, rows that went
+    count once less. What an earlier refresh, which was killed, added already is taken away again. -#}
+{% macro changes_of_counts() -%}
+    {%- set by = config.get('counted_by') -%}
+    {%- set of_group = by ~ ', ' if by else '' -%}
+    with
+
+    messages as (
+
+        select
+            *,
+            case when is_added then 1 else -1 end as times
+        from {{ changes_of('fct_messages') }}
+        where status = 'sent'
+
+    ),
+
+    -- The touch before a touch may have stayed as it is, so all touches of an order are counted, as they are now
+    -- and as they were.
+    touches_now as (
+
+        select * from {{ ref('fct_message_orders') }}
+        where order_id in (select order_id from {{ changes_of('fct_message_orders') }})
+
+    ),
+
+    touches_before as (
+
+        (
+            select * from touches_now
+            union all
+            select * exclude (is_added) from {{ changes_of('fct_message_orders') }} where not is_added
+        )
+        except all
+        select * exclude (is_added) from {{ changes_of('fct_message_orders') }} where is_added
+
+    ),
+
+    message_orders as (
+
+        select
+            *,
+            1 as times
+        from touches_now
+
+        union all
+
+        select
+            *,
+            -1 as times
+        from touches_before
+
+    ),
+
+    {{ counts_of_rows(by) }},
+
+    counts_and_what_was_added as (
+
+        select * from counts
+
+        union all
+
+        select
+            {{ of_group }}message_date,
+            previous_date,
+            case when is_added then -messages_sent else messages_sent end as messages_sent,
+            case when is_added then -messages_converted else messages_converted end as messages_converted,
+            case when is_added then -touches else touches end as touches,
+            case when is_added then -touched_value else touched_value end as touched_value,
+            case when is_added then -touched_refunds else touched_refunds end as touched_refunds
+        from {{ changes_of(model.name) }}
+
+    )
+
+    {{ sums_of_counts(by, 'counts_and_what_was_added') }}
+{%- endmacro %}
+
+{#- The CTE `counts`, of the relations `messages` (sent ones) and `message_orders`, each row `times` times. -#}
+{% macro counts_of_rows(by) -%}
+    {%- set of_group = by ~ ', ' if by else '' -%}
+    {%- set scope = {none: '', 'queue_id': '_in_queue', 'user_id': '_by_user'}[by] -%}
     touches as (
 
         -- Most orders are touched once, and need no looking for the touch before.
@@ -40,6 +150,7 @@
             {{ of_group }}message_date,
             order_value,
             refunded_value,
+            times,
             cast(null as date) as previous_date
         from message_orders
         where touch_count = 1
@@ -50,8 +161,9 @@
             {{ of_group }}message_date,
             order_value,
             refunded_value,
+            times,
             lag(message_date) over (
-                partition by {{ of_group }}order_id order by message_date, message_id
+                partition by {{ of_group }}order_id, times order by message_date, message_id
             ) as previous_date
         from message_orders
         where touch_count > 1
@@ -63,12 +175,8 @@
         select
             {{ of_group }}message_date,
             previous_sent_date{{ scope }} as previous_date,
-            count(case when status = 'sent' then 1 end) as messages_sent,
-            count(case when status = 'skipped' then 1 end) as messages_skipped,
+            sum(times) as messages_sent,
             0 as messages_converted,
-            count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
-                as messages_in_open_window,
-            sum(revenue_credited) as revenue_credited,
             0 as touches,
             0 as touched_value,
             0 as touched_refunds
@@ -81,10 +189,7 @@
             {{ of_group }}message_date,
             previous_converted_date{{ scope }} as previous_date,
             0 as messages_sent,
-            0 as messages_skipped,
-            count(*) as messages_converted,
-            0 as messages_in_open_window,
-            0 as revenue_credited,
+            sum(times) as messages_converted,
             0 as touches,
             0 as touched_value,
             0 as touched_refunds
@@ -98,32 +203,26 @@
             {{ of_group }}message_date,
             previous_date,
             0 as messages_sent,
-            0 as messages_skipped,
             0 as messages_converted,
-            0 as messages_in_open_window,
-            0 as revenue_credited,
-            count(*) as touches,
-            sum(order_value) as touched_value,
-            sum(refunded_value) as touched_refunds
+            sum(times) as touches,
+            sum(times * order_value) as touched_value,
+            sum(times * refunded_value) as touched_refunds
         from touches
-        {% if is_incremental() %}
-        where message_date in (select message_date from {{ concerned() }})
-        {% endif %}
         group by {{ of_group }}message_date, previous_date
 
     )
+{%- endmacro %}
 
+{% macro sums_of_counts(by, counts='counts') -%}
+    {%- set of_group = by ~ ', ' if by else '' -%}
     select
         {{ of_group }}message_date,
         previous_date,
         cast(sum(messages_sent) as bigint) as messages_sent,
-        cast(sum(messages_skipped) as bigint) as messages_skipped,
         cast(sum(messages_converted) as bigint) as messages_converted,
-        cast(sum(messages_in_open_window) as bigint) as messages_in_open_window,
-        cast(sum(revenue_credited) as decimal(38, 2)) as revenue_credited,
         cast(sum(touches) as bigint) as touches,
         cast(sum(touched_value) as decimal(38, 2)) as touched_value,
         cast(sum(touched_refunds) as decimal(38, 2)) as touched_refunds
-    from counts
+    from {{ counts }}
     group by {{ of_group }}message_date, previous_date
 {%- endmacro %}

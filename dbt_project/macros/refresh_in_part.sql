@@ -83,19 +83,27 @@
 {#- Whether a row of a table has one of these keys. The rows are found by the key alone, then fetched by their place,
     which reads a fraction of what one step would. -#}
 {% macro is_concerned(relation, key) -%}
-    rowid in (select rowid from {{ relation }} where {{ key }} in (select {{ key }} from {{ concerned() }}))
+    rowid in (
+        select rowid from {{ relation }}
+        where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ concerned() }})
+    )
+{%- endmacro %}
+
+{#- A key as one value: that of its column, or all of its columns, among which NULL is a value like any other. -#}
+{% macro key_of(key) -%}
+    {{ key if key is string else 'row(' ~ key | join(', ') ~ ')' }}
 {%- endmacro %}
 
 {#- The incremental strategy. The model gives all rows of the keys concerned; the rows of a unique key are replaced
     together, and only where one of them differs. So keys that have lost their last row go too. -#}
 {% macro get_incremental_replace_changed_sql(arg_dict) -%}
     {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
-    {%- set key = arg_dict['unique_key'] -%}
+    {%- set key = key_of(arg_dict['unique_key']) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     {%- set stored, changed_keys = stored_rows(), adapter.quote(model.name ~ '__changed_keys') -%}
 
     create or replace temp table {{ changed_keys }} as
-    select distinct {{ key }}
+    select distinct {{ key }} as changed_key
     from (
         -- Rows that are given more or less often than they are stored.
         select {{ columns }}
@@ -110,20 +118,20 @@
 
     insert into {{ changes_of(model.name) }} ({{ columns }}, is_added)
     select {{ columns }}, false from {{ stored }}
-    where {{ key }} in (select {{ key }} from {{ changed_keys }})
+    where {{ key }} in (select changed_key from {{ changed_keys }})
     union all
     select {{ columns }}, true from {{ given }}
-    where {{ key }} in (select {{ key }} from {{ changed_keys }});
+    where {{ key }} in (select changed_key from {{ changed_keys }});
 
     delete from {{ target }}
     where rowid in (
         select stored_at from {{ stored }}
-        where {{ key }} in (select {{ key }} from {{ changed_keys }})
+        where {{ key }} in (select changed_key from {{ changed_keys }})
     );
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ given }}
-    where {{ key }} in (select {{ key }} from {{ changed_keys }});
+    where {{ key }} in (select changed_key from {{ changed_keys }});
 
     drop table {{ concerned() }};
     drop table {{ stored }};

@@ -5,12 +5,12 @@
     `by` are the columns that divide the messages into groups, besides the days. A group begins with the day `since`.
     A customer or order counts with its first message or touch in the group: with the one before which there is
     none since that day. Expects these relations (usually import CTEs):
-      active_users    rows of active_users_by_day, of the days, queues and users asked for
+      messages_by_day   rows of messages_by_day, of the days, queues and users asked for
     and of `sources`, either or both, of which no message is in both:
       counts          rows of counts_by_day, or of its like by queue or user, if the groups are ranges of days of all
                       messages, of queues or of users
       facts           any other set of messages, as two relations:
-        messages        rows of fct_messages, sent and skipped
+        messages        rows of fct_messages
         message_orders  rows of fct_message_orders of those messages
 
     Gives one row per group that has a message, with the columns of `by` and of figure_columns(); without `by` one
@@ -27,41 +27,38 @@
 
     parts as (
 
-        {% if 'counts' in sources %}
         select
             {{ of_group }}
             messages_sent,
             messages_skipped,
-            case when {{ is_first(since) }} then messages_sent end as customers_messaged,
-            case when {{ is_first(since) }} then messages_converted end as customers_converted,
-            case when {{ is_first(since) }} then touches end as orders_generated,
-            case when {{ is_first(since) }} then touched_value end as revenue_generated,
-            case when {{ is_first(since) }} then touched_refunds end as revenue_refunded,
-            revenue_credited,
-            messages_in_open_window
-        from counts
-        {% endif %}
-
-        {% if sources | length > 1 %}
-        union all
-        {% endif %}
-
-        {% if 'facts' in sources %}
-        select
-            {{ of_group }}
-            count(case when status = 'sent' then 1 end) as messages_sent,
-            count(case when status = 'skipped' then 1 end) as messages_skipped,
             0 as customers_messaged,
             0 as customers_converted,
             0 as orders_generated,
             0 as revenue_generated,
             0 as revenue_refunded,
-            sum(revenue_credited) as revenue_credited,
-            count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
-                as messages_in_open_window
-        from messages
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
+            revenue_credited,
+            messages_in_open_window
+        from messages_by_day
 
+        {% if 'counts' in sources %}
+        union all
+
+        select
+            {{ of_group }}
+            0 as messages_sent,
+            0 as messages_skipped,
+            messages_sent as customers_messaged,
+            messages_converted as customers_converted,
+            touches as orders_generated,
+            touched_value as revenue_generated,
+            touched_refunds as revenue_refunded,
+            0 as revenue_credited,
+            0 as messages_in_open_window
+        from counts
+        where {{ is_first(since) }}
+        {% endif %}
+
+        {% if 'facts' in sources %}
         union all
 
         select
@@ -118,7 +115,8 @@
     active_users_of_groups as (
 
         select distinct {{ (by + ['user_id']) | unique | join(', ') }}
-        from active_users
+        from messages_by_day
+        where messages_sent > 0
 
     ),
 
@@ -162,9 +160,9 @@
 {% endmacro %}
 
 {#- Each customer messaged and each order touched, once in its group, with the ways of telling them apart that cost
-    least. Most come with the first message or touch of all in their group, which the previous day tells without
+    least. Most customers come with the first message of all in their group, which the previous day tells without
     gathering any. Those that come with a later one, whether because the first is not among the messages asked for
-    or besides it, are few: these are gathered, and matched with the first ones. -#}
+    or besides it, are few: these are gathered, and matched with the first ones. Most orders are touched once. -#}
 {% macro customers_and_orders_of_facts(by, since) -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
     {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
@@ -206,53 +204,30 @@
 
     ),
 
-    touches as (
-
-        select
-            {{ of_group }}
-            order_id,
-            order_value,
-            refunded_value,
-            touch_count,
-            previous_touch_date{{ scope }} as previous_date
-        from message_orders
-
-    ),
-
     orders as (
 
-        -- Nothing else touches these.
         select
             {{ of_group }}
             order_value,
             refunded_value
-        from touches
+        from message_orders
         where touch_count = 1
 
         union all
 
         select
-            {{ of_either | join }}
-            coalesce(firsts.order_value, laters.order_value) as order_value,
-            coalesce(firsts.refunded_value, laters.refunded_value) as refunded_value
+            {{ of_group }}
+            order_value,
+            refunded_value
         from (
-            select * from touches
-            where
-                touch_count > 1
-                and {{ is_first(since) }}
-        ) as firsts
-        full outer join (
             select distinct
                 {{ of_group }}
                 order_id,
                 order_value,
                 refunded_value
-            from touches
-            where
-                touch_count > 1
-                and not {{ is_first(since) }}
-        ) as laters
-            on {{ same_group(by + ['order_id'], 'firsts', 'laters') }}
+            from message_orders
+            where touch_count > 1
+        ) as orders_of_several_touches
 
     ),
 {%- endmacro %}

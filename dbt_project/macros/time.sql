@@ -6,7 +6,11 @@
 {%- endmacro %}
 
 {% macro duckdb__reporting_date(instant) -%}
-    cast(timezone('{{ reporting_timezone() }}', timezone('UTC', {{ instant }})) as date)
+    {%- if reporting_timezone() == 'UTC' -%}
+        cast({{ instant }} as date)
+    {%- else -%}
+        cast(timezone('{{ reporting_timezone() }}', timezone('UTC', {{ instant }})) as date)
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The instant at which a day begins in the reporting zone. -#}

@@ -12,9 +12,9 @@ counts as (
 
 ),
 
-active_users as (
+messages_by_day as (
 
-    {{ in_periods(ref('active_users_by_day')) }}
+    {{ in_periods(ref('messages_by_day')) }}
 
 ),
 

@@ -6,9 +6,9 @@ counts as (
 
 ),
 
-active_users as (
+messages_by_day as (
 
-    select * from {{ ref('active_users_by_day') }}
+    select * from {{ ref('messages_by_day') }}
 
 ),
 

@@ -14,9 +14,9 @@ message_orders as {{ read_in_place() }} (
 
 ),
 
-active_users as (
+messages_by_day as (
 
-    select * from {{ ref('active_users_by_day') }}
+    select * from {{ ref('messages_by_day') }}
     where {{ asked_for_otherwise() }}
 
 ),

@@ -6,10 +6,7 @@ counts as (
         'message_date',
         'previous_date',
         'messages_sent',
-        'messages_skipped',
         'messages_converted',
-        'messages_in_open_window',
-        'revenue_credited',
         'touches',
         'touched_value',
         'touched_refunds',
@@ -43,9 +40,9 @@ message_orders as {{ read_in_place() }} (
 
 ),
 
-active_users as (
+messages_by_day as (
 
-    select * from {{ ref('active_users_by_day') }}
+    select * from {{ ref('messages_by_day') }}
     where {{ asked_for() }}
 
 ),

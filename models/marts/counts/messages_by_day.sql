@@ -1,0 +1,24 @@
+{{ config(unique_key='message_date', concerned='concerned_days') }}
+
+with
+
+messages as (
+
+    select * from {{ ref('fct_messages') }}
+    {% if is_incremental() %}
+    where message_date in (select message_date from {{ concerned() }})
+    {% endif %}
+
+)
+
+select
+    message_date,
+    queue_id,
+    user_id,
+    count(case when status = 'sent' then 1 end) as messages_sent,
+    count(case when status = 'skipped' then 1 end) as messages_skipped,
+    count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
+        as messages_in_open_window,
+    cast(sum(revenue_credited) as decimal(38, 2)) as revenue_credited
+from messages
+group by message_date, queue_id, user_id
