@@ -26,8 +26,6 @@ from orchestration.settings import REPOSITORY, Settings, log_of
 from orchestration.sql import identifier, one_row
 
 TABLES = """
-create schema if not exists changes;
-
 create table if not exists raw.built_models (
     name varchar not null,
     parts varchar not null,
@@ -88,9 +86,8 @@ def make_plan(
     """Decide what a refresh computes, and prepare both databases for it.
 
     Afterwards what is rebuilt counts as not built until the refresh is published, and each model that is
-    refreshed in part has its table of changes: an empty one, unless the refresh before was not finished. The
-    tables of changes come first, each database's in a transaction of its own: killed in between, the next
-    refresh finds changes that are known already, which does no harm.
+    refreshed in part has its table of changes since the last finished refresh: an empty one, unless refreshes
+    after it were killed.
 
     Args:
         connection: a connection to the warehouse.
@@ -124,9 +121,7 @@ def make_plan(
         _begin_reports_anew(connection, settings)
     for database in DATABASES:
         connection.execute("begin")
-        if last_finished == number - 1:
-            connection.execute(f"drop schema if exists {database}.changes cascade")
-        connection.execute(f"create schema if not exists {database}.changes")
+        _forget_changes_before(connection, database, last_finished or 0)
         _prepare_changes(connection, nodes, computed_whole, database)
         connection.execute("commit")
     connection.execute("begin")
@@ -319,6 +314,19 @@ def _begin_reports_anew(connection: duckdb.DuckDBPyConnection, settings: Setting
     for file in (settings.reports, log_of(settings.reports)):
         file.unlink(missing_ok=True)
     ingest.attach_reports(connection, settings)
+
+
+def _forget_changes_before(connection: duckdb.DuckDBPyConnection, database: str, last_finished: int) -> None:
+    """Leave only those changes that a database has seen since the last finished refresh."""
+    connection.execute(f"create schema if not exists {database}.changes")
+    connection.execute(f"create table if not exists {database}.changes.since (refresh_number integer)")
+    since = connection.execute(f"from {database}.changes.since").fetchall()
+    if since != [(last_finished,)]:
+        connection.execute(f"drop schema {database}.changes cascade")
+        connection.execute(f"create schema {database}.changes")
+        connection.execute(
+            f"create table {database}.changes.since as select ?::integer as refresh_number", [last_finished]
+        )
 
 
 def _prepare_changes(

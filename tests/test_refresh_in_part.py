@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from oracle import Message, Order
-from pipeline import build
+from pipeline import build, load_and_build
 from strategies import histories, timezones
 
 from orchestration.settings import Settings
@@ -80,6 +80,27 @@ def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:
         assert_equals_a_rebuild(hub)
 
 
+def test_a_version_that_only_a_killed_refresh_saw_leaves_nothing_behind(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    sent_at = datetime(2026, 1, 10, 12)
+
+    def message_of(customer: str, version: int) -> Message:
+        return Message("m1", customer, "q1", "u1", "sent", sent_at, sent_at + timedelta(days=version))
+
+    orders: list[Message | Order] = [
+        Order(f"o-{customer}", customer, sent_at, Decimal("1.00"), Decimal("0.00"), "online", "placed", sent_at)
+        for customer in ("c0", "c1", "c2")
+    ]
+    land(hub, {"messages": [message_of("c0", 0)], "orders": orders}, 0)
+    build(hub)
+    land(hub, {"messages": [message_of("c1", 1)], "orders": []}, 1)
+    load_and_build(hub, "killed before it published")
+    land(hub, {"messages": [message_of("c2", 2)], "orders": []}, 2)
+    build(hub)
+
+    assert_equals_a_rebuild(hub)
+
+
 def _check_a_hub(data: st.DataObject) -> None:
     zone = data.draw(timezones())
     landed, as_of = data.draw(batches())
@@ -89,6 +110,9 @@ def _check_a_hub(data: st.DataObject) -> None:
             land(hub, batch, number)
             # Days pass between refreshes, and sometimes none does, or somebody asks for an earlier one.
             hub = replace(hub, as_of=hub.as_of + timedelta(days=data.draw(st.sampled_from([1, 0, 9, -3]))))
+            if number < len(landed) - 1 and data.draw(st.booleans()):
+                load_and_build(hub, f"killed before it published batch {number}")
+                continue
             build(hub)
             assert_equals_a_rebuild(hub)
 

@@ -9,7 +9,8 @@
 {%- endmacro %}
 
 {#- After a view of latest versions: which of them came and went since the last finished refresh, as landed. All
-    is known from what landed and from what it superseded, so the view itself need not be compared. -#}
+    is known from what landed and from what was superseded, so the view itself need not be compared. A version that
+    both landed and was superseded since went too: a refresh that was killed may have taken it for the latest. -#}
 {% macro keep_changes_of_versions(events, superseded) -%}
     {%- if execute and not computed_whole(model.name) -%}
     create or replace table {{ changes_of(model.name) }} as
@@ -26,6 +27,5 @@
         except all
         select file_id, row_number from {{ changes_of(superseded.identifier) }} where not is_added
     ) as superseded_since using (file_id, row_number)
-    where events.file_id <= {{ loaded_through() }}
     {%- endif -%}
 {%- endmacro %}
