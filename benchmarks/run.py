@@ -89,8 +89,9 @@ class Bench:
         """Refreshes of one more day.
 
         Raises:
-            SystemExit: when models were rebuilt on that day.
+            SystemExit: when models were rebuilt on that day, or nothing had landed.
         """
+        rebuilds = history.rebuilds  # before the day lands
         with history.landing_beside(ordinary_day.land):
             the_day = ordinary_day.day_after(history.recipe)
             days = history.after_rebuild("one ordinary day", self.runs, the_day)
@@ -99,7 +100,9 @@ class Bench:
             read = apart(rows_read, history.hub)
         if reasons := {reason for day in days for reason in day.rebuilt_because}:
             raise SystemExit(f"The ordinary day was not ordinary: models were rebuilt. {'; '.join(reasons)}")
-        return OrdinaryDay(history.name, history.rebuilds, days, read)
+        if not all(sum(day.landed) for day in days):
+            raise SystemExit("The ordinary day was not ordinary: nothing had landed on it.")
+        return OrdinaryDay(history.name, rebuilds, days, read)
 
     def _yardstick(self, hub: Settings) -> Usage:
         self.say("Running the yardstick ...")

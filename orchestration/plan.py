@@ -343,7 +343,7 @@ def _prepare_changes(
         else:
             connection.execute(
                 f"create table if not exists {_changes_of(node)} as "
-                f"select *, true as is_added from {_table_of(node)} limit 0"
+                f"select *, true as is_added, 0 as refresh_number from {_table_of(node)} limit 0"
             )
 
 

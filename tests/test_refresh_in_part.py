@@ -88,8 +88,8 @@ def test_a_version_that_only_a_killed_refresh_saw_leaves_nothing_behind(tmp_path
         return Message("m1", customer, "q1", "u1", "sent", sent_at, sent_at + timedelta(days=version))
 
     orders: list[Message | Order] = [
-        Order(f"o-{customer}", customer, sent_at, Decimal("1.00"), Decimal("0.00"), "online", "placed", sent_at)
-        for customer in ("c0", "c1", "c2")
+        Order(f"o-{name}", name, sent_at, Decimal("1.00"), Decimal("0.00"), "online", "placed", sent_at)
+        for name in ("c0", "c1", "c2")
     ]
     land(hub, {"messages": [message_of("c0", 0)], "orders": orders}, 0)
     build(hub)

@@ -60,20 +60,31 @@
     where orders.ordered_at between {{ instant_found_by(windows_begin) }} and {{ instant_found_by(windows_end) }}
 {%- endmacro %}
 
-{#- Messages that may have brought something else, or may have another message before them, as they are now: those of
-    a customer from the first day on which one of the customer's messages or touches changed. -#}
+{#- Messages that may have brought something else, or may have another message before them, as they are now: those that
+    changed, and of those that did not, as this model has them stored, those of a customer from the first day on
+    which one of the customer's messages or touches changed. -#}
 {% macro concerned_messages() -%}
-    select messages.*
-    from {{ ref('stg_messages') }} as messages
-    inner join (
+    with
+
+    changed_messages as (
+
+        select
+            *,
+            {{ reporting_date('occurred_at') }} as message_date
+        from {{ changes_of('stg_messages') }}
+
+    ),
+
+    customers as (
+
         select
             customer_id,
             min(message_date) as first_day
         from (
             select
                 customer_id,
-                {{ reporting_date('occurred_at') }} as message_date
-            from {{ changes_of('stg_messages') }}
+                message_date
+            from changed_messages
 
             union all
 
@@ -83,10 +94,41 @@
             from {{ changes_of('fct_message_orders') }}
         ) as changes
         group by customer_id
-    ) as customers
-        on
-            messages.customer_id = customers.customer_id
-            and messages.message_date >= customers.first_day
+
+    )
+
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        status,
+        occurred_at,
+        message_date
+    from changed_messages
+    where is_added
+
+    union all
+
+    select
+        message_id,
+        customer_id,
+        queue_id,
+        user_id,
+        status,
+        occurred_at,
+        message_date
+    from {{ this }}
+    where
+        rowid in (
+            select stored.rowid
+            from {{ this }} as stored
+            inner join customers
+                on
+                    stored.customer_id = customers.customer_id
+                    and stored.message_date >= customers.first_day
+        )
+        and message_id not in (select changed_messages.message_id from changed_messages)
 {%- endmacro %}
 
 {#- Days whose messages may differ, and those that have, or had when this model was last refreshed, messages with an

@@ -79,24 +79,14 @@
 
     ),
 
-    -- The touch before a touch may have stayed as it is, so all touches of an order are counted, as they are now
-    -- and as they were.
-    touches_now as (
+    -- All touches of a changed order were recorded, so those that stayed as they are can be the touch before.
+    changes_of_touches as (
 
-        select * from {{ ref('fct_message_orders') }}
-        where order_id in (select order_id from {{ changes_of('fct_message_orders') }})
-
-    ),
-
-    touches_before as (
-
-        (
-            select * from touches_now
-            union all
-            select * exclude (is_added) from {{ changes_of('fct_message_orders') }} where not is_added
-        )
-        except all
-        select * exclude (is_added) from {{ changes_of('fct_message_orders') }} where is_added
+        select
+            *,
+            min(refresh_number) over (partition by order_id) as first_refresh,
+            max(refresh_number) over (partition by order_id) as last_refresh
+        from {{ changes_of('fct_message_orders') }}
 
     ),
 
@@ -104,15 +94,10 @@
 
         select
             *,
-            1 as times
-        from touches_now
-
-        union all
-
-        select
-            *,
-            -1 as times
-        from touches_before
+            case when is_added then 1 else -1 end as times
+        from changes_of_touches
+        -- As they are now, and as they were.
+        where refresh_number = case when is_added then last_refresh else first_refresh end
 
     ),
 

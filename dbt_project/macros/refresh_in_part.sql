@@ -38,13 +38,18 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro refresh_number() -%}
+    {{ return(env_var('CONTACT_REFRESH_NUMBER') | int) }}
+{%- endmacro %}
+
 {#- The number of the last file that the last finished refresh took in. -#}
 {% macro loaded_through() -%}
     {{ return(env_var('CONTACT_LOADED_THROUGH') | int) }}
 {%- endmacro %}
 
-{#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh. They lie
-    in the database of the model, since a transaction writes to one database. -#}
+{#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh, each with
+    the number of the refresh: several where some were killed. They lie in the database of the model, since a
+    transaction writes to one database. -#}
 {% macro changes_of(model_name) -%}
     {%- set of_model = namespace(database=target.database) -%}
     {%- if execute -%}
@@ -116,11 +121,11 @@
         having sum(copies) <> 0
     ) as changed_rows;
 
-    insert into {{ changes_of(model.name) }} ({{ columns }}, is_added)
-    select {{ columns }}, false from {{ stored }}
+    insert into {{ changes_of(model.name) }} ({{ columns }}, is_added, refresh_number)
+    select {{ columns }}, false, {{ refresh_number() }} from {{ stored }}
     where {{ key }} in (select changed_key from {{ changed_keys }})
     union all
-    select {{ columns }}, true from {{ given }}
+    select {{ columns }}, true, {{ refresh_number() }} from {{ given }}
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
     delete from {{ target }}
@@ -153,10 +158,10 @@
         {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
             that are stored for these keys now. -#}
         (
-            select * exclude (is_added) from {{ changes_of(tested.node.name) }}
+            select * exclude (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
             where is_added
             except all
-            select * exclude (is_added) from {{ changes_of(tested.node.name) }}
+            select * exclude (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
             where not is_added
         ) as changed_rows
     {%- else -%}

@@ -71,7 +71,7 @@ sent_messages as (
     from {{ this }}
     where
         status = 'sent'
-        and customer_id in (select customer_id from {{ concerned() }})
+        and {{ is_concerned(this, 'customer_id') }}
         and message_id not in (select message_id from {{ concerned() }})
     {% endif %}
 

@@ -20,12 +20,13 @@ counts as (
 
     union all
 
+    {% set looked_at = superseded if computed_whole(model.name) else changes_of(superseded.identifier) %}
     select
         '{{ entity }}' as entity,
-        (select count(distinct {{ entity }}_id) from {{ superseded }}) as expected,
+        (select count(distinct {{ entity }}_id) from {{ looked_at }}) as expected,
         (
             select count(*) from {{ facts }}
-            where {{ entity }}_id in (select {{ entity }}_id from {{ superseded }})
+            where {{ entity }}_id in (select {{ entity }}_id from {{ looked_at }})
         ) as in_facts
     {{ 'union all' if not loop.last }}
     {% endfor %}

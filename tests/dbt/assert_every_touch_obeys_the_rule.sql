@@ -3,14 +3,30 @@
 
 with
 
+{% if computed_whole(model.name) %}
 touches as (
 
-    {% if computed_whole(model.name) %}
     select
         message_id,
         order_id
     from {{ ref('fct_message_orders') }}
-    {% else %}
+
+),
+
+messages as (
+
+    select * from {{ ref('fct_messages') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+)
+{% else %}
+touches as (
+
     select
         message_id,
         order_id
@@ -24,9 +40,23 @@ touches as (
         order_id
     from {{ ref('fct_message_orders') }}
     where order_id in (select order_id from {{ changes_of('fct_orders') }})
-    {% endif %}
+
+),
+
+messages as (
+
+    select * from {{ ref('fct_messages') }}
+    where message_id in (select touches.message_id from touches)
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where order_id in (select touches.order_id from touches)
 
 )
+{% endif %}
 
 select
     touches.message_id,
@@ -36,8 +66,8 @@ select
     messages.occurred_at,
     orders.ordered_at
 from touches
-left join {{ ref('fct_messages') }} as messages on touches.message_id = messages.message_id
-left join {{ ref('fct_orders') }} as orders on touches.order_id = orders.order_id
+left join messages on touches.message_id = messages.message_id
+left join orders on touches.order_id = orders.order_id
 where
     not coalesce(
         messages.status = 'sent'
