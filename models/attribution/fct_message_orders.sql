@@ -6,6 +6,15 @@
 
 with
 
+messages as (
+
+    select * from {{ ref('stg_messages') }}
+    {% if is_incremental() %}
+    where customer_id in (select orders.customer_id from {{ concerned() }} as orders)
+    {% endif %}
+
+),
+
 sent_messages as (
 
     select
@@ -17,12 +26,8 @@ sent_messages as (
         occurred_at as sent_at,
         occurred_at + {{ attribution_window() }} as window_closes_at,
         {{ window_number('occurred_at') }} as window_number
-    from {{ ref('stg_messages') }}
-    where
-        status = 'sent'
-        {% if is_incremental() %}
-        and customer_id in (select customer_id from {{ concerned() }})
-        {% endif %}
+    from messages
+    where status = 'sent'
 
 ),
 
@@ -97,7 +102,9 @@ numbered_touches as (
         *,
         -- Messages of one instant are told apart by their id, so that exactly one of them is the last.
         row_number() over touches_of_order as touch_number,
-        count(*) over (touches_of_order rows between unbounded preceding and unbounded following) as touch_count
+        count(*) over (
+            touches_of_order rows between unbounded preceding and unbounded following
+        ) as touch_count
     from touches
     window touches_of_order as (partition by order_id order by sent_at, message_id)
 

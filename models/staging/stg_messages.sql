@@ -1,4 +1,8 @@
-{{ config(post_hook="{{ keep_changes_of_versions(source('raw', 'message_events'), ref('superseded_messages')) }}") }}
+{{
+    config(post_hook="{{ keep_changes_of_versions(
+        source('raw', 'message_events'), ref('superseded_messages')
+    ) }}")
+}}
 
 select
     events.message_id,

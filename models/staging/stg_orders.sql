@@ -1,4 +1,8 @@
-{{ config(post_hook="{{ keep_changes_of_versions(source('raw', 'order_events'), ref('superseded_orders')) }}") }}
+{{
+    config(post_hook="{{ keep_changes_of_versions(
+        source('raw', 'order_events'), ref('superseded_orders')
+    ) }}")
+}}
 
 select
     events.order_id,

@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', unique_key='message_id', concerned='landed_messages') }}
 
--- A message lands anew, as another row, whenever it changes. Of its rows the greatest version counts; the others
--- are named here. They are few, so leaving them out of what landed costs less than storing the rest once more.
+-- A message lands anew, as another row, whenever it changes. Of its rows the greatest version counts; the
+-- others are named here. They are few, so leaving them out of what landed costs less than storing the rest
+-- once more.
 
 with
 
@@ -10,10 +11,10 @@ message_events as (
     select * from {{ source('raw', 'message_events') }}
     where message_id in (
         {% if is_incremental() %}
-        select message_id from {{ concerned() }}
+        select concerned.message_id from {{ concerned() }} as concerned
         {% else %}
-        select message_id from {{ source('raw', 'message_events') }}
-        group by message_id
+        select repeated.message_id from {{ source('raw', 'message_events') }} as repeated
+        group by repeated.message_id
         having count(*) > 1
         {% endif %}
     )
@@ -38,8 +39,8 @@ versions as (
                 customer_id desc,
                 queue_id desc,
                 user_id desc,
-                file_id,
-                row_number
+                file_id asc,
+                row_number asc
         ) as version_rank
     from message_events
 

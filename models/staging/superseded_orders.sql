@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', unique_key='order_id', concerned='landed_orders') }}
 
--- An order lands anew, as another row, whenever it changes. Of its rows the greatest version counts; the others
--- are named here. They are few, so leaving them out of what landed costs less than storing the rest once more.
+-- An order lands anew, as another row, whenever it changes. Of its rows the greatest version counts; the
+-- others are named here. They are few, so leaving them out of what landed costs less than storing the rest
+-- once more.
 
 with
 
@@ -10,10 +11,10 @@ order_events as (
     select * from {{ source('raw', 'order_events') }}
     where order_id in (
         {% if is_incremental() %}
-        select order_id from {{ concerned() }}
+        select concerned.order_id from {{ concerned() }} as concerned
         {% else %}
-        select order_id from {{ source('raw', 'order_events') }}
-        group by order_id
+        select repeated.order_id from {{ source('raw', 'order_events') }} as repeated
+        group by repeated.order_id
         having count(*) > 1
         {% endif %}
     )
@@ -39,8 +40,8 @@ versions as (
                 order_value desc,
                 refunded_value desc,
                 sales_channel desc,
-                file_id,
-                row_number
+                file_id asc,
+                row_number asc
         ) as version_rank
     from order_events
 

@@ -1,6 +1,6 @@
--- Each message and order that was accepted, in whatever version, has its row in the facts; no other has. All rows
--- that landed are there or superseded, and what supersedes a row is there. (That no event is there twice, another
--- check says.)
+-- Each message and order that was accepted, in whatever version, has its row in the facts; no other has. All
+-- rows that landed are there or superseded, and what supersedes a row is there. (That nothing is there twice,
+-- another check says.)
 {{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
 {% set entities = {

@@ -1,5 +1,7 @@
 {{ config(unique_key='message_date', concerned='concerned_days') }}
 
+{%- set as_of_ends_at = 'select info.as_of_ends_at from ' ~ ref('report_info') ~ ' as info' %}
+
 with
 
 messages as (
@@ -17,8 +19,7 @@ select
     user_id,
     count(case when status = 'sent' then 1 end) as messages_sent,
     count(case when status = 'skipped' then 1 end) as messages_skipped,
-    count(case when window_closes_at > (select as_of_ends_at from {{ ref('report_info') }}) then 1 end)
-        as messages_in_open_window,
+    count(case when window_closes_at > ({{ as_of_ends_at }}) then 1 end) as messages_in_open_window,
     cast(sum(revenue_credited) as decimal(38, 2)) as revenue_credited
 from messages
 group by message_date, queue_id, user_id
