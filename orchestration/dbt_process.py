@@ -23,9 +23,14 @@ def main(arguments: list[str]) -> int:
 
     def say(event: EventMsg) -> None:
         if event.info.level not in left_out:
-            # In one piece, since threads of dbt say things at the same time.
-            sys.stdout.write(f"{msg_to_json(event)}\n")
-            sys.stdout.flush()
+            try:
+                # In one piece, since threads of dbt say things at the same time.
+                sys.stdout.write(f"{msg_to_json(event)}\n")
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # The refresh that called this was killed; the next one does its work. Of dbt only this thread
+                # would end, and the others wait for it for ever, with the databases open.
+                os._exit(1)
 
     os.environ.setdefault("DBT_LOG_LEVEL_FILE", "none")
     result = dbtRunner(callbacks=[say]).invoke(arguments, log_level="none")

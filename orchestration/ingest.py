@@ -218,6 +218,19 @@ def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings
 
 
 def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    # By the columns, since the record of refreshes may have been taken over from an older warehouse.
+    (raw_tables,) = one_row(
+        connection,
+        "select count(*) from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' and column_name = 'row_number'",
+    )
+    if raw_tables < len(CONTRACTS):
+        connection.close()
+        raise WarehouseError(
+            f"{settings.warehouse} was written by an older version, which did not number the landed rows. "
+            "Nothing was changed, and readers keep what was published. `make rebuild` makes it anew from the "
+            "landed files."
+        )
     last = connection.execute(
         "select software_version from raw.refreshes order by refresh_number desc limit 1"
     ).fetchall()

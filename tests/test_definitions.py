@@ -51,8 +51,10 @@ def test_every_model_and_seed_is_an_asset_of_its_layer() -> None:
 def test_the_sources_of_dbt_are_the_assets_that_load_them() -> None:
     upstream = {spec.key.path[-1]: {dep.asset_key.path[-1] for dep in spec.deps} for spec in SPECS}
 
-    assert upstream["stg_messages"] == {"message_events"}
-    assert upstream["stg_orders"] == {"order_events"}
+    assert upstream["superseded_messages"] == {"message_events"}
+    assert upstream["stg_messages"] == {"message_events", "superseded_messages"}
+    assert upstream["superseded_orders"] == {"order_events"}
+    assert upstream["stg_orders"] == {"order_events", "superseded_orders"}
 
 
 def test_data_only_moves_to_the_right() -> None:
@@ -79,7 +81,7 @@ def test_every_asset_has_an_owner_a_kind_a_description_and_a_freshness_policy() 
 
 def test_nothing_is_published_before_all_facts_and_marts_are_there() -> None:
     (published,) = [spec for spec in SPECS if spec.group_name == "published"]
-    expected = {spec.key for spec in SPECS if spec.group_name in ("facts", "marts")}
+    expected = {spec.key for spec in SPECS if spec.group_name in ("attribution", "facts", "marts")}
 
     assert {dep.asset_key for dep in published.deps} == expected
 

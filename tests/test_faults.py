@@ -178,6 +178,22 @@ def test_a_damaged_warehouse_is_named_and_rebuilt_from_the_landed_files(
         assert connection.sql("select refresh_number from refreshes order by all").fetchall() == [(1,), (2,)]
 
 
+def test_a_warehouse_of_an_older_version_is_named_and_rebuilt(hub: Settings, command: Command) -> None:
+    refresh_in_process(hub)
+    with duckdb.connect(str(hub.warehouse)) as connection:
+        connection.execute("alter table raw.message_events drop column row_number")
+
+    failed = command(hub, "run")
+    assert failed.returncode == 1
+    assert "was written by an older version" in failed.stdout
+    assert messages_published(hub) == ["m1"]
+
+    land_second_message(hub)
+    rebuilt = command(hub, "rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stdout
+    assert messages_published(hub) == ["m1", "m2"]
+
+
 def test_a_missing_warehouse_is_made_anew(hub: Settings) -> None:
     refresh_in_process(hub)
     hub.warehouse.unlink()
