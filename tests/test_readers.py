@@ -197,9 +197,9 @@ def publish_another_message(hub: Settings, number: int) -> None:
             "select * replace (? as message_id) from fct_messages where message_id = 'm0'",
             [f"m{number}"],
         )
-        for mart in ("mart_overview_daily", "mart_queue_daily", "mart_user_daily"):
+        for table in ("messages_by_day", "mart_overview_daily", "mart_queue_daily", "mart_user_daily"):
             connection.execute(
-                f"update {mart} "
+                f"update {table} "
                 "set messages_sent = messages_sent + 1, revenue_credited = revenue_credited + ? "
                 "where message_date = ?",
                 [revenue, day],
