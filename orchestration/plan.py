@@ -36,7 +36,9 @@ create table if not exists raw.built_models (
 # The databases whose tables are refreshed in part, each with the changes of its own.
 DATABASES = ("warehouse", "reports")
 
-REFRESHING_IN_PART = ("macros/refresh_in_part.sql", "macros/concerned.sql")
+REFRESHING_IN_PART = tuple(
+    f"macros/{name}.sql" for name in ("refresh_in_part", "concerned", "versions", "counts_by_day")
+)
 
 # What of a node's configuration decides what it makes.
 SHAPING_CONFIG = (
