@@ -37,7 +37,8 @@ create table if not exists raw.built_models (
 DATABASES = ("warehouse", "reports")
 
 REFRESHING_IN_PART = tuple(
-    f"macros/{name}.sql" for name in ("refresh_in_part", "concerned", "versions", "counts_by_day")
+    f"macros/{name}.sql"
+    for name in ("refresh_in_part", "concerned", "versions", "last_days_before", "counts_by_day")
 )
 
 # What of a node's configuration decides what it makes.

@@ -15,7 +15,8 @@
 {%- endmacro %}
 
 {#- Orders whose touches may differ, as they are now: those that changed, and those in the window of a sent message
-    that changed, in its old or in its new one. -#}
+    that changed, in its old or in its new one. Beside them the orders that changed as they were, by which what is
+    stored of them is found. -#}
 {% macro concerned_orders() -%}
     {%- set messages = changes_of('stg_messages') -%}
     {%- set windows_begin = "select min(occurred_at) from " ~ messages -%}
@@ -27,9 +28,9 @@
         order_value,
         refunded_value,
         sales_channel,
-        status
+        status,
+        is_added as is_latest
     from {{ changes_of('stg_orders') }}
-    where is_added
 
     union
 
@@ -40,7 +41,8 @@
         orders.order_value,
         orders.refunded_value,
         orders.sales_channel,
-        orders.status
+        orders.status,
+        true as is_latest
     from {{ ref('stg_orders') }} as orders
     inner join (
         select
@@ -60,75 +62,42 @@
     where orders.ordered_at between {{ instant_found_by(windows_begin) }} and {{ instant_found_by(windows_end) }}
 {%- endmacro %}
 
-{#- Messages that may have brought something else, or may have another message before them, as they are now: those that
-    changed, and of those that did not, as this model has them stored, those of a customer from the first day on
-    which one of the customer's messages or touches changed. -#}
-{% macro concerned_messages() -%}
-    with
+{#- Orders whose row of facts may differ, as they are and as they were: those that changed themselves, and those whose
+    touches did. -#}
+{% macro orders_with_changes() -%}
+    select
+        order_id,
+        ordered_at
+    from {{ changes_of('stg_orders') }}
 
-    changed_messages as (
+    union
 
+    select
+        order_id,
+        ordered_at
+    from {{ changes_of('fct_message_orders') }}
+{%- endmacro %}
+
+{#- Customers whose messages may have brought something else, or may have another message before them, and the first day
+    on which one of the customer's messages or touches changed: earlier messages stay as they are. -#}
+{% macro customers_with_changes() -%}
+    select
+        customer_id,
+        min(message_date) as first_day
+    from (
         select
-            *,
+            customer_id,
             {{ reporting_date('occurred_at') }} as message_date
         from {{ changes_of('stg_messages') }}
 
-    ),
-
-    customers as (
+        union all
 
         select
             customer_id,
-            min(message_date) as first_day
-        from (
-            select
-                customer_id,
-                message_date
-            from changed_messages
-
-            union all
-
-            select
-                customer_id,
-                message_date
-            from {{ changes_of('fct_message_orders') }}
-        ) as changes
-        group by customer_id
-
-    )
-
-    select
-        message_id,
-        customer_id,
-        queue_id,
-        user_id,
-        status,
-        occurred_at,
-        message_date
-    from changed_messages
-    where is_added
-
-    union all
-
-    select
-        message_id,
-        customer_id,
-        queue_id,
-        user_id,
-        status,
-        occurred_at,
-        message_date
-    from {{ this }}
-    where
-        rowid in (
-            select stored.rowid
-            from {{ this }} as stored
-            inner join customers
-                on
-                    stored.customer_id = customers.customer_id
-                    and stored.message_date >= customers.first_day
-        )
-        and message_id not in (select changed_messages.message_id from changed_messages)
+            message_date
+        from {{ changes_of('fct_message_orders') }}
+    ) as changes
+    group by customer_id
 {%- endmacro %}
 
 {#- Days whose messages may differ, and those that have, or had when this model was last refreshed, messages with an

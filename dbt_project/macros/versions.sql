@@ -1,5 +1,14 @@
 {#- The latest versions of events: landed rows that no other row of the same event supersedes. -#}
 
+{#- Whether more than one row of an event has landed. -#}
+{% macro has_several_versions(id, events) -%}
+    {{ id }} in (
+        select repeated.{{ id }} from {{ events }} as repeated
+        group by repeated.{{ id }}
+        having count(*) > 1
+    )
+{%- endmacro %}
+
 {#- Whether a landed row is its event's latest version. -#}
 {% macro is_latest_version(events, superseded) -%}
     not exists (

@@ -1,4 +1,4 @@
-{{ config(unique_key='order_id', concerned='concerned_orders') }}
+{{ config(unique_key='order_id', concerned='concerned_orders', near='ordered_at') }}
 
 -- A sent message touches every order that the same customer places from the instant of the message on
 -- and before the attribution window closes. Cancelled orders and guest orders are never touched.
@@ -33,7 +33,12 @@ sent_messages as (
 
 orders as (
 
-    select * from {{ concerned() if is_incremental() else ref('stg_orders') }}
+    {% if is_incremental() %}
+    select * from {{ concerned() }}
+    where is_latest
+    {% else %}
+    select * from {{ ref('stg_orders') }}
+    {% endif %}
 
 ),
 

@@ -1,10 +1,25 @@
-{{ config(unique_key='message_id', concerned='concerned_messages') }}
+{{
+    config(
+        unique_key='message_id',
+        concerned='customers_with_changes',
+        is_concerned='stored.customer_id = concerned.customer_id and stored.message_date >= concerned.first_day'
+    )
+}}
+
+{% set columns = [
+    'message_id', 'customer_id', 'queue_id', 'user_id', 'status', 'occurred_at',
+    reporting_date('occurred_at') ~ ' as message_date'
+] %}
 
 with
 
 messages as (
 
-    select * from {{ concerned() if is_incremental() else ref('stg_messages') }}
+    {% if is_incremental() %}
+    {{ as_changed('stg_messages', 'message_id', columns) }}
+    {% else %}
+    select * from {{ ref('stg_messages') }}
+    {% endif %}
 
 ),
 
@@ -18,7 +33,7 @@ orders_of_messages as (
         sum(case when is_last_touch then order_value end) as revenue_credited
     from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where {{ is_concerned(ref('fct_message_orders'), 'message_id') }}
+    where {{ has_key_of('messages', 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at') }}
     {% endif %}
     group by message_id
 
@@ -58,24 +73,29 @@ sent_messages as (
         case when is_converted then message_date end as converted_date
     from what_messages_brought
     where status = 'sent'
-    {% if is_incremental() %}
+
+),
+
+{% if is_incremental() %}
+{{ last_days_before('sent_messages') }}
+
+sent_messages_and_days_before as (
+
+    select * from sent_messages
+
     union all
-    -- The earlier messages of the same customers, which stay as they are.
+
     select
-        message_id,
+        cast(null as varchar) as message_id,
         customer_id,
         queue_id,
         user_id,
         message_date,
-        case when is_converted then message_date end as converted_date
-    from {{ this }}
-    where
-        status = 'sent'
-        and {{ is_concerned(this, 'customer_id') }}
-        and message_id not in (select message_id from {{ concerned() }})
-    {% endif %}
+        converted_date
+    from last_days_before
 
 ),
+{% endif %}
 
 -- A message is its customer's first within a range of days when the day of the customer's message before it
 -- lies outside: so the customers of any range are counted once without gathering their messages.
@@ -89,7 +109,7 @@ previous_days as (
         lag(converted_date ignore nulls) over of_customer as previous_converted_date,
         lag(converted_date ignore nulls) over of_customer_in_queue as previous_converted_date_in_queue,
         lag(converted_date ignore nulls) over of_customer_by_user as previous_converted_date_by_user
-    from sent_messages
+    from {{ 'sent_messages_and_days_before' if is_incremental() else 'sent_messages' }}
     window
         of_customer as (partition by customer_id order by message_date, message_id),
         of_customer_in_queue as (partition by customer_id, queue_id order by message_date, message_id),

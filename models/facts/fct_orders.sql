@@ -1,10 +1,18 @@
-{{ config(unique_key='order_id', concerned='concerned_orders') }}
+{{ config(unique_key='order_id', concerned='orders_with_changes', near='ordered_at') }}
+
+{% set columns = [
+    'order_id', 'customer_id', 'ordered_at', 'sales_channel', 'status', 'order_value', 'refunded_value'
+] %}
 
 with
 
 orders as (
 
-    select * from {{ concerned() if is_incremental() else ref('stg_orders') }}
+    {% if is_incremental() %}
+    {{ as_changed('stg_orders', 'order_id', columns) }}
+    {% else %}
+    select * from {{ ref('stg_orders') }}
+    {% endif %}
 
 ),
 
@@ -12,7 +20,7 @@ touches as (
 
     select * from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
-    where {{ is_concerned(ref('fct_message_orders'), 'order_id') }}
+    where {{ has_key_of('orders', 'order_id', ref('fct_message_orders'), 'ordered_at') }}
     {% endif %}
 
 ),

@@ -9,15 +9,11 @@ with
 message_events as (
 
     select * from {{ source('raw', 'message_events') }}
-    where message_id in (
-        {% if is_incremental() %}
-        select concerned.message_id from {{ concerned() }} as concerned
-        {% else %}
-        select repeated.message_id from {{ source('raw', 'message_events') }} as repeated
-        group by repeated.message_id
-        having count(*) > 1
-        {% endif %}
-    )
+    {% if is_incremental() %}
+    where {{ is_concerned(source('raw', 'message_events')) }}
+    {% else %}
+    where {{ has_several_versions('message_id', source('raw', 'message_events')) }}
+    {% endif %}
 
 ),
 

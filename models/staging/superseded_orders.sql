@@ -9,15 +9,11 @@ with
 order_events as (
 
     select * from {{ source('raw', 'order_events') }}
-    where order_id in (
-        {% if is_incremental() %}
-        select concerned.order_id from {{ concerned() }} as concerned
-        {% else %}
-        select repeated.order_id from {{ source('raw', 'order_events') }} as repeated
-        group by repeated.order_id
-        having count(*) > 1
-        {% endif %}
-    )
+    {% if is_incremental() %}
+    where {{ is_concerned(source('raw', 'order_events')) }}
+    {% else %}
+    where {{ has_several_versions('order_id', source('raw', 'order_events')) }}
+    {% endif %}
 
 ),
 

@@ -6,9 +6,9 @@ with
 of_messages as (
 
     select
-        coalesce(sum(orders_credited), 0) as order_count,
-        coalesce(sum(revenue_credited), 0) as revenue
-    from {{ ref('fct_messages') }}
+        coalesce(sum(times * orders_credited), 0) as order_count,
+        coalesce(sum(times * revenue_credited), 0) as revenue
+    from {{ rows_to_add_up(ref('fct_messages')) }}
 
 ),
 
@@ -16,19 +16,19 @@ of_touches as (
 
     select
         -- Each touched order has one first touch, so this counts the distinct orders.
-        count(case when is_first_touch then 1 end) as orders_touched,
-        count(case when is_last_touch then 1 end) as order_count,
-        coalesce(sum(case when is_last_touch then order_value end), 0) as revenue
-    from {{ ref('fct_message_orders') }}
+        coalesce(sum(case when is_first_touch then times end), 0) as orders_touched,
+        coalesce(sum(case when is_last_touch then times end), 0) as order_count,
+        coalesce(sum(case when is_last_touch then times * order_value end), 0) as revenue
+    from {{ rows_to_add_up(ref('fct_message_orders')) }}
 
 ),
 
 of_orders as (
 
     select
-        count(*) as order_count,
-        coalesce(sum(order_value), 0) as revenue
-    from {{ ref('fct_orders') }}
+        coalesce(sum(times), 0) as order_count,
+        coalesce(sum(times * order_value), 0) as revenue
+    from {{ rows_to_add_up(ref('fct_orders')) }}
     where is_attributed
 
 )

@@ -10,6 +10,24 @@
 
 with
 
+{% for entity, (events, superseded, facts) in entities.items() %}
+superseded_{{ entity }}s as (
+
+    select distinct {{ entity }}_id
+    {% if computed_whole(model.name) %}
+    from {{ superseded }}
+    {% else %}
+    -- Those of which no landed version is the latest; the latest versions that landed are looked at below.
+    from {{ changes_of(superseded.identifier) }}
+    where {{ entity }}_id not in (
+        select landed.{{ entity }}_id from {{ changes_of('stg_' ~ entity ~ 's') }} as landed
+        where landed.is_added
+    )
+    {% endif %}
+
+),
+{% endfor %}
+
 counts as (
 
     {% for entity, (events, superseded, facts) in entities.items() %}
@@ -20,14 +38,27 @@ counts as (
 
     union all
 
-    {% set looked_at = superseded if computed_whole(model.name) else changes_of(superseded.identifier) %}
     select
         '{{ entity }}' as entity,
-        (select count(distinct {{ entity }}_id) from {{ looked_at }}) as expected,
+        (select count(*) from superseded_{{ entity }}s) as expected,
         (
             select count(*) from {{ facts }}
-            where {{ entity }}_id in (select {{ entity }}_id from {{ looked_at }})
+            where {{ entity }}_id in (select {{ entity }}_id from superseded_{{ entity }}s)
         ) as in_facts
+
+    {% if not computed_whole(model.name) %}
+    {% set landed = changes_of('stg_' ~ entity ~ 's') %}
+    {% set near = {'message': 'occurred_at', 'order': 'ordered_at'}[entity] %}
+    union all
+
+    select
+        '{{ entity }}' as entity,
+        (select count(*) from {{ landed }} where is_added) as expected,
+        (
+            select count(*) from {{ facts }}
+            where {{ has_key_of('(select * from ' ~ landed ~ ' where is_added)', entity ~ '_id', facts, near) }}
+        ) as in_facts
+    {% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 

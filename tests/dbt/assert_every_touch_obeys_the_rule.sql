@@ -6,10 +6,7 @@ with
 {% if computed_whole(model.name) %}
 touches as (
 
-    select
-        message_id,
-        order_id
-    from {{ ref('fct_message_orders') }}
+    select * from {{ ref('fct_message_orders') }}
 
 ),
 
@@ -25,35 +22,42 @@ orders as (
 
 )
 {% else %}
+-- Those of messages and orders that changed.
 touches as (
 
     select
         message_id,
-        order_id
+        order_id,
+        sent_at,
+        ordered_at
     from {{ ref('fct_message_orders') }}
-    where message_id in (select message_id from {{ changes_of('fct_messages') }})
+    where {{ has_key_of(
+        changes_of('fct_messages'), 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at'
+    ) }}
 
     union
 
     select
         message_id,
-        order_id
+        order_id,
+        sent_at,
+        ordered_at
     from {{ ref('fct_message_orders') }}
-    where order_id in (select order_id from {{ changes_of('fct_orders') }})
+    where {{ has_key_of(changes_of('fct_orders'), 'order_id', ref('fct_message_orders'), 'ordered_at') }}
 
 ),
 
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where message_id in (select touches.message_id from touches)
+    where {{ has_key_of('touches', 'message_id', ref('fct_messages'), 'occurred_at', 'sent_at') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    where order_id in (select touches.order_id from touches)
+    where {{ has_key_of('touches', 'order_id', ref('fct_orders'), 'ordered_at') }}
 
 )
 {% endif %}

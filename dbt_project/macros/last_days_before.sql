@@ -1,0 +1,39 @@
+{#- The CTE `last_days_before`, for a refresh in part of fct_messages: what it has to look back to from sent messages of
+    the customers concerned. Their earlier messages stay as they are, and of these only the last day counts, the
+    last one of all and the last converted one: of the customer, and in the queues and by the users of these
+    messages. A row stands for the last message of its kind; where it is of no queue or no user, it is of any. -#}
+{% macro last_days_before(messages) -%}
+    earlier_messages as (
+
+        select
+            stored.customer_id,
+            stored.queue_id,
+            stored.user_id,
+            stored.message_date,
+            stored.is_converted
+        from {{ this }} as stored
+        inner join {{ concerned() }} as concerned
+            on
+                stored.customer_id = concerned.customer_id
+                and stored.message_date < concerned.first_day
+        where stored.status = 'sent'
+
+    ),
+
+    last_days_before as (
+
+        {% for scope in ['customer_id', 'customer_id, queue_id', 'customer_id, user_id'] %}
+        select
+            customer_id,
+            {{ 'queue_id' if 'queue_id' in scope else 'cast(null as varchar) as queue_id' }},
+            {{ 'user_id' if 'user_id' in scope else 'cast(null as varchar) as user_id' }},
+            max(message_date) as message_date,
+            case when is_converted then max(message_date) end as converted_date
+        from earlier_messages
+        where ({{ scope }}) in (select ({{ scope }}) from {{ messages }})
+        group by {{ scope }}, is_converted
+        {{ 'union all' if not loop.last }}
+        {% endfor %}
+
+    ),
+{%- endmacro %}
