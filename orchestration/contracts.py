@@ -60,6 +60,7 @@ class EventContract:
 
     Attributes:
         happened_at: the field that says when the event happened.
+        fields: the identifier of the event, then the others.
     """
 
     entity: str
@@ -67,6 +68,11 @@ class EventContract:
     happened_at: str
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def event_id(self) -> str:
+        """The field that tells one event from another."""
+        return self.fields[0].name
 
     @property
     def required_columns(self) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ def connect(
         columns = ", ".join(f"{kept.name} {kept.kind.column_type}" for kept in contract.kept_fields)
         connection.execute(
             f"create table if not exists raw.{contract.table} "
-            f"({columns}, file_id integer not null, row_number bigint not null)"
+            f"({columns}, file_id integer not null, row_number bigint not null, id_digest ubigint not null)"
         )
     _restore_refreshes(connection, settings)
     connection.execute("commit")
@@ -222,14 +222,14 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
     (raw_tables,) = one_row(
         connection,
         "select count(*) from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'raw' and column_name = 'row_number'",
+        "where database_name = current_database() and schema_name = 'raw' and column_name = 'id_digest'",
     )
     if raw_tables < len(CONTRACTS):
         connection.close()
         raise WarehouseError(
-            f"{settings.warehouse} was written by an older version, which did not number the landed rows. "
-            "Nothing was changed, and readers keep what was published. `make rebuild` makes it anew from the "
-            "landed files."
+            f"{settings.warehouse} was written by an older version, which kept the landed rows in another "
+            "form. Nothing was changed, and readers keep what was published. `make rebuild` makes it anew from "
+            "the landed files."
         )
     last = connection.execute(
         "select software_version from raw.refreshes order by refresh_number desc limit 1"
@@ -475,7 +475,10 @@ def _insert(
         },
     )
 
-    connection.execute(f"insert into raw.{contract.table} by name {checked.accepted}")
+    connection.execute(
+        f"insert into raw.{contract.table} by name "
+        f"select *, hash({contract.event_id}) as id_digest from ({checked.accepted})"
+    )
     connection.execute(
         f"""
         create or replace temp table accepted_rows as

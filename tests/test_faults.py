@@ -181,7 +181,7 @@ def test_a_damaged_warehouse_is_named_and_rebuilt_from_the_landed_files(
 def test_a_warehouse_of_an_older_version_is_named_and_rebuilt(hub: Settings, command: Command) -> None:
     refresh_in_process(hub)
     with duckdb.connect(str(hub.warehouse)) as connection:
-        connection.execute("alter table raw.message_events drop column row_number")
+        connection.execute("alter table raw.message_events drop column id_digest")
 
     failed = command(hub, "run")
     assert failed.returncode == 1

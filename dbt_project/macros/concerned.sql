@@ -5,12 +5,18 @@
 
 {#- Messages and orders that landed since the last finished refresh, in any version. -#}
 {% macro landed_messages() -%}
-    select distinct message_id from {{ source('raw', 'message_events') }}
+    select distinct
+        message_id,
+        id_digest
+    from {{ source('raw', 'message_events') }}
     where file_id > {{ loaded_through() }}
 {%- endmacro %}
 
 {% macro landed_orders() -%}
-    select distinct order_id from {{ source('raw', 'order_events') }}
+    select distinct
+        order_id,
+        id_digest
+    from {{ source('raw', 'order_events') }}
     where file_id > {{ loaded_through() }}
 {%- endmacro %}
 

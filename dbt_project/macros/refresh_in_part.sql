@@ -117,8 +117,8 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether a row of a table has a key that is found in another relation, where the instant `near` is known of each of
-    these keys, there perhaps by another name. Instants are found in a fifth of the time that ids take. -#}
+{#- Whether a row of a table has a key that is found in another relation, where `near`, an instant or a digest, is known
+    of each of these keys, there perhaps by another name. These are found in a fifth of the time that ids take. -#}
 {% macro has_key_of(keys, key, relation, near, near_in_keys=none) -%}
     rowid in (
         select stored.rowid

@@ -10,7 +10,7 @@ message_events as (
 
     select * from {{ source('raw', 'message_events') }}
     {% if is_incremental() %}
-    where {{ is_concerned(source('raw', 'message_events')) }}
+    where {{ has_key_of(concerned(), 'message_id', source('raw', 'message_events'), 'id_digest') }}
     {% else %}
     where {{ has_several_versions('message_id', source('raw', 'message_events')) }}
     {% endif %}

@@ -10,7 +10,7 @@ order_events as (
 
     select * from {{ source('raw', 'order_events') }}
     {% if is_incremental() %}
-    where {{ is_concerned(source('raw', 'order_events')) }}
+    where {{ has_key_of(concerned(), 'order_id', source('raw', 'order_events'), 'id_digest') }}
     {% else %}
     where {{ has_several_versions('order_id', source('raw', 'order_events')) }}
     {% endif %}

@@ -4,33 +4,15 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
 {% set entities = {
-    'message': (source('raw', 'message_events'), ref('superseded_messages'), ref('fct_messages')),
-    'order': (source('raw', 'order_events'), ref('superseded_orders'), ref('fct_orders')),
+    'message': (source('raw', 'message_events'), ref('superseded_messages'), ref('fct_messages'), 'occurred_at'),
+    'order': (source('raw', 'order_events'), ref('superseded_orders'), ref('fct_orders'), 'ordered_at'),
 } %}
 
 with
 
-{% for entity, (events, superseded, facts) in entities.items() %}
-superseded_{{ entity }}s as (
-
-    select distinct {{ entity }}_id
-    {% if computed_whole(model.name) %}
-    from {{ superseded }}
-    {% else %}
-    -- Those of which no landed version is the latest; the latest versions that landed are looked at below.
-    from {{ changes_of(superseded.identifier) }}
-    where {{ entity }}_id not in (
-        select landed.{{ entity }}_id from {{ changes_of('stg_' ~ entity ~ 's') }} as landed
-        where landed.is_added
-    )
-    {% endif %}
-
-),
-{% endfor %}
-
 counts as (
 
-    {% for entity, (events, superseded, facts) in entities.items() %}
+    {% for entity, (events, superseded, facts, happened_at) in entities.items() %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ events }}) - (select count(*) from {{ superseded }}) as expected,
@@ -38,25 +20,37 @@ counts as (
 
     union all
 
+    {% if computed_whole(model.name) %}
     select
         '{{ entity }}' as entity,
-        (select count(*) from superseded_{{ entity }}s) as expected,
+        (select count(distinct {{ entity }}_id) from {{ superseded }}) as expected,
         (
             select count(*) from {{ facts }}
-            where {{ entity }}_id in (select {{ entity }}_id from superseded_{{ entity }}s)
+            where {{ entity }}_id in (select {{ entity }}_id from {{ superseded }})
+        ) as in_facts
+    {% else %}
+    -- The latest versions that landed are there, and what was there still is.
+    {% set landed = '(select * from ' ~ changes_of('stg_' ~ entity ~ 's') ~ ' where is_added)' %}
+    select
+        '{{ entity }}' as entity,
+        (select count(*) from {{ landed }}) as expected,
+        (
+            select count(*) from {{ facts }}
+            where {{ has_key_of(landed, entity ~ '_id', facts, happened_at) }}
         ) as in_facts
 
-    {% if not computed_whole(model.name) %}
-    {% set landed = changes_of('stg_' ~ entity ~ 's') %}
-    {% set near = {'message': 'occurred_at', 'order': 'ordered_at'}[entity] %}
     union all
 
     select
         '{{ entity }}' as entity,
-        (select count(*) from {{ landed }} where is_added) as expected,
+        0 as expected,
         (
-            select count(*) from {{ facts }}
-            where {{ has_key_of('(select * from ' ~ landed ~ ' where is_added)', entity ~ '_id', facts, near) }}
+            select count(*)
+            from (
+                select {{ entity }}_id from {{ changes_of(facts.identifier) }}
+                group by {{ entity }}_id
+                having sum(case when is_added then 1 else -1 end) < 0
+            ) as gone
         ) as in_facts
     {% endif %}
     {{ 'union all' if not loop.last }}

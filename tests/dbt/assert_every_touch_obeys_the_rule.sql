@@ -1,4 +1,5 @@
--- The attribution rule once more, checked on what the facts say of the two sides of each touch.
+-- The attribution rule once more, checked on what the facts say of the two sides of each touch: a converted
+-- message and an attributed order.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_message_orders'}}}) }}
 
 with
@@ -13,12 +14,14 @@ touches as (
 messages as (
 
     select * from {{ ref('fct_messages') }}
+    where is_converted
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    where is_attributed
 
 )
 {% else %}
@@ -50,14 +53,18 @@ touches as (
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where {{ has_key_of('touches', 'message_id', ref('fct_messages'), 'occurred_at', 'sent_at') }}
+    where
+        is_converted
+        and {{ has_key_of('touches', 'message_id', ref('fct_messages'), 'occurred_at', 'sent_at') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    where {{ has_key_of('touches', 'order_id', ref('fct_orders'), 'ordered_at') }}
+    where
+        is_attributed
+        and {{ has_key_of('touches', 'order_id', ref('fct_orders'), 'ordered_at') }}
 
 )
 {% endif %}
