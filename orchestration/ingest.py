@@ -228,8 +228,8 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
         connection.close()
         raise WarehouseError(
             f"{settings.warehouse} was written by an older version, which kept the landed rows in another "
-            "form. Nothing was changed, and readers keep what was published. `make rebuild` makes it anew from "
-            "the landed files."
+            "form. Nothing was changed, and readers keep what was published. `make rebuild` makes it anew "
+            "from the landed files."
         )
     last = connection.execute(
         "select software_version from raw.refreshes order by refresh_number desc limit 1"
