@@ -19,22 +19,29 @@
 
 {#- After a view of latest versions: which of them came and went since the last finished refresh, as landed. All
     is known from what landed and from what was superseded, so the view itself need not be compared. A version that
-    both landed and was superseded since went too: a refresh that was killed may have taken it for the latest. -#}
-{% macro keep_changes_of_versions(events, superseded) -%}
+    both landed and was superseded since went too: a refresh that was killed may have taken it for the latest. An
+    older version that landed late was never the latest one; it changes nothing. -#}
+{% macro keep_changes_of_versions(events, superseded, id) -%}
     {%- if execute and not computed_whole(model.name) -%}
     create or replace table {{ changes_of(model.name) }} as
-    select events.*, true as is_added
-    from {{ events }} as events
-    where
-        events.file_id > {{ loaded_through() }}
-        and {{ is_latest_version('events', superseded) }}
-    union all
-    select events.*, false as is_added
-    from {{ events }} as events
-    inner join (
+    with
+    gained as (
+        select * from {{ events }} as events
+        where
+            events.file_id > {{ loaded_through() }}
+            and {{ is_latest_version('events', superseded) }}
+    ),
+    superseded_since as (
         select file_id, row_number from {{ changes_of(superseded.identifier) }} where is_added
         except all
         select file_id, row_number from {{ changes_of(superseded.identifier) }} where not is_added
-    ) as superseded_since using (file_id, row_number)
+    )
+    select *, true as is_added
+    from gained
+    union all
+    select events.*, false as is_added
+    from {{ events }} as events
+    inner join superseded_since using (file_id, row_number)
+    where events.{{ id }} in (select {{ id }} from gained)
     {%- endif -%}
 {%- endmacro %}
