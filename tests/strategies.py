@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from oracle import UNASSIGNED, WINDOW, Event, Message, Order, latest, start_of_day
 
 TICK = timedelta(microseconds=1)
+
+Drawn = TypeVar("Drawn")
 
 #: Zones with switches, with a half-hour switch, with an odd offset, and without either.
 TIMEZONES = (
@@ -342,3 +345,42 @@ def _id_filters(known: set[str]) -> st.SearchStrategy[list[str] | None]:
     """No filter, or a list: empty, of known ids, of ids that nothing has, with repetitions."""
     ids = st.sampled_from([*sorted(known), UNASSIGNED, "no such id"])
     return st.none() | st.lists(ids, max_size=3)
+
+
+def drawn(strategy: st.SearchStrategy[Drawn], count: int, drawn_from: int) -> list[Drawn]:
+    """So many examples of a seed, none made smaller.
+
+    Each is a draw of its own: where all of them are one draw, which is large, Hypothesis keeps nothing but
+    its least example.
+    """
+    examples: list[Drawn] = []
+
+    def keep(example: Drawn) -> None:
+        examples.append(example)
+
+    check = settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    check(seed(drawn_from)(given(strategy)(keep)))()
+    assert len(examples) == count
+    return examples
+
+
+def of_history(event: Event, number: int) -> Event:
+    """An event of one of several histories side by side: customers of its own, queues and users in common."""
+    customer = None if event.customer_id is None else f"{number}:{event.customer_id}"
+    key = "message_id" if isinstance(event, Message) else "order_id"
+    return replace(event, customer_id=customer, **{key: f"{number}:{getattr(event, key)}"})
+
+
+def side_by_side(several: Sequence[History]) -> History:
+    """Several histories as one, as of the day of the first."""
+    return History(
+        messages=tuple(of_history(one, number) for number, h in enumerate(several) for one in h.messages),
+        orders=tuple(of_history(one, number) for number, h in enumerate(several) for one in h.orders),
+        as_of=several[0].as_of,
+    )

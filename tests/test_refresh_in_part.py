@@ -15,11 +15,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from oracle import Message, Order
 from pipeline import build, load_and_build
-from strategies import TIMEZONES, histories
+from strategies import TIMEZONES, drawn, histories, of_history
 
 from orchestration.settings import Settings
 
@@ -49,37 +48,13 @@ def landed_histories(draw: st.DrawFn) -> tuple[list[Landed], date]:
     return [Landed(event, draw(in_batches)) for event in events], history.as_of
 
 
-def drawn_histories(count: int, drawn_from: int) -> list[tuple[list[Landed], date]]:
-    """So many histories of a seed.
-
-    Each is a draw of its own: of one that is too large Hypothesis keeps nothing but the least example.
-    """
-    drawn: list[tuple[list[Landed], date]] = []
-
-    def keep(history: tuple[list[Landed], date]) -> None:
-        drawn.append(history)
-
-    # None is made smaller on failure, since each hub takes many seconds.
-    check = settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    check(seed(drawn_from)(given(landed_histories())(keep)))()
-    return drawn
-
-
 def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.FixtureRequest) -> None:
     drawn_from = request.config.getoption("--histories-seed")
     hubs = -(-request.config.getoption("--histories") // HISTORIES_PER_HUB)
-    drawn = drawn_histories(hubs * HISTORIES_PER_HUB, drawn_from)
-    print(f"\nseed {drawn_from}, {len(drawn)} histories, {sum(len(events) for events, _ in drawn)} versions")
-    assert len(drawn) == hubs * HISTORIES_PER_HUB
+    several = drawn(landed_histories(), hubs * HISTORIES_PER_HUB, drawn_from)
+    print(f"\nseed {drawn_from}, {len(several)} histories, {sum(len(one) for one, _ in several)} versions")
     for number in range(hubs):
-        of_hub = drawn[number::hubs]
-        _check_a_hub(of_hub, random.Random(f"{drawn_from} {number}"))
+        _check_a_hub(several[number::hubs], random.Random(f"{drawn_from} {number}"))
 
 
 def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:
@@ -143,16 +118,16 @@ def test_an_older_version_that_lands_late_changes_nothing(tmp_path: Path) -> Non
     assert_equals_a_rebuild(hub)
 
 
-def _check_a_hub(drawn: list[tuple[list[Landed], date]], chance: random.Random) -> None:
+def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random) -> None:
     count = chance.randint(2, MOST_BATCHES)
     landed: list[Batch] = [{"messages": [], "orders": []} for _ in range(count)]
-    for number, (events, _) in enumerate(drawn):
+    for number, (events, _) in enumerate(several):
         for one in events:
             entity = "messages" if isinstance(one.event, Message) else "orders"
             for batch in {batch % count for batch in one.batches}:
-                landed[batch][entity].append(_of_history(one.event, number))
+                landed[batch][entity].append(of_history(one.event, number))
     with tempfile.TemporaryDirectory() as folder:
-        hub = Settings(Path(folder) / "hub", chance.choice(TIMEZONES), drawn[0][1], "USD")
+        hub = Settings(Path(folder) / "hub", chance.choice(TIMEZONES), several[0][1], "USD")
         for number, batch in enumerate(landed):
             land(hub, batch, number)
             # Days pass between refreshes, and sometimes none does, or somebody asks for an earlier one.
@@ -201,12 +176,6 @@ def land(hub: Settings, batch: Batch, number: int) -> None:
         for part, some in enumerate((events[:cut], events[cut:])):
             lines = [json.dumps({name: _text(value) for name, value in asdict(e).items()}) for e in some]
             (folder / f"{number}-{part}.jsonl").write_text("".join(line + "\n" for line in lines))
-
-
-def _of_history(event: Message | Order, number: int) -> Message | Order:
-    customer = None if event.customer_id is None else f"{number}:{event.customer_id}"
-    key = "message_id" if isinstance(event, Message) else "order_id"
-    return replace(event, customer_id=customer, **{key: f"{number}:{getattr(event, key)}"})
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
