@@ -201,7 +201,9 @@ def _read(connection: duckdb.DuckDBPyConnection, contract: EventContract, report
     for row in _rows(
         connection,
         f"""
-        select coalesce(files.path, 'a file without a record') as path, events.* exclude (file_id, row_number)
+        select
+            coalesce(files.path, 'a file without a record') as path,
+            events.* exclude (file_id, row_number, id_digest)
         from raw.{contract.table} as events
         left join raw.landed_files as files on events.file_id = files.file_id
         order by all
