@@ -4,8 +4,6 @@
 -- Run with the first model, so that it shows as a check of it.
 -- depends_on: {{ ref('stg_messages') }}
 
-{% set first_file = 0 if computed_whole(model.name) else loaded_through() + 1 %}
-
 with
 
 accepted as (
@@ -15,10 +13,8 @@ accepted as (
         count(*) as row_count
     from (
         select file_id from {{ source('raw', 'message_events') }}
-        where file_id >= {{ first_file }}
         union all
         select file_id from {{ source('raw', 'order_events') }}
-        where file_id >= {{ first_file }}
     )
     group by file_id
 
@@ -43,9 +39,6 @@ from {{ source('raw', 'landed_files') }} as files
 left join accepted on files.file_id = accepted.file_id
 left join rejected on files.path = rejected.path
 where
-    files.file_id >= {{ first_file }}
-    and (
-        files.rows_landed <> files.rows_accepted + files.rows_rejected
-        or files.rows_accepted <> coalesce(accepted.row_count, 0)
-        or files.rows_rejected <> coalesce(rejected.row_count, 0)
-    )
+    files.rows_landed <> files.rows_accepted + files.rows_rejected
+    or files.rows_accepted <> coalesce(accepted.row_count, 0)
+    or files.rows_rejected <> coalesce(rejected.row_count, 0)
