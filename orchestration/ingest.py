@@ -159,6 +159,7 @@ def connect(
     _restore_refreshes(connection, settings)
     connection.execute("commit")
     _require_known_version(connection, settings)
+    _renew_digests(connection)
     return connection
 
 
@@ -240,6 +241,18 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
             f"{settings.warehouse} was written by version {last[0][0]}; this is version {VERSION}. Nothing "
             "was changed, and readers keep what was published. Use that version or a newer one."
         )
+
+
+def _renew_digests(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the digests anew where another DuckDB loaded the rows, whose digests may be others."""
+    for contract in CONTRACTS:
+        digest = f"hash({contract.event_id})"
+        (differs,) = one_row(
+            connection,
+            f"select count(*) from (from raw.{contract.table} limit 1) where id_digest <> {digest}",
+        )
+        if differs:
+            connection.execute(f"update raw.{contract.table} set id_digest = {digest}")
 
 
 def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> LoadReport:

@@ -100,22 +100,36 @@ def test_a_version_that_only_a_killed_refresh_saw_leaves_nothing_behind(tmp_path
 
 def test_an_older_version_that_lands_late_changes_nothing(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
-    sent_at = datetime(2026, 1, 10, 12)
-
-    def of_version(version: int) -> Batch:
-        updated_at = sent_at + timedelta(days=version)
-        value = Decimal(version)
-        return {
-            "messages": [Message("m1", "c1", f"q{version}", "u1", "sent", sent_at, updated_at)],
-            "orders": [Order("o1", "c1", sent_at, value, Decimal(0), "online", "placed", updated_at)],
-        }
-
-    land(hub, of_version(2), 0)
+    land(hub, _of_version(2), 0)
     build(hub)
-    land(hub, of_version(1), 1)
+    land(hub, _of_version(1), 1)
     build(hub)
 
     assert_equals_a_rebuild(hub)
+
+
+def test_versions_are_found_after_a_change_of_duckdb_that_makes_other_digests(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    land(hub, _of_version(1), 0)
+    build(hub)
+    with duckdb.connect(str(hub.warehouse)) as connection:
+        for table in ("message_events", "order_events"):
+            connection.execute(f"update raw.{table} set id_digest = xor(id_digest, 1)")
+    land(hub, _of_version(2), 1)
+    build(hub)
+
+    assert_equals_a_rebuild(hub)
+
+
+def _of_version(version: int) -> Batch:
+    """A message and an order, which it touches, in a version of both."""
+    sent_at = datetime(2026, 1, 10, 12)
+    updated_at = sent_at + timedelta(days=version)
+    order = Order("o1", "c1", sent_at, Decimal(version), Decimal(0), "online", "placed", updated_at)
+    return {
+        "messages": [Message("m1", "c1", f"q{version}", "u1", "sent", sent_at, updated_at)],
+        "orders": [order],
+    }
 
 
 def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random) -> None:
