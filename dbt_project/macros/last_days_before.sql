@@ -24,6 +24,7 @@
 
         {% for scope in ['customer_id', 'customer_id, queue_id', 'customer_id, user_id'] %}
         select
+            cast(null as varchar) as message_id,
             customer_id,
             {{ 'queue_id' if 'queue_id' in scope else 'cast(null as varchar) as queue_id' }},
             {{ 'user_id' if 'user_id' in scope else 'cast(null as varchar) as user_id' }},

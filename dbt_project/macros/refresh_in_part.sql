@@ -71,7 +71,7 @@
         rowid as stored_at,
         *
     from {{ this }}
-    where {{ is_concerned(this) }};
+    where {{ is_concerned() }};
     {%- endif -%}
 {%- endmacro %}
 
@@ -97,21 +97,21 @@
     where {{ key }} not in (select changes.{{ key }} from {{ changes_of(model_name) }} as changes)
 {%- endmacro %}
 
-{#- Whether a row of a table belongs to what is concerned: by the unique key, unless the config `is_concerned` says in
-    SQL when a row `stored` belongs to a row `concerned`. The rows are found by what that takes alone, then fetched
-    by their place, which reads a fraction of what one step would. -#}
-{% macro is_concerned(relation) -%}
+{#- Whether a stored row of this model belongs to what is concerned: by the unique key, unless the config `is_concerned`
+    says in SQL when a row `stored` belongs to a row `concerned`. The rows are found by what that takes alone, then
+    fetched by their place, which reads a fraction of what one step would. -#}
+{% macro is_concerned() -%}
+    {%- set key = config.require('unique_key') -%}
     {%- if config.get('near') -%}
-    {{ has_key_of(concerned(), config.require('unique_key'), relation, config.get('near')) }}
+    {{ has_key_of(concerned(), key, this, config.get('near')) }}
     {%- else -%}
     rowid in (
         select stored.rowid
-        from {{ relation }} as stored
+        from {{ this }} as stored
     {%- if config.get('is_concerned') %}
         inner join {{ concerned() }} as concerned on {{ config.get('is_concerned') }}
-    {%- else -%}
-        {%- set key = key_of(config.require('unique_key')) %}
-        where {{ key }} in (select {{ key }} from {{ concerned() }})
+    {%- else %}
+        where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ concerned() }})
     {%- endif %}
     )
     {%- endif -%}

@@ -85,14 +85,7 @@ sent_messages_and_days_before as (
 
     union all
 
-    select
-        cast(null as varchar) as message_id,
-        customer_id,
-        queue_id,
-        user_id,
-        message_date,
-        converted_date
-    from last_days_before
+    select * from last_days_before
 
 ),
 {% endif %}

@@ -47,9 +47,9 @@ counts as (
         (
             select count(*)
             from (
-                select {{ entity }}_id from {{ changes_of(facts.identifier) }}
+                select {{ entity }}_id from {{ rows_to_add_up(facts) }}
                 group by {{ entity }}_id
-                having sum(case when is_added then 1 else -1 end) < 0
+                having sum(times) < 0
             ) as gone
         ) as in_facts
     {% endif %}
