@@ -29,6 +29,8 @@ MOST_MONEY = "9" * MAX_WHOLE_DIGITS + ".99"
 TIME_OF_DAY = r"([01][0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
 OFFSET = r"([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 EXTENDED_ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{TIME_OF_DAY}( ?{OFFSET})?)?"
+# What most files write, which the database casts as it stands: one look at a value tells.
+PLAIN_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z?"
 BASIC_ISO = (
     r"([0-9]{4})([0-9]{2})([0-9]{2})"
     rf"(?:[Tt]([0-9]{{2}})([0-9]{{2}})([0-9]{{2}}(?:[.,][0-9]+)?)?({OFFSET})?)?"
@@ -36,6 +38,8 @@ BASIC_ISO = (
 BASIC_DATE = r"[0-9]{8}"
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
+# The same of amounts.
+PLAIN_MONEY = rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,2}})?"
 AT_MOST_TWO_PLACES = r"[+-]?[0-9]*(\.[0-9]{0,2}0*)?"
 IN_RANGE = rf"[+-]?0*[0-9]{{0,{MAX_WHOLE_DIGITS}}}(\..*)?"
 
@@ -51,6 +55,7 @@ create or replace temp macro clean_text(value) as
 -- ISO 8601 in extended notation, rewritten to the one that the database casts; no offset means UTC.
 create or replace temp macro extended_iso(value) as
     case
+        when regexp_full_match(value, {literal(PLAIN_ISO)}) then value
         when regexp_full_match(value, {literal(EXTENDED_ISO)})
             then regexp_replace(replace(upper(value), ',', '.'), ' ([-+Z])', '\\1')
         when regexp_full_match(value, {literal(BASIC_DATE)})
@@ -67,6 +72,7 @@ create or replace temp macro instant_of_text(value) as
 
 create or replace temp macro money_of_text(value) as
     case
+        when regexp_full_match(value, {literal(PLAIN_MONEY)}) then try_cast(value as decimal(18, 2))
         when
             regexp_full_match(value, {literal(NUMBER)})
             and regexp_full_match(value, {literal(AT_MOST_TWO_PLACES)})
