@@ -160,9 +160,10 @@
 {% endmacro %}
 
 {#- Each customer messaged and each order touched, once in its group, with the ways of telling them apart that cost
-    least. Most customers come with the first message of all in their group, which the previous day tells without
-    gathering any. Those that come with a later one, whether because the first is not among the messages asked for
-    or besides it, are few: these are gathered, and matched with the first ones. Most orders are touched once. -#}
+    least. In a range of days customers are gathered. On a day nearly all of them come with the first message of all
+    in their group, which the previous day tells without gathering any; those that come with a later one, whether
+    because the first is not among the messages asked for or besides it, are few: these are gathered, and matched
+    with the first ones. Most orders are touched once. -#}
 {% macro customers_and_orders_of_facts(by, since) -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
     {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
@@ -184,6 +185,7 @@
 
     customers as (
 
+        {% if 'message_date' in by %}
         select
             {{ of_either | join }}
             greatest(coalesce(firsts.is_converted, 0), coalesce(laters.is_converted, 0)) as is_converted
@@ -201,6 +203,13 @@
             group by {{ of_group }}customer_id
         ) as laters
             on {{ same_group(by + ['customer_id'], 'firsts', 'laters') }}
+        {% else %}
+        select
+            {{ of_group }}
+            max(is_converted) as is_converted
+        from sent_messages
+        group by {{ of_group }}customer_id
+        {% endif %}
 
     ),
 
