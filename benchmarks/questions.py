@@ -55,6 +55,11 @@ class Answers:
     milliseconds: Sequence[float]
 
 
+def no_filter(_drawn: random.Random, _queues: list[str], _users: list[str]) -> Filters:
+    """Everything in the range of days."""
+    return None, None
+
+
 def any_filters(drawn: random.Random, queues: list[str], users: list[str]) -> Filters:
     """None, one or several of the queues, and the same of the users."""
 
@@ -101,8 +106,13 @@ CLASSES = (
     ),
 )
 
+# Of histories whose facts are far larger than memory.
+CLASSES_AT_SCALE = (Class("up to two years, no filter", 50, 730, ("overview",), no_filter),)
 
-def ask(published: Path, questions: int = QUESTIONS, seed: int = SEED) -> list[Answers]:
+
+def ask(
+    published: Path, questions: int = QUESTIONS, seed: int = SEED, classes: Sequence[Class] = CLASSES
+) -> list[Answers]:
     """Ask each function of each class this many questions."""
     with duckdb.connect(str(published), read_only=True) as connection:
         queues = [name for (name,) in connection.sql("select queue_id from dim_queues order by 1").fetchall()]
@@ -112,7 +122,7 @@ def ask(published: Path, questions: int = QUESTIONS, seed: int = SEED) -> list[A
         ).fetchall()
     drawn = random.Random(seed)
     answers = []
-    for one_class in CLASSES:
+    for one_class in classes:
         for function in one_class.functions:
             taken = []
             for _ in range(questions):
@@ -149,10 +159,10 @@ def milliseconds(
     return (time.perf_counter() - started) * 1000
 
 
-def section(answers: Sequence[Answers], history: str) -> Section:
+def section(answers: Sequence[Answers], history: str, heading: str = "Any question at once") -> Section:
     """The table of the answers to questions about a history."""
     return Section(
-        "Any question at once",
+        heading,
         f"Questions about {history}, from a fixed seed; each opens the file, asks, and closes it.",
         [
             "Question",

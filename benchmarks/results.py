@@ -41,10 +41,13 @@ class OrdinaryDay:
 
 @dataclass(frozen=True)
 class AtSize:
-    """One refresh of all of a history and the yardstick's run of it, both within the same memory limit."""
+    """One refresh of all of a history and the yardstick's run of it, both within the same memory limit.
+
+    The yardstick is None where it did not end.
+    """
 
     history: str
-    yardstick: Usage
+    yardstick: Usage | None
     refresh: Measurement
 
 
@@ -226,16 +229,20 @@ def scale(memory_limit: str, tenth: AtSize, whole: AtSize) -> Section:
     lines = []
     for at in (tenth, whole):
         for name, usage in (("script", at.yardstick), ("refresh", at.refresh)):
-            lines.append(
-                [f"{name}, {at.history}", f"{usage.wall:.1f}", f"{usage.cpu:.1f}", f"{usage.memory:.0f}"]
+            taken = (
+                [f"{usage.wall:.1f}", f"{usage.cpu:.1f}", f"{usage.memory:.0f}"]
+                if usage
+                else ["did not end", "", ""]
             )
+            lines.append([f"{name}, {at.history}", *taken])
     for name, one, other in (
         ("refresh / script, a tenth", tenth.yardstick, tenth.refresh),
         ("refresh / script, the whole", whole.yardstick, whole.refresh),
         ("the whole / a tenth, script", tenth.yardstick, whole.yardstick),
         ("the whole / a tenth, refresh", tenth.refresh, whole.refresh),
     ):
-        lines.append([name, *(f"{ratio:.2f}" for ratio in _ratios(one, other))])
+        if one and other:
+            lines.append([name, *(f"{ratio:.2f}" for ratio in _ratios(one, other))])
     return Section(
         "Ten times the history",
         f"From the landed files, each once, with a memory limit of {memory_limit} for both.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -334,15 +335,19 @@ def test_what_lands_beside_a_history_is_new_and_can_be_removed(tmp_path: Path) -
     assert sorted(landing.glob("*/*")) == history
 
 
-def test_each_function_of_each_class_is_asked(hub: Settings) -> None:
-    answers = questions.ask(hub.published, questions=2)
+@pytest.mark.parametrize(("classes", "lines"), [(questions.CLASSES, 13), (questions.CLASSES_AT_SCALE, 1)])
+def test_each_function_of_each_class_is_asked(
+    hub: Settings, classes: Sequence[questions.Class], lines: int
+) -> None:
+    answers = questions.ask(hub.published, questions=2, classes=classes)
     asked = [(one.of, one.function) for one in answers]
-    assert asked == [(of, function) for of in questions.CLASSES for function in of.functions]
+    assert asked == [(of, function) for of in classes for function in of.functions]
     assert all(len(one.milliseconds) == 2 and min(one.milliseconds) > 0 for one in answers)
-    assert len(questions.section(answers, "a history").lines) == 13
+    assert len(questions.section(answers, "a history").lines) == lines
 
 
 KINDS = {
+    questions.no_filter: {("none", "none")},
     questions.any_filters: set(itertools.product(("none", "one", "several"), repeat=2)),
     questions.at_most_one: {("none", "none"), ("one", "none"), ("none", "one")},
     questions.several_of_both: {("several", "several")},
@@ -365,13 +370,14 @@ def test_the_questions_are_the_same_each_time_and_about_days_that_there_are(
         return 0.0
 
     monkeypatch.setattr(questions, "milliseconds", record)
-    questions.ask(hub.published, questions=40)
+    all_classes = (*questions.CLASSES, *questions.CLASSES_AT_SCALE)
+    questions.ask(hub.published, questions=40, classes=all_classes)
     first = asked.copy()
     asked.clear()
-    questions.ask(hub.published, questions=40)
+    questions.ask(hub.published, questions=40, classes=all_classes)
     assert asked == first
     numbers = iter(asked)
-    for one_class in questions.CLASSES:
+    for one_class in all_classes:
         kinds = set()
         for function in one_class.functions:
             for _ in range(40):
