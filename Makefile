@@ -2,6 +2,8 @@
 
 SHELL := /bin/bash
 PYTHON ?= python3.11
+# The commands run in the environment of the engine, the tests and tools in that of the pipeline.
+VENV := $(if $(filter spark,$(CONTACT_ENGINE)),.venv-spark,.venv)
 BIN := .venv/bin
 DASHBOARD := .venv-dashboard/bin
 COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11
@@ -16,29 +18,30 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run rebuild export ui docs dashboard test test-dashboard example lint bench lock clean
+.PHONY: help demo run rebuild export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
+	bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-demo: .venv/ready  ## land a sample when nothing has landed, refresh, print both reports
-	@$(BIN)/python -m orchestration.cli demo
+demo: $(VENV)/ready  ## land a sample when nothing has landed, refresh, print both reports
+	@$(VENV)/bin/python -m orchestration.cli demo
 
-run: .venv/ready  ## one refresh of what has landed, then both reports
-	@$(BIN)/python -m orchestration.cli run
+run: $(VENV)/ready  ## one refresh of what has landed, then both reports
+	@$(VENV)/bin/python -m orchestration.cli run
 
-rebuild: .venv/ready  ## make the warehouse anew from the landed files, then both reports
-	@$(BIN)/python -m orchestration.cli rebuild
+rebuild: $(VENV)/ready  ## make the warehouse anew from the landed files, then both reports
+	@$(VENV)/bin/python -m orchestration.cli rebuild
 
-export: .venv/ready  ## what is published as Parquet and CSV files
-	@$(BIN)/python -m orchestration.cli export
+export: $(VENV)/ready  ## what is published as Parquet and CSV files
+	@$(VENV)/bin/python -m orchestration.cli export
 
-ui: .venv/ready  ## Dagster's web UI on 127.0.0.1
-	@$(BIN)/python -m orchestration.cli ui
+ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1
+	@$(VENV)/bin/python -m orchestration.cli ui
 
-docs: .venv/ready  ## build and serve the dbt docs on 127.0.0.1
-	@$(BIN)/python -m orchestration.cli docs
+docs: $(VENV)/ready  ## build and serve the dbt docs on 127.0.0.1
+	@$(VENV)/bin/python -m orchestration.cli docs
 
 dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0.0.1
 	@$(DASHBOARD)/python -m dashboards.cli
@@ -50,6 +53,16 @@ test-dashboard: .venv/ready .venv-dashboard/ready-dev  ## the dashboard, in a re
 	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -q \
 		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends chromium; }
 	@$(DASHBOARD)/python -m pytest dashboards/tests
+
+test-spark: .venv-spark/ready-dev java  ## the same figures by Spark, on this machine
+	@.venv-spark/bin/python -m pytest tests/spark --ignore tests/spark/test_cluster.py
+
+cluster-test: .venv-spark/ready-dev java  ## the same by a cluster of processes, which loses a worker
+	@.venv-spark/bin/python -m pytest tests/spark/test_cluster.py
+
+java:
+	@command -v java >/dev/null || { $(AS_ROOT) apt-get update -q \
+		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends openjdk-17-jre-headless; }
 
 lint: .venv/ready-dev  ## Python, SQL, and dbt's deprecation warnings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -67,11 +80,12 @@ bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 lock:  ## pin all dependencies anew (needs uv)
 	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
 	$(COMPILE) dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
 	$(COMPILE) dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
 
 clean:  ## remove the environments and the build artifacts, never data
-	rm -rf .venv .venv-dashboard dbt_project/target
+	rm -rf .venv .venv-dashboard .venv-spark dbt_project/target dbt_project/target-spark
 
 # The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash.
 INSTALL := pip install --disable-pip-version-check --no-deps --require-hashes
@@ -82,6 +96,18 @@ define MAKE_ENVIRONMENT
 	|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 @$(PYTHON) -m venv $(@D)
 endef
+
+# Spark brings half a gigabyte, so it has an environment of its own.
+.venv-spark/ready: requirements-spark.lock
+	@echo "Setting up .venv-spark from requirements-spark.lock ..."
+	$(MAKE_ENVIRONMENT)
+	@.venv-spark/bin/$(INSTALL) -r requirements-spark.lock
+	@touch $@
+
+.venv-spark/ready-dev: .venv-spark/ready requirements-dev.lock
+	@echo "Setting up .venv-spark from requirements-dev.lock ..."
+	@.venv-spark/bin/$(INSTALL) -r requirements-dev.lock
+	@touch $@
 
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."

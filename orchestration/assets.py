@@ -11,8 +11,9 @@ import dagster as dg
 import duckdb
 from tabulate import tabulate
 
-from orchestration import ingest
+from orchestration import ingest, spark
 from orchestration import refreshes as record
+from orchestration.collect import collect
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.dbt import require_checked
 from orchestration.ingest import LoadReport
@@ -20,7 +21,7 @@ from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plot import plot_of_messages
 from orchestration.publish import Published, publish
-from orchestration.settings import Settings
+from orchestration.settings import Engine, Settings
 from orchestration.sql import one_row
 
 PREVIEW_ROWS = 5
@@ -66,7 +67,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         settings = Settings.from_environment()
         started = time.monotonic()
         with writing(settings), ingest.connect(settings, say=context.log.warning) as connection:
-            number = record.begin(connection, context.run_id)
+            number = record.begin(connection, context.run_id, settings.engine)
             report = ingest.load(connection, settings, contract)
             record.record_load(
                 connection,
@@ -116,9 +117,11 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[None]:
-    """Says what to do when the warehouse cannot be written, as on a full disk."""
+    """Says what to do when the warehouse cannot be written, as on a full disk, or Spark cannot be used."""
     try:
         yield
+    except spark.SparkError as error:
+        raise dg.Failure(description=str(error)) from None
     except (OSError, duckdb.IOException, duckdb.FatalException) as error:
         raise dg.Failure(
             description=(
@@ -151,6 +154,8 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def contact_reports(context: dg.AssetExecutionContext, lock: RefreshLock) -> dg.MaterializeResult:
         settings = Settings.from_environment()
         require_checked(settings.dbt_target)
+        if settings.engine is Engine.SPARK:
+            collect(settings)
         return dg.MaterializeResult(metadata=_published_metadata(publish(settings, context.run_id), settings))
 
     return contact_reports

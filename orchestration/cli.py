@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from orchestration.settings import REPOSITORY, Settings, SettingsError
+from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
 
 # Lines are not wrapped: logs and pipes get each message whole.
 CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
     # that runs for days, as the web UI does, takes its default anew for each refresh.
     os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
+    from orchestration import spark
+
     try:
         prepare_dagster_home(settings)
         if options.command == "ui":
@@ -65,9 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
             return export(settings)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
+        if settings.engine is Engine.SPARK:
+            spark.require_ready(settings)
         if options.command == "rebuild" and not remove_warehouse(settings):
             return 1
         return run(settings, options.period)
+    except spark.SparkError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return 1
     except OSError as error:
         CONSOLE.print(f"[red]✗[/] {escape(str(error))}. Nothing was published. Is CONTACT_DATA_DIR right?")
         return 1
@@ -119,6 +126,8 @@ def remove_warehouse(settings: Settings) -> bool:
             return False
         for file in settings.databases:
             file.unlink(missing_ok=True)
+        for folder in settings.folders_of_spark:
+            shutil.rmtree(folder, ignore_errors=True)
     return True
 
 

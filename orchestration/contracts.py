@@ -79,6 +79,10 @@ class EventContract:
         return tuple(field.name for field in self.fields if field.required)
 
     @property
+    def field_names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    @property
     def kept_fields(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.kept)
 

@@ -5,6 +5,7 @@ Belongs here: how dbt is prepared and called, and what is said when it fails. Do
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,13 +26,14 @@ from dagster_dbt import (
 )
 from packaging.version import Version
 
-from orchestration import ingest, refreshes
+from orchestration import ingest, refreshes, spark
 from orchestration import plan as planning
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
-from orchestration.settings import REPOSITORY, Settings
+from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import literal
+from orchestration.tables import tables_of
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
 
@@ -94,13 +96,14 @@ def dbt_resource(project: DbtProject) -> DbtCliResource:
     )
 
 
-def prepared_project() -> DbtProject:
-    """The dbt project with a manifest that is up to date with its sources.
+def prepared_project(engine: Engine = Engine.DUCKDB) -> DbtProject:
+    """The dbt project as an engine runs it, with a manifest that is up to date with its sources.
 
     Raises:
         ModelsError: when dbt cannot read the project.
     """
-    project = DbtProject(project_dir=PROJECT_DIR)
+    target_path = "target" if engine is Engine.DUCKDB else f"target-{engine.value}"
+    project = DbtProject(project_dir=PROJECT_DIR, target=engine.value, target_path=Path(target_path))
     # Folders count too: they change when a file is taken away.
     sources = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern)]
     newest_source = max(path.stat().st_mtime for path in sources)
@@ -162,7 +165,7 @@ def planned(
 ) -> Plan:
     """The plan of the refresh of a run; see :func:`orchestration.plan.make_plan`."""
     with ingest.connect(settings, say=say) as connection:
-        return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id))
+        return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id, settings.engine))
 
 
 def record_models(
@@ -184,9 +187,9 @@ def record_models(
     with ingest.connect(settings) as connection:
         refreshes.record_models(
             connection,
-            refreshes.begin(connection, run_id),
-            planning.rows_replaced(connection, manifest, plan),
-            planning.days_recomputed(connection, manifest, plan),
+            refreshes.begin(connection, run_id, settings.engine),
+            planning.rows_replaced(connection, manifest, plan, tables_of(settings)),
+            planning.days_recomputed(connection, manifest, plan, tables_of(settings)),
             {"models": seconds * (1 - share_of_checks), "checks": seconds * share_of_checks},
         )
 
@@ -196,6 +199,8 @@ def environment_of(settings: Settings, plan: Plan | None = None) -> Iterator[Non
     """The settings, and the plan of a refresh, as environment variables while a process is started."""
     before = dict(os.environ)
     os.environ.update(settings.as_environment())
+    if settings.engine is Engine.SPARK:
+        os.environ.update(spark.environment_of(settings))
     if plan:
         os.environ.update(plan.as_environment())
     try:
@@ -222,10 +227,14 @@ def why_dbt_failed(run_results: Path, settings: Settings) -> str | None:
     for result in results:
         name = result["unique_id"].split(".")[2]
         if result["status"] == "fail":
-            rows = _failing_rows(settings, result["compiled_code"])
+            find_rows = _failing_rows_of_spark if settings.engine is Engine.SPARK else _failing_rows
+            rows = find_rows(settings, result["compiled_code"])
             parts.append(f"The check {name} failed: {result['message']}. Its first failing rows:\n{rows}")
         elif result["status"] == "error":
             parts.append(f"{name} could not be built or checked: {result['message']}")
+            advice = spark.advice_on(result["message"]) if settings.engine is Engine.SPARK else None
+            if advice and advice not in parts:
+                parts.append(advice)
     if not parts:
         return None
     parts.append("The published file was left as it is. Mend the cause, then run the refresh again.")
@@ -263,3 +272,19 @@ def _failing_rows(settings: Settings, query: str) -> str:
         connection.execute(f"attach {literal(str(settings.reports))} as reports (read_only)")
         rows = connection.sql(query).limit(FAILING_ROWS_SHOWN)
         return rows.df().to_string(index=False)
+
+
+def _failing_rows_of_spark(settings: Settings, query: str) -> str:
+    # By dbt, which reaches Spark in whichever way the models do.
+    with environment_of(settings):
+        shown = subprocess.run(
+            [
+                *(dbt_executable(), "show", "--quiet", "--inline", f"{{% raw %}}{query}{{% endraw %}}"),
+                *("--limit", str(FAILING_ROWS_SHOWN)),
+                *project_arguments(settings.data_dir / "dbt-show"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return shown.stdout.strip()

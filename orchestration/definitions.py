@@ -15,7 +15,8 @@ from orchestration.settings import Settings
 
 def build_definitions() -> dg.Definitions:
     """All that Dagster knows of a hub."""
-    project = prepared_project()
+    settings = Settings.from_environment()
+    project = prepared_project(settings.engine)
     dbt_models = build_dbt_assets(project)
     published = build_published_asset(
         [spec.key for spec in dbt_models.specs if spec.group_name in PUBLISHED_LAYERS]
@@ -23,7 +24,7 @@ def build_definitions() -> dg.Definitions:
     return dg.Definitions(
         assets=[*event_assets, dbt_models, published],
         jobs=[refresh],
-        schedules=[build_schedule(Settings.from_environment())],
+        schedules=[build_schedule(settings)],
         sensors=[refresh_when_files_land],
         resources={"dbt": dbt_resource(project), "lock": RefreshLock()},
         loggers={"console": console_logger},

@@ -1,90 +1,30 @@
-"""Landed files -> raw: each file once, in one transaction with its record; refused rows to the quarantine.
+"""The warehouse, and what of the landed files is due to be loaded into it.
 
-Belongs here: which files are due, the transaction, the records of files and of rejected rows.
-Does not belong here: how a format is read (readers.py), what a good row is (contracts.py, casting.py).
+Belongs here: opening the warehouse, the files that are new, changed, gone or to be tried again, the report.
+Does not belong here: how files are loaded (loading.py; spark.py where Spark does it).
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 from packaging.version import Version
 
-from orchestration import VERSION, casting, readers, refreshes
+from orchestration import VERSION, loading, readers, spark
 from orchestration.contracts import CONTRACTS, EventContract, Kind
-from orchestration.readers import Format, LandedFile, Shape, UnreadableFileError
-from orchestration.settings import STORAGE_VERSION, Settings
+from orchestration.readers import LandedFile
+from orchestration.settings import STORAGE_VERSION, Engine, Settings
 from orchestration.sql import literal, one_row
-
-# Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to
-# fill the groups of rows that the database compresses at once; little enough to bound what a killed load does
-# again and, of text, which is held while it is judged, memory.
-BATCH_BYTES = {
-    Format.CSV: 64 * 1024 * 1024,
-    Format.GZIPPED_CSV: 64 * 1024 * 1024,
-    Format.JSON_LINES: 64 * 1024 * 1024,
-    Format.PARQUET: 512 * 1024 * 1024,
-}
 
 # How long to wait for another program to close the warehouse, and how often to look.
 WAIT_SECONDS = 3600
 POLL_SECONDS = 0.5
-
-THE_MACHINES_FAULT = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
-    *(errno.EMFILE, errno.ENFILE),
-)
-
-NOT_THE_FILES_FAULT = (
-    duckdb.OutOfMemoryException,
-    duckdb.InternalException,
-    duckdb.FatalException,
-    duckdb.BinderException,
-    duckdb.ParserException,
-    duckdb.CatalogException,
-    duckdb.ConstraintException,
-    duckdb.TransactionException,
-)
-
-RECORDS = """
-create schema if not exists raw;
-create schema if not exists quarantine;
-
-create table if not exists raw.landed_files (
-    file_id integer not null,
-    path varchar not null,
-    content_hash varchar,
-    entity varchar not null,
-    status varchar not null,
-    rows_landed bigint not null,
-    rows_accepted bigint not null,
-    rows_rejected bigint not null,
-    error varchar,
-    currency varchar not null,
-    loaded_at timestamp not null,
-    size bigint,
-    modified_ns bigint
-);
-
-create table if not exists quarantine.rejected_events (
-    entity varchar not null,
-    path varchar not null,
-    row_number bigint not null,
-    raw_text varchar not null,
-    reasons varchar[] not null,
-    rejected_at timestamp not null
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -146,20 +86,18 @@ def connect(
     connection = _opened(settings, say, wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(f"set memory_limit = {literal(settings.memory_limit)}")
-    connection.execute(casting.MACROS)
     connection.execute("begin")
-    connection.execute(RECORDS)
-    connection.execute(refreshes.TABLE)
-    for contract in CONTRACTS:
-        columns = ", ".join(f"{kept.name} {kept.kind.column_type}" for kept in contract.kept_fields)
-        connection.execute(
-            f"create table if not exists raw.{contract.table} "
-            f"({columns}, file_id integer not null, row_number bigint not null, id_digest ubigint not null)"
-        )
+    loading.make_record_tables(connection)
     _restore_refreshes(connection, settings)
     connection.execute("commit")
+    _require_same_engine(connection, settings)
+    if settings.engine is Engine.SPARK:
+        spark.show_events(connection, settings)
+    else:
+        loading.make_event_tables(connection)
     _require_known_version(connection, settings)
-    _renew_digests(connection)
+    if settings.engine is Engine.DUCKDB:
+        _renew_digests(connection)
     return connection
 
 
@@ -243,6 +181,25 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
         )
 
 
+def _require_same_engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Where the events lie depends on the engine that loaded them."""
+    loaded_by = connection.execute(
+        """
+        select engine from raw.refreshes
+        where exists (select 1 from raw.landed_files)
+        order by refresh_number desc
+        limit 1
+        """
+    ).fetchall()
+    if loaded_by and loaded_by[0][0] != settings.engine.value:
+        connection.close()
+        raise WarehouseError(
+            f"{settings.warehouse} was loaded by the engine {loaded_by[0][0]}, and CONTACT_ENGINE is "
+            f"{settings.engine.value}. Nothing was changed, and readers keep what was published. Set "
+            "CONTACT_ENGINE back, or let `make rebuild` make the warehouse anew with this engine."
+        )
+
+
 def _renew_digests(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the digests anew where another DuckDB loaded the rows, whose digests may be others."""
     for contract in CONTRACTS:
@@ -268,7 +225,7 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
         contract: the contract of the entity.
     """
     _forget_files_of_other_currencies(connection, settings, contract)
-    first_id = _next_file_id(connection)
+    first_id = loading.next_file_id(connection)
     loaded = {
         path
         for (path,) in connection.execute(
@@ -280,18 +237,9 @@ def load(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
     changed = _changed_since_loaded(connection, contract, files)
     gone = sorted(loaded - {file.path for file in files}) if not unlisted else []
     for folder, reason in unlisted.items():
-        _record_failure(connection, settings, contract, folder, reason)
-    by_shape: dict[Shape, list[LandedFile]] = defaultdict(list)
-    for file in files:
-        if file.path in loaded:
-            continue
-        try:
-            by_shape[readers.shape_of(connection, file, contract)].append(file)
-        except UnreadableFileError as error:
-            _record_failure(connection, settings, contract, file, str(error))
-    for shape, files_of_shape in by_shape.items():
-        for batch in _batches(files_of_shape, shape.format):
-            _load_batch(connection, settings, contract, shape, batch)
+        loading.record_failure(connection, settings, contract, folder, reason)
+    load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
+    load_due(connection, settings, contract, [file for file in files if file.path not in loaded])
     return _report(connection, settings, contract, first_id, changed=changed, gone=gone, ignored=ignored)
 
 
@@ -413,168 +361,6 @@ def _report(
     )
 
 
-def _batches(files: Sequence[LandedFile], file_format: Format) -> Iterator[list[LandedFile]]:
-    most_files, most_bytes = readers.MOST_FILES_AT_ONCE[file_format], BATCH_BYTES[file_format]
-    batch: list[LandedFile] = []
-    size = 0
-    for file in files:
-        file_size = file.location.stat().st_size if file.location.exists() else 0
-        if batch and (size + file_size > most_bytes or len(batch) == most_files):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += file_size
-    if batch:
-        yield batch
-
-
-def _load_batch(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    shape: Shape,
-    batch: list[LandedFile],
-) -> None:
-    """Load files of one shape in one transaction; when one of them fails, halve until it stands alone."""
-    readers.prepare(connection, shape.format)
-    connection.execute("begin")
-    try:
-        _insert(connection, settings, contract, shape, batch)
-        connection.execute("commit")
-    except (duckdb.Error, OSError, UnreadableFileError) as error:
-        # A commit that failed, as on a full disk, has ended the transaction.
-        with suppress(duckdb.TransactionException):
-            connection.execute("rollback")
-        if not _is_the_files_fault(error):
-            raise
-        if len(batch) == 1:
-            reason = readers.why_unreadable(error, batch[0])
-            _record_failure(connection, settings, contract, batch[0], reason)
-            return
-        middle = len(batch) // 2
-        _load_batch(connection, settings, contract, shape, batch[:middle])
-        _load_batch(connection, settings, contract, shape, batch[middle:])
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    shape: Shape,
-    batch: list[LandedFile],
-) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    files = dict(enumerate(batch, start=_next_file_id(connection)))
-    before = [file.location.stat() for file in batch]
-    rows = readers.read(connection, shape, files, contract)
-    checked = casting.check(contract, rows.types, settings.currency, rows.query)
-    connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
-    connection.execute(
-        """
-        create or replace temp table records as
-        select
-            unnest($ids) as file_id,
-            unnest($paths) as path,
-            unnest($hashes) as content_hash,
-            unnest($sizes) as size,
-            unnest($modified)::bigint as modified_ns
-        """,
-        {
-            "ids": list(files),
-            "paths": [file.path for file in batch],
-            "hashes": [_content_hash(file.location) for file in batch],
-            "sizes": [status.st_size for status in before],
-            "modified": [status.st_mtime_ns for status in before],
-        },
-    )
-
-    connection.execute(
-        f"insert into raw.{contract.table} by name "
-        f"select *, hash({contract.event_id}) as id_digest from ({checked.accepted})"
-    )
-    connection.execute(
-        f"""
-        create or replace temp table accepted_rows as
-        select file_id, count(*) as rows from raw.{contract.table} where file_id >= $first group by file_id
-        """,
-        {"first": min(files)},
-    )
-    # Rows are looked at again, for what is wrong with them, only where some were refused.
-    (rows_are_missing,) = one_row(
-        connection,
-        "select coalesce((select sum(rows) from counted_rows), 0) "
-        "<> coalesce((select sum(rows) from accepted_rows), 0)",
-    )
-    if rows_are_missing:
-        connection.execute(
-            f"""
-            insert into quarantine.rejected_events (
-                entity, path, row_number, raw_text, reasons, rejected_at
-            )
-            select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now
-            from ({checked.rejected}) as rows
-            inner join records on rows.file_id = records.file_id
-            order by records.path, rows.row_number
-            """,
-            {"entity": contract.entity, "now": now},
-        )
-    # The three counts are taken in three places, so that rows landed = accepted + rejected says something.
-    connection.execute("delete from raw.landed_files where path in (select path from records)")
-    connection.execute(
-        """
-        insert into raw.landed_files (
-            file_id, path, content_hash, entity, status,
-            rows_landed, rows_accepted, rows_rejected, currency, loaded_at, size, modified_ns
-        )
-        select
-            records.file_id, records.path, records.content_hash, $entity, 'loaded',
-            coalesce(landed.rows, 0), coalesce(accepted.rows, 0), coalesce(rejected.rows, 0), $currency, $now,
-            records.size, records.modified_ns
-        from records
-        left join counted_rows as landed on records.file_id = landed.file_id
-        left join accepted_rows as accepted on records.file_id = accepted.file_id
-        left join (
-            select path, count(*) as rows
-            from quarantine.rejected_events
-            where rejected_at = $now
-            group by path
-        ) as rejected on records.path = rejected.path
-        """,
-        {"entity": contract.entity, "currency": settings.currency, "now": now},
-    )
-
-
-def _record_failure(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    file: LandedFile,
-    reason: str,
-) -> None:
-    path = _recordable(file.path)
-    connection.execute("begin")
-    file_id = _next_file_id(connection)
-    connection.execute("delete from raw.landed_files where path = ? and status = 'failed'", [path])
-    connection.execute(
-        """
-        insert into raw.landed_files (
-            file_id, path, entity, status,
-            rows_landed, rows_accepted, rows_rejected, error, currency, loaded_at
-        )
-        values (?, ?, ?, 'failed', 0, 0, 0, ?, ?, ?)
-        """,
-        [
-            file_id,
-            path,
-            contract.entity,
-            reason,
-            settings.currency,
-            datetime.now(UTC).replace(tzinfo=None),
-        ],
-    )
-    connection.execute("commit")
-
-
 def _forget_files_of_other_currencies(
     connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract
 ) -> None:
@@ -596,11 +382,13 @@ def _forget_files_of_other_currencies(
             "judged anew. Nothing was changed. Set the currency back, or put the files back."
         )
     connection.execute("begin")
-    connection.execute(
-        f"delete from raw.{contract.table} where file_id in "
-        f"(select file_id from raw.landed_files where {of_others})",
-        bound,
-    )
+    # On Spark the next load removes the events whose records are gone.
+    if settings.engine is not Engine.SPARK:
+        connection.execute(
+            f"delete from raw.{contract.table} where file_id in "
+            f"(select file_id from raw.landed_files where {of_others})",
+            bound,
+        )
     connection.execute(
         f"delete from quarantine.rejected_events where path in "
         f"(select path from raw.landed_files where {of_others})",
@@ -617,7 +405,7 @@ def _forget_failures_that_are_gone(
     connection.execute(
         "delete from raw.landed_files "
         "where entity = ? and status = 'failed' and path not in (select unnest(?))",
-        [contract.entity, [_recordable(path) for path in landed]],
+        [contract.entity, [loading.recordable(path) for path in landed]],
     )
 
 
@@ -642,36 +430,7 @@ def _changed_since_loaded(
         with suppress(OSError):
             status = file.location.stat()
             if status.st_size != size or (
-                status.st_mtime_ns != modified and _content_hash(file.location) != content_hash
+                status.st_mtime_ns != modified and loading.content_hash(file.location) != content_hash
             ):
                 changed.append(file.path)
     return changed
-
-
-def _is_the_files_fault(error: Exception) -> bool:
-    """Whether another file might load: not when memory or disk ran out, or a statement itself is wrong."""
-    if isinstance(error, OSError):
-        return error.errno not in THE_MACHINES_FAULT
-    if any(sign in str(error).lower() for sign in ("no space left on device", "could not write file")):
-        return False
-    return not isinstance(error, NOT_THE_FILES_FAULT)
-
-
-def _recordable(path: str) -> str:
-    """The path as text; what is not UTF-8 in it as the shell would show it."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
-    """A number that no file has, nor had when it was taken in by a refresh."""
-    return one_row(
-        connection,
-        "select greatest("
-        "(select coalesce(max(file_id), 0) from raw.landed_files), "
-        "(select coalesce(max(loaded_through), 0) from raw.refreshes)) + 1",
-    )[0]
-
-
-def _content_hash(location: Path) -> str:
-    with location.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

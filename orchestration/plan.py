@@ -21,11 +21,12 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import ingest, refreshes
-from orchestration.settings import REPOSITORY, Settings, log_of
-from orchestration.sql import identifier, one_row
+from orchestration import refreshes, spark
+from orchestration.settings import REPOSITORY, Engine, Settings
+from orchestration.sql import one_row
+from orchestration.tables import Tables, tables_of
 
-TABLES = """
+BUILT_MODELS = """
 create table if not exists raw.built_models (
     name varchar not null,
     parts varchar not null,
@@ -33,17 +34,17 @@ create table if not exists raw.built_models (
 );
 """
 
-# The databases whose tables are refreshed in part, each with the changes of its own.
-DATABASES = ("warehouse", "reports")
-
 REFRESHING_IN_PART = tuple(
     f"macros/{name}.sql"
-    for name in ("refresh_in_part", "concerned", "versions", "last_days_before", "counts_by_day")
+    for name in (
+        *("refresh_in_part", "concerned", "versions", "last_days_before", "counts_by_day"),
+        "spark/incremental",
+    )
 )
 
 # What of a node's configuration decides what it makes.
 SHAPING_CONFIG = (
-    *("materialized", "incremental_strategy", "unique_key", "concerned", "contract"),
+    *("materialized", "incremental_strategy", "unique_key", "partition_by", "concerned", "contract"),
     *("severity", "where", "warn_if", "error_if"),
 )
 
@@ -86,7 +87,7 @@ class Plan:
 def make_plan(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, number: int
 ) -> Plan:
-    """Decide what a refresh computes, and prepare both databases for it.
+    """Decide what a refresh computes, and prepare the tables for it.
 
     Afterwards what is rebuilt counts as not built until the refresh is published, and each model that is
     refreshed in part has its table of changes since the last finished refresh: an empty one, unless refreshes
@@ -105,7 +106,8 @@ def make_plan(
     }
     variables = project_variables()
     parts = {name: parts_of(node, manifest, settings, variables) for name, node in nodes.items()}
-    connection.execute(TABLES)
+    tables = tables_of(settings)
+    connection.execute(BUILT_MODELS)
     last_finished = one_row(
         connection,
         "select max(refresh_number) from raw.refreshes where finished_at is not null",
@@ -114,19 +116,21 @@ def make_plan(
         differences = {name: ["nothing has been published yet"] for name in nodes}
         loaded_through = 0
     else:
-        differences = _differences(connection, nodes, parts)
+        why_all = tables.why_all_is_rebuilt(connection, last_finished)
+        differences = (
+            {name: [why_all] for name in nodes} if why_all else _differences(connection, nodes, parts, tables)
+        )
         loaded_through = one_row(
             connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
         )[0]
     computed_whole = _with_all_to_the_right(manifest, nodes, differences)
     reasons = _reasons(nodes, differences)
-    if all(name in computed_whole for name, node in nodes.items() if node["database"] == "reports"):
-        _begin_reports_anew(connection, settings)
-    for database in DATABASES:
-        connection.execute("begin")
-        _forget_changes_before(connection, database, last_finished or 0)
-        _prepare_changes(connection, nodes, computed_whole, database)
-        connection.execute("commit")
+    tables.prepare(
+        connection,
+        last_finished or 0,
+        [node for name, node in nodes.items() if name in computed_whole and node["resource_type"] != "test"],
+        [node for name, node in nodes.items() if name not in computed_whole and _is_refreshed_in_part(node)],
+    )
     connection.execute("begin")
     connection.execute(
         "delete from raw.built_models "
@@ -163,25 +167,29 @@ def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, sec
     connection.execute("commit")
 
 
-def rows_replaced(connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan) -> dict[str, int]:
+def rows_replaced(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan, tables: Tables
+) -> dict[str, int]:
     """How many rows of each table are new or other than after the last finished refresh."""
     counts = {}
     for node in manifest["nodes"].values():
         if node["resource_type"] != "model" or node["config"]["materialized"] not in ("incremental", "table"):
             continue
-        if _is_refreshed_in_part(node) and node["name"] not in plan.computed_whole:
-            query = f"select count(*) filter (where is_added) from {_changes_of(node)}"
-        else:
-            query = f"select count(*) from {_table_of(node)}"
-        counts[node["name"]] = one_row(connection, query)[0]
+        counts[node["name"]] = (
+            tables.count_changes(connection, node, "case when is_added then 1 end")
+            if _is_refreshed_in_part(node) and node["name"] not in plan.computed_whole
+            else tables.count(connection, node)
+        )
     return counts
 
 
-def days_recomputed(connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan) -> int:
+def days_recomputed(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan, tables: Tables
+) -> int:
     """How many days have other figures than after the last finished refresh."""
     (node,) = [node for node in manifest["nodes"].values() if node["name"] == DAYS]
-    source = _table_of(node) if DAYS in plan.computed_whole else _changes_of(node)
-    return one_row(connection, f"select count(distinct message_date) from {source}")[0]
+    count = tables.count if DAYS in plan.computed_whole else tables.count_changes
+    return count(connection, node, "distinct message_date")
 
 
 def parts_of(
@@ -202,7 +210,7 @@ def parts_of(
             columns,
             *(config.get(name) for name in SHAPING_CONFIG),
         ),
-        "DuckDB": duckdb.__version__,
+        **engine_version(settings),
         "dbt": manifest["metadata"]["dbt_version"],
     }
     if _is_refreshed_in_part(node):
@@ -230,6 +238,13 @@ def parts_of(
     return parts
 
 
+def engine_version(settings: Settings) -> Parts:
+    """What the models run on."""
+    if settings.engine is Engine.SPARK:
+        return {"Spark": spark.version()}
+    return {"DuckDB": duckdb.__version__}
+
+
 def project_variables(project: Path = REPOSITORY / "dbt_project" / "dbt_project.yml") -> Mapping[str, Any]:
     """The variables of the dbt project."""
     return yaml.safe_load(project.read_text(encoding="utf-8"))["vars"]
@@ -249,7 +264,10 @@ def _macros_of(node: Mapping[str, Any], manifest: Manifest) -> dict[str, Mapping
 
 
 def _differences(
-    connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Mapping[str, Any]], parts: Mapping[str, Parts]
+    connection: duckdb.DuckDBPyConnection,
+    nodes: Mapping[str, Mapping[str, Any]],
+    parts: Mapping[str, Parts],
+    tables: Tables,
 ) -> dict[str, list[str]]:
     """What of each node differs from what the warehouse was built from; others are left out."""
     built = {
@@ -258,14 +276,9 @@ def _differences(
             "select name, parts from raw.built_models where is_published"
         ).fetchall()
     }
-    tables = {
-        f"{identifier(database)}.{identifier(schema)}.{identifier(name)}"
-        for database, schema, name in connection.execute(
-            "select database_name, schema_name, table_name from duckdb_tables() where not internal"
-        ).fetchall()
-    }
+    missing = tables.missing(connection, filter(_is_refreshed_in_part, nodes.values()))
     differences = {}
-    for name, node in nodes.items():
+    for name in nodes:
         today = parts[name]
         if name not in built:
             differences[name] = ["it is not built, or was not published"]
@@ -274,7 +287,7 @@ def _differences(
             changed = [part for part in before if before[part] != today.get(part, before[part])]
             # A part that came or went did so because one that stayed changed.
             differences[name] = [_change(part, before[part], today[part]) for part in changed]
-        elif _is_refreshed_in_part(node) and _table_of(node) not in tables:
+        elif name in missing:
             differences[name] = ["its table is missing"]
     return differences
 
@@ -309,53 +322,6 @@ def _reasons(nodes: Mapping[str, Mapping[str, Any]], differences: Mapping[str, l
         f"{change}: {', '.join(names) if len(names) <= 5 else f'{len(names)} models and seeds'}"
         for change, names in named.items()
     ]
-
-
-def _begin_reports_anew(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Where all that readers need is rebuilt, nothing of the old database is left behind in the new one."""
-    connection.execute("detach reports")
-    for file in (settings.reports, log_of(settings.reports)):
-        file.unlink(missing_ok=True)
-    ingest.attach_reports(connection, settings)
-
-
-def _forget_changes_before(connection: duckdb.DuckDBPyConnection, database: str, last_finished: int) -> None:
-    """Leave only those changes that a database has seen since the last finished refresh."""
-    connection.execute(f"create schema if not exists {database}.changes")
-    connection.execute(f"create table if not exists {database}.changes.since (refresh_number integer)")
-    since = connection.execute(f"from {database}.changes.since").fetchall()
-    if since != [(last_finished,)]:
-        connection.execute(f"drop schema {database}.changes cascade")
-        connection.execute(f"create schema {database}.changes")
-        connection.execute(
-            f"create table {database}.changes.since as select ?::integer as refresh_number", [last_finished]
-        )
-
-
-def _prepare_changes(
-    connection: duckdb.DuckDBPyConnection,
-    nodes: Mapping[str, Mapping[str, Any]],
-    computed_whole: frozenset[str],
-    database: str,
-) -> None:
-    for name, node in nodes.items():
-        if not _is_refreshed_in_part(node) or node["database"] != database:
-            continue
-        if name in computed_whole:
-            connection.execute(f"drop table if exists {_changes_of(node)}")
-        else:
-            connection.execute(
-                f"create table if not exists {_changes_of(node)} as "
-                f"select *, true as is_added, 0 as refresh_number from {_table_of(node)} limit 0"
-            )
-
-
-def _table_of(node: Mapping[str, Any]) -> str:
-    return f"{identifier(node['database'])}.{identifier(node['schema'])}.{identifier(node['name'])}"
-
-
-def _changes_of(node: Mapping[str, Any]) -> str:
-    return f"{identifier(node['database'])}.changes.{identifier(node['name'])}"
 
 
 def _is_refreshed_in_part(node: Mapping[str, Any]) -> bool:

@@ -10,14 +10,15 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from orchestration import ingest, plan
-from orchestration.settings import Settings
+from orchestration import ingest, plan, spark
+from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, literal, one_row
 
 # The layers that readers need; the others stay in the warehouse.
@@ -75,11 +76,15 @@ def _publish(settings: Settings, run_id: str) -> Published:
     file = building / settings.published.name
     rows, functions = _build(settings, file, run_id)
     _make_durable(file)
+    if settings.engine is Engine.SPARK:
+        _add_parquet(settings, building / settings.published_parquet.name, rows)
 
     version = settings.versions / name
     building.rename(version)
     _fsync(settings.versions)
     _point_to(settings.published, version / file.name)
+    if settings.engine is Engine.SPARK:
+        _point_to(settings.published_parquet, version / settings.published_parquet.name)
     _remove_old_versions(settings)
     return Published(version / file.name, rows, functions)
 
@@ -105,6 +110,24 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
                     f"{settings.reports}. The published file was left as it is. Run the refresh again."
                 )
     return rows, _functions(file)
+
+
+def _add_parquet(settings: Settings, folder: Path, tables: Iterable[str]) -> None:
+    """The same tables as files of Parquet, one folder each, as Spark made them.
+
+    Its files are never changed, only replaced by others, so here they need no room of their own.
+    """
+    for schema in PUBLISHED_LAYERS:
+        for table in tables:
+            source = spark.folder_of(settings, schema, table)
+            for file in spark.files_of(settings, schema, table):
+                linked = folder / table / file.relative_to(source)
+                linked.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    linked.hardlink_to(file)
+                except OSError:
+                    # Not every file system has links.
+                    shutil.copyfile(file, linked)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:

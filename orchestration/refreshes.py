@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from orchestration import VERSION
+from orchestration.settings import Engine
 from orchestration.sql import one_row
 
 TABLE = """
@@ -33,12 +34,16 @@ create table if not exists raw.refreshes (
     seconds_by_step map(varchar, double) not null,
     version_published varchar,
     loaded_through integer,
-    software_version varchar not null
-)
+    software_version varchar not null,
+    engine varchar not null
+);
+
+-- A warehouse of before there was another engine.
+alter table raw.refreshes add column if not exists engine varchar default 'duckdb';
 """
 
 
-def begin(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
+def begin(connection: duckdb.DuckDBPyConnection, run_id: str, engine: Engine) -> int:
     """Begin the refresh of a run, or find it when an earlier step of the run has begun it.
 
     Returns:
@@ -58,10 +63,11 @@ def begin(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
             0 as orders_accepted,
             0 as orders_rejected,
             map {} as seconds_by_step,
-            $software_version as software_version
+            $software_version as software_version,
+            $engine as engine
         where $run_id not in (select run_id from raw.refreshes)
         """,
-        {"run_id": run_id, "now": _now(), "software_version": VERSION},
+        {"run_id": run_id, "now": _now(), "software_version": VERSION, "engine": engine.value},
     )
     return one_row(connection, "select refresh_number from raw.refreshes where run_id = ?", [run_id])[0]
 

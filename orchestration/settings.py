@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,17 @@ STORAGE_VERSION = "v1.2.0"
 DEFAULT_MEMORY_LIMIT = "3GB"
 
 
+# Where Spark runs, when nothing is said: on all cores of this machine.
+DEFAULT_SPARK_MASTER = "local[*]"
+
+
+class Engine(Enum):
+    """What computes the models; what readers open is the same."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable and what it takes."""
 
@@ -38,6 +50,10 @@ class Settings:
     Attributes:
         memory_limit: how much memory a database may use before it moves what it holds to the disk, as DuckDB
             writes it.
+        engine: what computes the models.
+        spark_master: the cluster that Spark's programs are sent to, as Spark writes it.
+        spark_thrift: host and port of the Thrift server that the models are sent to; without one, they are a
+            program of the cluster.
     """
 
     data_dir: Path
@@ -45,6 +61,9 @@ class Settings:
     as_of: date
     currency: str
     memory_limit: str = DEFAULT_MEMORY_LIMIT
+    engine: Engine = Engine.DUCKDB
+    spark_master: str = DEFAULT_SPARK_MASTER
+    spark_thrift: str | None = None
 
     @classmethod
     def from_environment(
@@ -111,7 +130,28 @@ class Settings:
                 f"CONTACT_MEMORY_LIMIT is {memory_limit!r}, which is not an amount of memory. "
                 "Set it to one such as '3GB' or '500MB'."
             )
-        return cls(data_dir, timezone, as_of, currency, memory_limit)
+
+        engine = value("CONTACT_ENGINE", Engine.DUCKDB.value)
+        if engine not in {known.value for known in Engine}:
+            raise SettingsError(f"CONTACT_ENGINE is {engine!r}; it may be 'duckdb' (the default) or 'spark'.")
+
+        spark_master = value("CONTACT_SPARK_MASTER", DEFAULT_SPARK_MASTER)
+        if not re.fullmatch(r"local(\[[*0-9,]+\])?|yarn|(spark|k8s)://\S+", spark_master):
+            raise SettingsError(
+                f"CONTACT_SPARK_MASTER is {spark_master!r}, which is no cluster of Spark. Set it to one "
+                "such as 'local[*]', 'spark://host:7077' or 'yarn'."
+            )
+
+        spark_thrift = value("CONTACT_SPARK_THRIFT", "") or None
+        if spark_thrift and not re.fullmatch(r"[^\s:]+:[0-9]{1,5}", spark_thrift):
+            raise SettingsError(
+                f"CONTACT_SPARK_THRIFT is {spark_thrift!r}, which is no host and port. Set it to one such as "
+                "'127.0.0.1:10000', or leave it unset."
+            )
+        return cls(
+            *(data_dir, timezone, as_of, currency, memory_limit),
+            *(Engine(engine), spark_master, spark_thrift),
+        )
 
     def as_environment(self) -> dict[str, str]:
         """The same settings as environment variables, for the processes that the pipeline starts."""
@@ -121,6 +161,9 @@ class Settings:
             "CONTACT_AS_OF": self.as_of.isoformat(),
             "CONTACT_CURRENCY": self.currency,
             "CONTACT_MEMORY_LIMIT": self.memory_limit,
+            "CONTACT_ENGINE": self.engine.value,
+            "CONTACT_SPARK_MASTER": self.spark_master,
+            "CONTACT_SPARK_THRIFT": self.spark_thrift or "",
         }
 
     @property
@@ -144,9 +187,25 @@ class Settings:
         return (self.warehouse, log_of(self.warehouse), self.reports, log_of(self.reports))
 
     @property
+    def spark(self) -> Path:
+        """What Spark keeps: landed events and the tables of the models, as files."""
+        return self.data_dir / "spark"
+
+    @property
+    def folders_of_spark(self) -> tuple[Path, ...]:
+        """What of it a rebuild makes anew. A Thrift server has a list of its tables of its own."""
+        own = () if self.spark_thrift else ("metastore", "warehouse")
+        return tuple(self.spark / name for name in ("landed", "tables", *own))
+
+    @property
     def published(self) -> Path:
         """The file that readers open: a symbolic link to the newest published version."""
         return self.data_dir / "published" / "contact_reports.duckdb"
+
+    @property
+    def published_parquet(self) -> Path:
+        """The same tables as files of Parquet, where Spark computes them: a link as well."""
+        return self.published.with_name("parquet")
 
     @property
     def versions(self) -> Path:

@@ -327,6 +327,7 @@ class Oracle:
                 "order_id": order.order_id,
                 "customer_id": order.customer_id,
                 "ordered_at": order.ordered_at,
+                "order_date": local_day(order.ordered_at, self.zone),
                 "sales_channel": order.sales_channel,
                 "status": order.status,
                 "order_value": order.order_value,

@@ -29,7 +29,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from landing import Content, Loaded, csv_text, gzipped, json_lines_text, land, load, parquet_bytes
 
-from orchestration import ingest, readers
+from orchestration import ingest, loading, readers
 from orchestration.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
 from orchestration.settings import Settings
 
@@ -252,7 +252,7 @@ def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: p
     many = {f"{number}.csv": messages(f"m{number}") for number in range(5)}
     assert load(hub, MESSAGES, many).column("message_id") == ["m0", "m1", "m2", "m3", "m4"]
 
-    monkeypatch.setitem(ingest.BATCH_BYTES, readers.Format.CSV, 1)
+    monkeypatch.setitem(loading.BATCH_BYTES, readers.Format.CSV, 1)
     more = {f"{number}.csv": messages(f"m{number}") for number in range(5, 8)}
     assert load(hub, MESSAGES, more).report.files_loaded == 3
 

@@ -185,7 +185,7 @@ def test_every_relation_has_the_columns_of_the_contract() -> None:
             " sales_channel order_value refunded_value touch_number touch_count is_first_touch"
             " is_last_touch"
         ),
-        "fct_orders": columns("order_id customer_id ordered_at sales_channel status")
+        "fct_orders": columns("order_id customer_id ordered_at order_date sales_channel status")
         | columns("order_value refunded_value is_attributed"),
         "dim_queues": queue,
         "dim_users": user,
@@ -440,6 +440,7 @@ def test_guest_order_is_never_attributed_and_still_in_fct_orders() -> None:
             "order_id": "o",
             "customer_id": None,
             "ordered_at": instant("2025-06-01"),
+            "order_date": date(2025, 6, 1),
             "sales_channel": "online",
             "status": "placed",
             "order_value": Decimal("10.00"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestration.settings import REPOSITORY, Settings, SettingsError
+from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
 
 MIDNIGHT = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 
@@ -53,6 +53,11 @@ def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: 
         ("CONTACT_CURRENCY", "usd"),
         ("CONTACT_MEMORY_LIMIT", "much"),
         ("CONTACT_MEMORY_LIMIT", "0GB"),
+        ("CONTACT_ENGINE", "Spark"),
+        ("CONTACT_SPARK_MASTER", "127.0.0.1:7077"),
+        ("CONTACT_SPARK_MASTER", "spark://"),
+        ("CONTACT_SPARK_THRIFT", "10000"),
+        ("CONTACT_SPARK_THRIFT", "host:10000/path"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, value: str) -> None:
@@ -64,7 +69,10 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, va
 
 
 def test_settings_survive_the_way_through_the_environment(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, "Asia/Kathmandu", date(2026, 1, 31), "EUR", "500MB")
+    settings = Settings(
+        *(tmp_path, "Asia/Kathmandu", date(2026, 1, 31), "EUR", "500MB"),
+        *(Engine.SPARK, "spark://127.0.0.1:7077", "127.0.0.1:10000"),
+    )
 
     assert Settings.from_environment(settings.as_environment()) == settings
 

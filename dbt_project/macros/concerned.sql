@@ -56,7 +56,7 @@
             occurred_at as sent_at,
             {{ window_number('occurred_at') }} + stretches_ahead.stretch_count as order_window_number
         from {{ messages }}
-        cross join (select unnest([0, 1]) as stretch_count) as stretches_ahead
+        cross join (select 0 as stretch_count union all select 1 as stretch_count) as stretches_ahead
         where status = 'sent'
     ) as messages
         on

@@ -24,14 +24,17 @@
 
         {% for scope in ['customer_id', 'customer_id, queue_id', 'customer_id, user_id'] %}
         select
-            cast(null as varchar) as message_id,
+            cast(null as string) as message_id,
             customer_id,
-            {{ 'queue_id' if 'queue_id' in scope else 'cast(null as varchar) as queue_id' }},
-            {{ 'user_id' if 'user_id' in scope else 'cast(null as varchar) as user_id' }},
+            {{ 'queue_id' if 'queue_id' in scope else 'cast(null as string) as queue_id' }},
+            {{ 'user_id' if 'user_id' in scope else 'cast(null as string) as user_id' }},
             max(message_date) as message_date,
             case when is_converted then max(message_date) end as converted_date
         from earlier_messages
-        where ({{ scope }}) in (select ({{ scope }}) from {{ messages }})
+        where exists (
+            select 1 from {{ messages }} as messages
+            where {{ same_group(scope.split(', '), 'earlier_messages', 'messages') }}
+        )
         group by {{ scope }}, is_converted
         {{ 'union all' if not loop.last }}
         {% endfor %}

@@ -4,6 +4,11 @@
     {{ return(adapter.dispatch('money_per_unit')(money, units)) }}
 {%- endmacro %}
 
+{#- Spark divides decimals into decimals, rounded half up. -#}
+{% macro spark__money_per_unit(money, units) -%}
+    cast({{ money }} / nullif(cast({{ units }} as decimal(19, 0)), 0) as decimal(38, 6))
+{%- endmacro %}
+
 {% macro duckdb__money_per_unit(money, units) -%}
     {#- In millionths, the places that are kept: twice the money plus the count, over twice the count. -#}
     cast(

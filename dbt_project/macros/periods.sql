@@ -6,7 +6,8 @@
 
 {#- The first of the last so many days up to the as-of day. -#}
 {% macro first_day_of_last(days) -%}
-    cast({{ dbt.dateadd('day', 1 - days, "cast('" ~ as_of_day() ~ "' as date)") }} as date)
+    {%- set as_of = modules.datetime.date.fromisoformat(as_of_day()) -%}
+    cast('{{ as_of - modules.datetime.timedelta(days=days - 1) }}' as date)
 {%- endmacro %}
 
 {#- The rows of a relation once for each period that their day lies in. The periods are written out instead of

@@ -21,8 +21,12 @@
 
 {% macro forget_built_models() -%}
     {% if execute and flags.WHICH in ('build', 'run', 'seed') and computed_whole('*') %}
-    drop table if exists raw.built_models
+    {{ adapter.dispatch('forget_built_models')() }}
     {% endif %}
+{%- endmacro %}
+
+{% macro duckdb__forget_built_models() -%}
+    drop table if exists raw.built_models
 {%- endmacro %}
 
 {#- A dbt whose refresh was killed may come to its work when the next refresh has begun: it leaves the work to it. -#}
@@ -51,20 +55,39 @@
     the number of the refresh: several where some were killed. They lie in the database of the model, since a
     transaction writes to one database. -#}
 {% macro changes_of(model_name) -%}
+    {{ return(adapter.dispatch('changes_of')(model_name)) }}
+{%- endmacro %}
+
+{% macro duckdb__changes_of(model_name) -%}
     {%- set of_model = namespace(database=target.database) -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
             {%- set of_model.database = node.database -%}
         {%- endfor -%}
     {%- endif -%}
-    {{ adapter.quote(of_model.database) }}.changes.{{ adapter.quote(model_name) }}
+    {{ return(adapter.quote(of_model.database) ~ '.changes.' ~ adapter.quote(model_name)) }}
+{%- endmacro %}
+
+{#- A table with the rows of a query, in the place of the one of before. -#}
+{% macro replace_table(table, query) -%}
+    {{ return(adapter.dispatch('replace_table')(table, query)) }}
+{%- endmacro %}
+
+{% macro duckdb__replace_table(table, query) -%}
+    create or replace table {{ table }} as
+    {{ query }}
 {%- endmacro %}
 
 {#- Before a model is refreshed in part: what is concerned, given by the macro that its config `concerned` names, and
     the rows that are stored for it. -#}
 {% macro find_concerned_rows() -%}
     {%- if execute and model.config.materialized == 'incremental' and is_incremental() -%}
-    create or replace temp table {{ concerned() }} as {{ context[config.require('concerned')]() }};
+    {{ adapter.dispatch('find_concerned_rows')(context[config.require('concerned')]()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__find_concerned_rows(concerned_rows) -%}
+    create or replace temp table {{ concerned() }} as {{ concerned_rows }};
 
     create or replace temp table {{ stored_rows() }} as
     select
@@ -72,17 +95,25 @@
         *
     from {{ this }}
     where {{ is_concerned() }};
-    {%- endif -%}
 {%- endmacro %}
 
 {#- What a refresh of this model looks at: keys, with whatever else is known of them then. -#}
 {% macro concerned() -%}
-    {{ adapter.quote(model.name ~ '__concerned') }}
+    {{ return(kept_while_refreshing('concerned')) }}
 {%- endmacro %}
 
 {#- The rows of this model that are stored for it, with their places (stored_at). -#}
 {% macro stored_rows() -%}
-    {{ adapter.quote(model.name ~ '__stored_rows') }}
+    {{ return(kept_while_refreshing('stored_rows')) }}
+{%- endmacro %}
+
+{#- A table that is kept while this model is refreshed. -#}
+{% macro kept_while_refreshing(what) -%}
+    {{ return(adapter.dispatch('kept_while_refreshing')(what)) }}
+{%- endmacro %}
+
+{% macro duckdb__kept_while_refreshing(what) -%}
+    {{ return(adapter.quote(model.name ~ '__' ~ what)) }}
 {%- endmacro %}
 
 {#- The rows of what this model is made of, as they are now: those that the model to its left gained, and the other
@@ -101,7 +132,10 @@
     says in SQL when a row `stored` belongs to a row `concerned`. The rows are found by what that takes alone, then
     fetched by their place, which reads a fraction of what one step would. -#}
 {% macro is_concerned() -%}
-    {%- set key = config.require('unique_key') -%}
+    {{ return(adapter.dispatch('is_concerned')(config.require('unique_key'))) }}
+{%- endmacro %}
+
+{% macro duckdb__is_concerned(key) -%}
     {%- if config.get('near') -%}
     {{ has_key_of(concerned(), key, this, config.get('near')) }}
     {%- else -%}
@@ -120,6 +154,10 @@
 {#- Whether a row of a table has a key that is found in another relation, where `near`, an instant or a digest, is known
     of each of these keys, there perhaps by another name. These are found in a fifth of the time that ids take. -#}
 {% macro has_key_of(keys, key, relation, near, near_in_keys=none) -%}
+    {{ return(adapter.dispatch('has_key_of')(keys, key, relation, near, near_in_keys)) }}
+{%- endmacro %}
+
+{% macro duckdb__has_key_of(keys, key, relation, near, near_in_keys) -%}
     rowid in (
         select stored.rowid
         from {{ relation }} as stored
@@ -202,10 +240,10 @@
         {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
             that are stored for these keys now. -#}
         (
-            select * exclude (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
+            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
             where is_added
             except all
-            select * exclude (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
+            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
             where not is_added
         ) as changed_rows
     {%- else -%}

@@ -13,6 +13,10 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro spark__reporting_date(instant) -%}
+    cast(convert_timezone('UTC', '{{ reporting_timezone() }}', {{ instant }}) as date)
+{%- endmacro %}
+
 {#- The instant at which a day begins in the reporting zone. -#}
 {% macro start_of_day(day) -%}
     {{ return(adapter.dispatch('start_of_day')(day)) }}
@@ -24,6 +28,11 @@
     {%- set midnight = "timezone('UTC', timezone('" ~ reporting_timezone() ~ "', cast(" ~ day ~ " as timestamp)))" -%}
     {%- set hour_before = midnight ~ " - interval 1 hour" -%}
     case when {{ reporting_date(hour_before) }} = {{ day }} then {{ hour_before }} else {{ midnight }} end
+{%- endmacro %}
+
+{#- Of two midnights Spark takes the first. -#}
+{% macro spark__start_of_day(day) -%}
+    convert_timezone('{{ reporting_timezone() }}', 'UTC', cast({{ day }} as timestamp))
 {%- endmacro %}
 
 {#- The attribution window as a length of time: days of 24 hours between instants, so that daylight saving
@@ -39,6 +48,23 @@
 
 {% macro duckdb__window_number(instant) -%}
     epoch_us({{ instant }}) // {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
+{%- endmacro %}
+
+{% macro spark__window_number(instant) -%}
+    unix_micros(cast({{ instant }} as timestamp_ltz)) div {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
+{%- endmacro %}
+
+{#- The last value before this row that is not NULL. -#}
+{% macro last_known_before(column, window) -%}
+    {{ return(adapter.dispatch('last_known_before')(column, window)) }}
+{%- endmacro %}
+
+{% macro duckdb__last_known_before(column, window) -%}
+    lag({{ column }} ignore nulls) over {{ window }}
+{%- endmacro %}
+
+{% macro spark__last_known_before(column, window) -%}
+    lag({{ column }}) ignore nulls over {{ window }}
 {%- endmacro %}
 
 {#- The instant that a query finds, written out. -#}

@@ -4,7 +4,19 @@
     that, and by the values themselves only where it repeats, takes less than half the memory and two thirds of the
     time. -#}
 {% macro repeated_rows(relation, columns) -%}
-    {%- set listed = columns | join(', ') -%}
+    {{ return(adapter.dispatch('repeated_rows')(relation, columns | join(', '))) }}
+{%- endmacro %}
+
+{% macro spark__repeated_rows(relation, listed) -%}
+    select
+        {{ listed }},
+        count(*) as row_count
+    from {{ relation }}
+    group by {{ listed }}
+    having count(*) > 1
+{%- endmacro %}
+
+{% macro duckdb__repeated_rows(relation, listed) -%}
     select
         {{ listed }},
         count(*) as row_count

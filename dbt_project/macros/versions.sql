@@ -4,6 +4,18 @@
     and memory that ids take. An event that shares its digest with another one is looked at too, which does no harm:
     it has one version, the latest. -#}
 {% macro has_several_versions(id, events) -%}
+    {{ return(adapter.dispatch('has_several_versions')(id, events)) }}
+{%- endmacro %}
+
+{% macro spark__has_several_versions(id, events) -%}
+    {{ id }} in (
+        select repeated.{{ id }} from {{ events }} as repeated
+        group by repeated.{{ id }}
+        having count(*) > 1
+    )
+{%- endmacro %}
+
+{% macro duckdb__has_several_versions(id, events) -%}
     hash({{ id }}) in (
         select hash(repeated.{{ id }}) from {{ events }} as repeated
         group by hash(repeated.{{ id }})
@@ -25,7 +37,7 @@
     older version that landed late was never the latest one; it changes nothing. -#}
 {% macro keep_changes_of_versions(events, superseded, id) -%}
     {%- if execute and not computed_whole(model.name) -%}
-    create or replace table {{ changes_of(model.name) }} as
+    {%- set changes -%}
     with
     gained as (
         select * from {{ events }} as events
@@ -43,7 +55,10 @@
     union all
     select events.*, false as is_added
     from {{ events }} as events
-    inner join superseded_since using (file_id, row_number)
+    inner join superseded_since
+        on events.file_id = superseded_since.file_id and events.row_number = superseded_since.row_number
     where events.{{ id }} in (select {{ id }} from gained)
+    {%- endset -%}
+    {{ replace_table(changes_of(model.name), changes) }}
     {%- endif -%}
 {%- endmacro %}

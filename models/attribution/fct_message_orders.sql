@@ -1,4 +1,11 @@
-{{ config(unique_key='order_id', concerned='concerned_orders', near='ordered_at') }}
+{{
+    config(
+        unique_key='order_id',
+        partition_by='message_date',
+        concerned='concerned_orders',
+        near='ordered_at'
+    )
+}}
 
 -- A sent message touches every order that the same customer places from the instant of the message on
 -- and before the attribution window closes. Cancelled orders and guest orders are never touched.
@@ -83,6 +90,7 @@ touches as (
         messages.message_id,
         orders.order_id,
         orders.customer_id,
+        orders.window_number,
         messages.queue_id,
         messages.user_id,
         messages.message_date,
@@ -106,12 +114,19 @@ numbered_touches as (
     select
         *,
         -- Messages of one instant are told apart by their id, so that exactly one of them is the last.
-        row_number() over touches_of_order as touch_number,
-        count(*) over (
-            touches_of_order rows between unbounded preceding and unbounded following
-        ) as touch_count
+        cast(row_number() over touches_of_order as bigint) as touch_number,
+        count(*) over all_touches_of_order as touch_count
     from touches
-    window touches_of_order as (partition by order_id order by sent_at, message_id)
+    -- An order has one customer and lies in one stretch. Named here too, these say that its touches need no bringing
+    -- together where the join has done so already.
+    window
+        touches_of_order as (
+            partition by customer_id, window_number, order_id order by sent_at, message_id
+        ),
+        all_touches_of_order as (
+            partition by customer_id, window_number, order_id order by sent_at, message_id
+            rows between unbounded preceding and unbounded following
+        )
 
 )
 

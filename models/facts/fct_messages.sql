@@ -1,6 +1,7 @@
 {{
     config(
         unique_key='message_id',
+        partition_by='message_date',
         concerned='customers_with_changes',
         is_concerned='stored.customer_id = concerned.customer_id and stored.message_date >= concerned.first_day'
     )
@@ -99,9 +100,11 @@ previous_days as (
         lag(message_date) over of_customer as previous_sent_date,
         lag(message_date) over of_customer_in_queue as previous_sent_date_in_queue,
         lag(message_date) over of_customer_by_user as previous_sent_date_by_user,
-        lag(converted_date ignore nulls) over of_customer as previous_converted_date,
-        lag(converted_date ignore nulls) over of_customer_in_queue as previous_converted_date_in_queue,
-        lag(converted_date ignore nulls) over of_customer_by_user as previous_converted_date_by_user
+        {{ last_known_before('converted_date', 'of_customer') }} as previous_converted_date,
+        {{ last_known_before('converted_date', 'of_customer_in_queue') }}
+            as previous_converted_date_in_queue,
+        {{ last_known_before('converted_date', 'of_customer_by_user') }}
+            as previous_converted_date_by_user
     from {{ 'sent_messages_and_days_before' if is_incremental() else 'sent_messages' }}
     window
         of_customer as (partition by customer_id order by message_date, message_id),

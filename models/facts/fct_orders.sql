@@ -1,4 +1,11 @@
-{{ config(unique_key='order_id', concerned='orders_with_changes', near='ordered_at') }}
+{{
+    config(
+        unique_key='order_id',
+        partition_by='order_date',
+        concerned='orders_with_changes',
+        near='ordered_at'
+    )
+}}
 
 {% set columns = [
     'order_id', 'customer_id', 'ordered_at', 'sales_channel', 'status', 'order_value', 'refunded_value'
@@ -40,6 +47,7 @@ select
     orders.order_id,
     orders.customer_id,
     orders.ordered_at,
+    {{ reporting_date('orders.ordered_at') }} as order_date,
     orders.sales_channel,
     orders.status,
     orders.order_value,

@@ -1,0 +1,176 @@
+{#- How Spark stores and refreshes what DuckDB does with its own tables: the same concerned rows, found and compared in
+    the same way, but replaced by whole days, since files of Parquet cannot be changed in place. What dbt-spark offers
+    replaces the days that come back alone; a day that has lost its last row would stay. -#}
+
+{% materialization incremental, adapter='spark' %}
+    {%- set existing = load_cached_relation(this) -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- if existing is none or should_full_refresh() -%}
+        {%- if existing is not none -%}
+            {%- do adapter.drop_relation(existing) -%}
+        {%- endif -%}
+        {%- call statement('main') -%}
+            {{ create_table_as(False, this, by_whole_days(compiled_code)) }}
+        {%- endcall -%}
+    {%- else -%}
+        {%- do replace_changed_days(this, compiled_code) -%}
+        {%- call statement('main') -%}
+            select count(*) from {{ changes_of(model.name) }}
+        {%- endcall -%}
+    {%- endif -%}
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [this]}) }}
+{% endmaterialization %}
+
+{#- The rows of a query, those of a day together: one file a day instead of one of each task. A day of more than a task
+    should write is spread over several. -#}
+{% macro by_whole_days(query) -%}
+    {%- if config.get('partition_by') -%}
+    select /*+ rebalance({{ config.get('partition_by') }}) */ * from (
+        {{ query }}
+    ) as rows_of_days
+    {%- else -%}
+    {{ query }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Each schema has a folder, in which publishing finds the tables, one folder each. Spark owns them: what it drops, a
+    table or a day, is gone from there too. -#}
+{% macro spark__create_schema(relation) -%}
+    {%- do run_query(
+        'create schema if not exists ' ~ relation.schema
+        ~ ' location ' ~ spark_literal(env_var('CONTACT_DATA_DIR', '') ~ '/spark/tables/' ~ relation.schema)
+    ) -%}
+{%- endmacro %}
+
+{#- Text as a literal of Spark. -#}
+{% macro spark_literal(text) -%}
+    {{ return("'" ~ text | string | replace('\\', '\\\\') | replace("'", "\\'") ~ "'") }}
+{%- endmacro %}
+
+{#- The record of what is kept while a model is refreshed, and of what changed, are tables like the others: a temporary
+    view would be computed anew wherever it is read. -#}
+{% macro spark__kept_while_refreshing(what) -%}
+    {{ return('changes.' ~ model.name ~ '__' ~ what) }}
+{%- endmacro %}
+
+{% macro spark__changes_of(model_name) -%}
+    {{ return('changes.' ~ model_name) }}
+{%- endmacro %}
+
+{% macro spark__replace_table(table, query) -%}
+    {%- do run_query('drop table if exists ' ~ table) -%}
+    {%- do run_query('create table ' ~ table ~ ' using parquet as ' ~ query) -%}
+{%- endmacro %}
+
+{% macro spark__find_concerned_rows(concerned_rows) -%}
+    {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
+    {%- do replace_table(
+        changes_of(model.name), 'select *, true as is_added, 0 as refresh_number from ' ~ this ~ ' limit 0'
+    ) -%}
+    {%- do replace_table(concerned(), concerned_rows) -%}
+    {%- do replace_table(stored_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ is_concerned()) -%}
+{%- endmacro %}
+
+{#- The next refresh finds that tables were built by hand, and rebuilds all. -#}
+{% macro spark__forget_built_models() -%}
+    {%- do replace_table('changes.built_by_hand', 'select 1 as built') -%}
+{%- endmacro %}
+
+{#- Both sides of `near` are bounded by what is in the keys, so that days beyond are passed over unread. -#}
+{% macro spark__is_concerned(key) -%}
+    {%- if config.get('near') == 'ordered_at' -%}
+        {%- set near = 'select min(ordered_at) as instant from ' ~ concerned() -%}
+        {%- set far = 'select max(ordered_at) as instant from ' ~ concerned() -%}
+        stored.ordered_at between {{ instant_found_by(near) }} and {{ instant_found_by(far) }} and
+    {%- endif %}
+    exists (
+        select 1 from {{ concerned() }} as concerned
+        where {{ config.get('is_concerned') or same_key(key, 'stored', 'concerned') }}
+    )
+{%- endmacro %}
+
+{% macro spark__has_key_of(keys, key, relation, near, near_in_keys) -%}
+    {{ key }} in (select {{ key }} from {{ keys }})
+{%- endmacro %}
+
+{#- Whether two rows have one key, in which NULL is a value like any other. -#}
+{% macro same_key(key, left_relation, right_relation) -%}
+    {%- for column in ([key] if key is string else key) -%}
+        {{ left_relation }}.{{ column }} <=> {{ right_relation }}.{{ column }}
+        {%- if not loop.last %} and {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- Compare what is given for the keys concerned with what is stored, keep what changed, then write the days of what
+    changed anew. Nothing here is a transaction: a refresh that was killed is followed by a rebuild (plan.py). -#}
+{% macro replace_changed_days(target_relation, query) -%}
+    {%- set key, day = config.require('unique_key'), config.get('partition_by') -%}
+    {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='quoted') | join(', ') -%}
+    {%- set stored, changes = stored_rows(), changes_of(model.name) -%}
+    {%- set given = kept_while_refreshing('given') -%}
+    {%- set changed_keys = kept_while_refreshing('changed_keys') -%}
+    {%- set rows_of_days = kept_while_refreshing('rows_of_days') -%}
+
+    {%- do replace_table(given, query) -%}
+    {%- do replace_table(changed_keys, rows_that_differ(key, columns, given, stored)) -%}
+    {%- do replace_table(changes, rows_of_changed_keys(key, columns, given, stored, changed_keys)) -%}
+    {%- if day -%}
+        {%- set days = run_query('select distinct ' ~ day ~ ' from ' ~ changes).columns[0].values() -%}
+    {%- endif -%}
+    {%- if days or not day -%}
+        {%- do replace_table(rows_of_days, days_as_they_will_be(target_relation, key, day, days, columns)) -%}
+        {%- do run_query(
+            'insert overwrite table ' ~ target_relation ~ (' partition (' ~ day ~ ')' if day else '')
+            ~ ' ' ~ by_whole_days('select ' ~ columns ~ ' from ' ~ rows_of_days)
+        ) -%}
+        {%- if day -%}
+            {%- set filled = run_query('select distinct ' ~ day ~ ' from ' ~ rows_of_days).columns[0].values() -%}
+            {%- for emptied in days if emptied not in filled -%}
+                {%- do run_query(
+                    'alter table ' ~ target_relation ~ ' drop if exists partition ('
+                    ~ day ~ " = date'" ~ emptied ~ "')"
+                ) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro rows_that_differ(key, columns, given, stored) -%}
+    {%- set key_columns = ([key] if key is string else key) | join(', ') -%}
+    select distinct {{ key_columns }}
+    from (
+        select {{ columns }}
+        from (
+            select {{ columns }}, 1 as copies from {{ given }}
+            union all
+            select {{ columns }}, -1 as copies from {{ stored }}
+        ) as both_sides
+        group by {{ columns }}
+        having sum(copies) <> 0
+    ) as changed_rows
+{%- endmacro %}
+
+{% macro rows_of_changed_keys(key, columns, given, stored, changed_keys) -%}
+    {%- for relation, is_added in [(stored, 'false'), (given, 'true')] -%}
+    select {{ columns }}, {{ is_added }} as is_added, {{ refresh_number() }} as refresh_number
+    from {{ relation }} as side
+    where exists (select 1 from {{ changed_keys }} as changed where {{ same_key(key, 'side', 'changed') }})
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+{%- endmacro %}
+
+{% macro days_as_they_will_be(target_relation, key, day, days, columns) -%}
+    select {{ columns }} from {{ target_relation }} as stored
+    where
+        not exists (
+            select 1 from {{ changes_of(model.name) }} as changed
+            where not changed.is_added and {{ same_key(key, 'stored', 'changed') }}
+        )
+        {%- if day %}
+        and {{ day }} in ({% for changed in days %}date'{{ changed }}'{{ ', ' if not loop.last }}{% endfor %})
+        {%- endif %}
+    union all
+    select {{ columns }} from {{ changes_of(model.name) }}
+    where is_added
+{%- endmacro %}

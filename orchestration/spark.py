@@ -1,0 +1,413 @@
+"""Spark as the engine: how it is reached, how its tasks load landed files, where it keeps its tables.
+
+Landed files are read and checked by the same code whichever engine is at work: a task of Spark loads its
+portion of the files into a database of its own, in memory, and leaves what became of them as Parquet. So a
+row is good or bad by one set of rules. A load counts when the warehouse has its record, as everywhere.
+
+Belongs here: all that Python knows of Spark. Does not belong here: the models and how they are refreshed in
+part (dbt_project/macros/spark), what is published (publish.py).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from orchestration import loading, refreshes
+from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.readers import LandedFile
+from orchestration.settings import REPOSITORY, Settings
+from orchestration.sql import identifier, literal, one_row
+
+# What one task loads: it has this much of text in memory, several times over, while it is judged.
+PORTION_BYTES = 64 * 1024 * 1024
+PORTION_FILES = 64
+
+LEAST_JAVA = 17
+
+LOGGING = REPOSITORY / "orchestration" / "log4j2.properties"
+
+CONNECT_SECONDS = 10
+
+# What Spark says of faults that are the user's to mend, and what to do then.
+ADVICE = (
+    (
+        r"OutOfMemoryError|\bcode (52|137)\b|\bOOM\b|Container killed|GC overhead",
+        "A worker ran out of memory. Give the workers more of it (`spark.executor.memory`), or let each task "
+        "do less (a greater `spark.sql.shuffle.partitions`).",
+    ),
+    (
+        r"All masters are unresponsive|Could not connect|Connection refused|TTransportException",
+        "The cluster does not answer. See that it runs, and that CONTACT_SPARK_MASTER and "
+        "CONTACT_SPARK_THRIFT name it.",
+    ),
+    (
+        r"ExecutorLostFailure|executor lost|Max number of executor failures|Executor heartbeat timed out",
+        "Workers were lost more often than Spark repeats a task. See their logs, then run the refresh again.",
+    ),
+    (
+        r"ModuleNotFoundError: No module named|PYTHON_VERSION_MISMATCH",
+        "The workers need the Python of this environment, with its packages, under the same path "
+        "(requirements-spark.lock; PYSPARK_PYTHON names another one).",
+    ),
+    (
+        r"Another instance of Derby may have already booted",
+        "Another program of Spark has the list of its tables open. Close it, then run the refresh again.",
+    ),
+)
+
+
+class SparkError(RuntimeError):
+    """Spark cannot do its work; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Files that one task loads.
+
+    Attributes:
+        first_id, last_id: the numbers that the files may be given.
+    """
+
+    files: tuple[LandedFile, ...]
+    first_id: int
+
+    @property
+    def last_id(self) -> int:
+        return self.first_id + len(self.files) - 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_id}-{self.last_id}"
+
+
+def version() -> str:
+    """The version of Spark that the models run on."""
+    return version_of("pyspark")
+
+
+def require_ready(settings: Settings) -> None:
+    """See that Spark can be started, before anything is done.
+
+    Raises:
+        SparkError: when a package, Java or the cluster is missing.
+    """
+    missing = [package for package in ("pyspark", "dbt.adapters.spark") if not _is_installed(package)]
+    if missing:
+        raise SparkError(
+            f"CONTACT_ENGINE is spark, but {' and '.join(missing)} is not installed in this "
+            "environment. `make` sets up .venv-spark when CONTACT_ENGINE is set; elsewhere install "
+            "requirements-spark.lock."
+        )
+    _require_java()
+    if settings.spark_master.startswith("spark://"):
+        _require_answer("CONTACT_SPARK_MASTER", settings.spark_master.removeprefix("spark://").split(",")[0])
+    if settings.spark_thrift:
+        _require_answer("CONTACT_SPARK_THRIFT", settings.spark_thrift)
+
+
+def advice_on(message: str) -> str | None:
+    """What to do about an error of Spark, where that is known."""
+    return next((advice for sign, advice in ADVICE if re.search(sign, message)), None)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process needs in its environment to start Spark as this hub does."""
+    given = [
+        part for name, value in _configuration(settings).items() for part in ("--conf", f"{name}={value}")
+    ]
+    return {
+        "PYSPARK_SUBMIT_ARGS": shlex.join([*given, "pyspark-shell"]),
+        "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable),
+    }
+
+
+def load_files(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: EventContract,
+    files: Sequence[LandedFile],
+) -> None:
+    """Load files of an entity by tasks of Spark; see :func:`orchestration.loading.load_files`.
+
+    Raises:
+        SparkError: when Spark cannot be started, or loses its workers.
+    """
+    _remove_unrecorded(connection, settings, contract)
+    if not files:
+        return
+    portions = list(_portions(files, loading.next_file_id(connection)))
+    # In a process of its own, with which the machine of Java ends.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_run_tasks, settings, contract, portions).result()
+    connection.execute("begin")
+    for table in ("raw.landed_files", "quarantine.rejected_events"):
+        left_by_tasks = [
+            str(_left_by_task(settings, contract, portion, table))
+            for portion in portions
+            if _left_by_task(settings, contract, portion, table).exists()
+        ]
+        if left_by_tasks:
+            if table == "raw.landed_files":
+                connection.execute(
+                    "delete from raw.landed_files where path in (select path from read_parquet($files))",
+                    {"files": left_by_tasks},
+                )
+            connection.execute(
+                f"insert into {table} by name from read_parquet($files)", {"files": left_by_tasks}
+            )
+    connection.execute("commit")
+    shutil.rmtree(_left_by_tasks(settings), ignore_errors=True)
+
+
+def show_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Let the warehouse show the events that the tasks left: the tables of raw, as views."""
+    for contract in CONTRACTS:
+        folder = _landed(settings, f"raw.{contract.table}")
+        folder.mkdir(parents=True, exist_ok=True)
+        # A table without any file has no columns, so there is one without rows.
+        empty = folder / "0-0.parquet"
+        if not empty.exists():
+            columns = ", ".join(
+                f"null::{column_type} as {name}" for name, column_type in loading.columns_of_raw(contract)
+            )
+            _write(connection, f"select {columns} limit 0", empty)
+        files = literal(str(folder / "*.parquet"))
+        connection.execute(f"create or replace view raw.{contract.table} as from read_parquet({files})")
+
+
+def show_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Let Spark see what the models and checks ask of the records of files, refused rows and refreshes."""
+    for table, columns in (
+        ("raw.landed_files", "file_id, path, status, rows_landed, rows_accepted, rows_rejected"),
+        ("raw.refreshes", "refresh_number"),
+        ("quarantine.rejected_events", "entity, path, row_number"),
+    ):
+        folder = _landed(settings, table)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(connection, f"select {columns} from {table}", folder / "records.parquet")
+
+
+def folder_of(settings: Settings, schema: str, name: str) -> Path:
+    """Where a table lies: dbt_project/macros/spark/incremental.sql says the same."""
+    return settings.spark / "tables" / schema / name
+
+
+def files_of(settings: Settings, schema: str, name: str) -> list[Path]:
+    """The files of a table; none when it has no rows."""
+    return sorted(folder_of(settings, schema, name).rglob("*.parquet"))
+
+
+def rows_of(settings: Settings, schema: str, name: str) -> str | None:
+    """The rows of a table, as DuckDB reads them; None when it has none."""
+    files = files_of(settings, schema, name)
+    if not files:
+        return None
+    pattern = "**/*.parquet" if files[0].parent != folder_of(settings, schema, name) else "*.parquet"
+    location = literal(str(folder_of(settings, schema, name) / pattern))
+    # The day of a table that is kept by day stands in the names of its folders.
+    days = ", ".join(f"{identifier(day)}: date" for day in _days_in(files, folder_of(settings, schema, name)))
+    options = f"hive_partitioning = true, hive_types = {{{days}}}" if days else "hive_partitioning = false"
+    return f"read_parquet({location}, {options})"
+
+
+def forget_table(settings: Settings, schema: str, name: str) -> None:
+    """Remove the files of a table."""
+    shutil.rmtree(folder_of(settings, schema, name), ignore_errors=True)
+
+
+def forget_tables(settings: Settings, schema: str) -> None:
+    """Remove the files of all tables of a schema."""
+    shutil.rmtree(settings.spark / "tables" / schema, ignore_errors=True)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    install = (
+        f"Install Java {LEAST_JAVA} or later (Debian: openjdk-17-jre-headless), or let JAVA_HOME name it."
+    )
+    if not java or not Path(java).exists():
+        where = f"JAVA_HOME names {home}, which has no bin/java" if home else "there is no java on the PATH"
+        raise SparkError(f"Spark runs on Java, but {where}. {install}")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(1\.)?(\d+)', said.stderr)
+    if not found or int(found[2]) < LEAST_JAVA:
+        which = found[2] if found else f"of an unknown version ({said.stderr.strip()[:100]})"
+        raise SparkError(f"Spark {version()} needs Java {LEAST_JAVA} or later; {java} is {which}. {install}")
+
+
+def _require_answer(setting: str, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise SparkError(
+            f"{setting} names {address}, which does not answer: {error}. Nothing was done. Start it "
+            "there, or set the variable to where it is."
+        ) from None
+
+
+def _configuration(settings: Settings) -> dict[str, str]:
+    configuration = {
+        "spark.master": settings.spark_master,
+        "spark.app.name": "contact-reporting",
+        "spark.driver.memory": f"{_megabytes(settings.memory_limit)}m",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(settings.spark / "warehouse"),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": (
+            f"jdbc:derby:;databaseName={settings.spark / 'metastore'};create=true"
+        ),
+        "spark.driver.extraJavaOptions": (
+            f"-Dderby.stream.error.file=/dev/null -Dlog4j2.configurationFile={shlex.quote(LOGGING.as_uri())}"
+        ),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    if settings.spark_master.startswith("local") or "//127.0.0.1:" in settings.spark_master:
+        # All on one machine, so nobody else has to reach it, and few pieces of work are enough.
+        configuration |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(4 * (os.cpu_count() or 1)),
+        }
+    return configuration
+
+
+def _megabytes(memory: str) -> int:
+    """An amount of memory as DuckDB writes it, in the megabytes of Java."""
+    number, unit = re.fullmatch(r"([0-9.]+) ?([A-Za-z]+)", memory).groups()
+    powers = {"MB": 1000**2, "GB": 1000**3, "TB": 1000**4, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+    return int(float(number) * powers[unit]) >> 20
+
+
+def _portions(files: Sequence[LandedFile], first_id: int) -> Iterator[Portion]:
+    portion: list[LandedFile] = []
+    size = 0
+    for file in files:
+        file_size = file.location.stat().st_size if file.location.exists() else 0
+        if portion and (size + file_size > PORTION_BYTES or len(portion) == PORTION_FILES):
+            yield Portion(tuple(portion), first_id)
+            first_id += len(portion)
+            portion, size = [], 0
+        portion.append(file)
+        size += file_size
+    if portion:
+        yield Portion(tuple(portion), first_id)
+
+
+def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[Portion]) -> None:
+    """Let a task of Spark load each portion, and wait for them."""
+    os.environ |= environment_of(settings)
+    from pyspark import SparkContext
+
+    with tempfile.TemporaryDirectory() as folder:
+        code = Path(folder) / "orchestration.zip"
+        with zipfile.ZipFile(code, "w") as archive:
+            for file in (REPOSITORY / "orchestration").glob("*.py"):
+                archive.write(file, f"orchestration/{file.name}")
+        try:
+            with SparkContext(pyFiles=[str(code)]) as context:
+                context.parallelize(portions, len(portions)).foreach(
+                    lambda portion: _load_portion(settings, contract, portion)
+                )
+        except Exception as error:
+            message = str(error)
+            advice = advice_on(message) or "See what Spark said, then run the refresh again."
+            reasons = [
+                line for line in message.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b.*: ", line)
+            ]
+            reason = reasons[-1].strip() if reasons else message.strip().partition("\n")[0]
+            raise SparkError(
+                f"Spark could not load the files of {contract.entity}: {reason} Nothing of them was "
+                f"recorded. {advice}"
+            ) from None
+
+
+def _load_portion(settings: Settings, contract: EventContract, portion: Portion) -> None:
+    """Load a portion, in a task of Spark. It may be repeated, also beside itself, and leaves the same."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        loading.make_record_tables(connection)
+        loading.make_event_tables(connection)
+        refreshes.begin(connection, portion.name, settings.engine)
+        # Files are numbered from here on.
+        refreshes.record_plan(connection, 1, portion.first_id - 1, [])
+        loading.load_files(connection, settings, contract, portion.files)
+        (events,) = one_row(connection, f"select count(*) from raw.{contract.table}")
+        if events:
+            _write(
+                connection,
+                f"from raw.{contract.table}",
+                _landed(settings, f"raw.{contract.table}") / f"{portion.name}.parquet",
+            )
+        for table in ("raw.landed_files", "quarantine.rejected_events"):
+            left = _left_by_task(settings, contract, portion, table)
+            left.parent.mkdir(parents=True, exist_ok=True)
+            _write(connection, f"from {table}", left)
+
+
+def _write(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
+    """Write rows as a file of Parquet, which is there whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as beside:
+        written = Path(beside.name)
+    connection.execute(f"copy ({query}) to {literal(str(written))} (format parquet)")
+    written.replace(file)
+
+
+def _remove_unrecorded(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract
+) -> None:
+    """Remove the events of loads that were not recorded, since they were killed, or are no longer."""
+    shutil.rmtree(_left_by_tasks(settings), ignore_errors=True)
+    recorded = {
+        number
+        for (number,) in connection.execute(
+            "select file_id from raw.landed_files where entity = ? and status = 'loaded'", [contract.entity]
+        ).fetchall()
+    }
+    for file in _landed(settings, f"raw.{contract.table}").iterdir():
+        first, _, last = file.stem.partition("-")
+        if file.name.startswith(".") or (
+            first != "0" and recorded.isdisjoint(range(int(first), int(last) + 1))
+        ):
+            file.unlink()
+
+
+def _landed(settings: Settings, table: str) -> Path:
+    return settings.spark / "landed" / Path(*table.split("."))
+
+
+def _left_by_tasks(settings: Settings) -> Path:
+    return settings.spark / "landed" / "unrecorded"
+
+
+def _left_by_task(settings: Settings, contract: EventContract, portion: Portion, table: str) -> Path:
+    return _left_by_tasks(settings) / f"{contract.table}-{portion.name}-{table}.parquet"
+
+
+def _days_in(files: Sequence[Path], folder: Path) -> list[str]:
+    return [part.partition("=")[0] for part in files[0].relative_to(folder).parent.parts]
