@@ -322,6 +322,11 @@ def _portions(files: Sequence[LandedFile], first_id: int) -> Iterator[Portion]:
 def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[Portion]) -> None:
     """Let a task of Spark load each portion, and wait for them."""
     os.environ |= environment_of(settings)
+    # Java and the tasks print to where this process does, which belongs to the refresh.
+    printed = settings.spark / "loading.log"
+    printed.parent.mkdir(parents=True, exist_ok=True)
+    with printed.open("wb") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
     from pyspark import SparkContext
 
     with tempfile.TemporaryDirectory() as folder:
@@ -336,7 +341,7 @@ def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[P
                 )
         except Exception as error:
             message = str(error)
-            advice = advice_on(message) or "See what Spark said, then run the refresh again."
+            advice = advice_on(message) or f"See {printed}, then run the refresh again."
             reasons = [
                 line for line in message.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b.*: ", line)
             ]

@@ -117,8 +117,8 @@ numbered_touches as (
         cast(row_number() over touches_of_order as bigint) as touch_number,
         count(*) over all_touches_of_order as touch_count
     from touches
-    -- An order has one customer and lies in one stretch. Named here too, these say that its touches need no bringing
-    -- together where the join has done so already.
+    -- An order has one customer and lies in one stretch. Named here too, these say that its touches are
+    -- together already, where the join has brought them.
     window
         touches_of_order as (
             partition by customer_id, window_number, order_id order by sent_at, message_id

@@ -134,6 +134,9 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endif -%}
+    {%- for kept in [concerned(), stored, given, changed_keys, rows_of_days] -%}
+        {%- do run_query('drop table if exists ' ~ kept) -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 {% macro rows_that_differ(key, columns, given, stored) -%}
