@@ -55,8 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
     # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
     # that runs for days, as the web UI does, takes its default anew for each refresh.
     os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
-    from orchestration import spark
-
     try:
         prepare_dagster_home(settings)
         if options.command == "ui":
@@ -67,14 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
             return export(settings)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
-        if settings.engine is Engine.SPARK:
-            spark.require_ready(settings)
+        if settings.engine is Engine.SPARK and not spark_is_ready(settings):
+            return 1
         if options.command == "rebuild" and not remove_warehouse(settings):
             return 1
         return run(settings, options.period)
-    except spark.SparkError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
-        return 1
     except OSError as error:
         CONSOLE.print(f"[red]✗[/] {escape(str(error))}. Nothing was published. Is CONTACT_DATA_DIR right?")
         return 1
@@ -97,6 +92,18 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
         return
     CONSOLE.print(f"Landing a sample in {escape(str(settings.landing))} ...")
     CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
+
+
+def spark_is_ready(settings: Settings) -> bool:
+    """Whether Spark can be started; says why when it cannot."""
+    from orchestration import spark
+
+    try:
+        spark.require_ready(settings)
+    except spark.SparkError as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return False
+    return True
 
 
 def remove_warehouse(settings: Settings) -> bool:

@@ -17,13 +17,11 @@ from dagster_dbt import DagsterDbtCliRuntimeError
 
 from orchestration import ingest, spark
 from orchestration.dbt import ModelsError, dbt_resource, environment_of, prepared_project
-from orchestration.settings import Engine, Settings, log_of
+from orchestration.publish import PUBLISHED_LAYERS
+from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, literal
 
 Model = Mapping[str, Any]
-
-# The layers that readers need; dbt_project.yml puts the same into the database of the reports.
-COLLECTED_LAYERS = ("attribution", "facts", "marts")
 
 FUNCTIONS = "config.materialized:table_function"
 
@@ -36,10 +34,7 @@ def collect(settings: Settings) -> None:
         ModelsError: when the table functions cannot be made.
     """
     with ingest.connect(settings) as connection:
-        connection.execute("detach reports")
-        for file in (settings.reports, log_of(settings.reports)):
-            file.unlink(missing_ok=True)
-        ingest.attach_reports(connection, settings)
+        ingest.begin_reports_anew(connection, settings)
         connection.execute("set preserve_insertion_order = false")
         for model in collected_models(settings):
             _copy(connection, settings, model)
@@ -62,7 +57,7 @@ def collected_models(settings: Settings) -> Iterator[Model]:
     for node in manifest["nodes"].values():
         if (
             node["resource_type"] == "model"
-            and node["fqn"][1] in COLLECTED_LAYERS
+            and node["fqn"][1] in PUBLISHED_LAYERS
             and node["config"]["materialized"] in ("incremental", "table")
         ):
             yield node

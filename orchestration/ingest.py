@@ -19,7 +19,7 @@ from packaging.version import Version
 from orchestration import VERSION, loading, readers, spark
 from orchestration.contracts import CONTRACTS, EventContract, Kind
 from orchestration.readers import LandedFile
-from orchestration.settings import STORAGE_VERSION, Engine, Settings
+from orchestration.settings import STORAGE_VERSION, Engine, Settings, log_of
 from orchestration.sql import literal, one_row
 
 # How long to wait for another program to close the warehouse, and how often to look.
@@ -139,6 +139,14 @@ def attach_reports(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
     connection.execute(
         f"attach {literal(str(settings.reports))} as reports (storage_version {literal(STORAGE_VERSION)})"
     )
+
+
+def begin_reports_anew(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Replace the database of what readers need by an empty one, in which nothing of the old one is left."""
+    connection.execute("detach reports")
+    for file in (settings.reports, log_of(settings.reports)):
+        file.unlink(missing_ok=True)
+    attach_reports(connection, settings)
 
 
 def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

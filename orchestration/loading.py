@@ -124,8 +124,24 @@ def load_files(
         except UnreadableFileError as error:
             record_failure(connection, settings, contract, file, str(error))
     for shape, files_of_shape in by_shape.items():
-        for batch in _batches(files_of_shape, shape.format):
+        most_files, most_bytes = readers.MOST_FILES_AT_ONCE[shape.format], BATCH_BYTES[shape.format]
+        for batch in batches(files_of_shape, most_files, most_bytes):
             _load_batch(connection, settings, contract, shape, batch)
+
+
+def batches(files: Sequence[LandedFile], most_files: int, most_bytes: int) -> Iterator[list[LandedFile]]:
+    """Files in their order, in batches of at most so many files and bytes; a larger file is a batch."""
+    batch: list[LandedFile] = []
+    size = 0
+    for file in files:
+        file_size = file.location.stat().st_size if file.location.exists() else 0
+        if batch and (size + file_size > most_bytes or len(batch) == most_files):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file_size
+    if batch:
+        yield batch
 
 
 def next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
@@ -177,21 +193,6 @@ def recordable(path: str) -> str:
 def content_hash(location: Path) -> str:
     with location.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _batches(files: Sequence[LandedFile], file_format: Format) -> Iterator[list[LandedFile]]:
-    most_files, most_bytes = readers.MOST_FILES_AT_ONCE[file_format], BATCH_BYTES[file_format]
-    batch: list[LandedFile] = []
-    size = 0
-    for file in files:
-        file_size = file.location.stat().st_size if file.location.exists() else 0
-        if batch and (size + file_size > most_bytes or len(batch) == most_files):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += file_size
-    if batch:
-        yield batch
 
 
 def _load_batch(

@@ -216,15 +216,14 @@ def files_of(settings: Settings, schema: str, name: str) -> list[Path]:
 
 def rows_of(settings: Settings, schema: str, name: str) -> str | None:
     """The rows of a table, as DuckDB reads them; None when it has none."""
-    files = files_of(settings, schema, name)
+    folder, files = folder_of(settings, schema, name), files_of(settings, schema, name)
     if not files:
         return None
-    pattern = "**/*.parquet" if files[0].parent != folder_of(settings, schema, name) else "*.parquet"
-    location = literal(str(folder_of(settings, schema, name) / pattern))
     # The day of a table that is kept by day stands in the names of its folders.
-    days = ", ".join(f"{identifier(day)}: date" for day in _days_in(files, folder_of(settings, schema, name)))
+    levels = files[0].relative_to(folder).parent.parts
+    days = ", ".join(f"{identifier(level.partition('=')[0])}: date" for level in levels)
     options = f"hive_partitioning = true, hive_types = {{{days}}}" if days else "hive_partitioning = false"
-    return f"read_parquet({location}, {options})"
+    return f"read_parquet({literal(str(folder / '**' / '*.parquet'))}, {options})"
 
 
 def forget_table(settings: Settings, schema: str, name: str) -> None:
@@ -305,18 +304,9 @@ def _megabytes(memory: str) -> int:
 
 
 def _portions(files: Sequence[LandedFile], first_id: int) -> Iterator[Portion]:
-    portion: list[LandedFile] = []
-    size = 0
-    for file in files:
-        file_size = file.location.stat().st_size if file.location.exists() else 0
-        if portion and (size + file_size > PORTION_BYTES or len(portion) == PORTION_FILES):
-            yield Portion(tuple(portion), first_id)
-            first_id += len(portion)
-            portion, size = [], 0
-        portion.append(file)
-        size += file_size
-    if portion:
-        yield Portion(tuple(portion), first_id)
+    for batch in loading.batches(files, PORTION_FILES, PORTION_BYTES):
+        yield Portion(tuple(batch), first_id)
+        first_id += len(batch)
 
 
 def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[Portion]) -> None:
@@ -412,7 +402,3 @@ def _left_by_tasks(settings: Settings) -> Path:
 
 def _left_by_task(settings: Settings, contract: EventContract, portion: Portion, table: str) -> Path:
     return _left_by_tasks(settings) / f"{contract.table}-{portion.name}-{table}.parquet"
-
-
-def _days_in(files: Sequence[Path], folder: Path) -> list[str]:
-    return [part.partition("=")[0] for part in files[0].relative_to(folder).parent.parts]

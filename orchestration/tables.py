@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import duckdb
 
 from orchestration import ingest, spark
-from orchestration.settings import Engine, Settings, log_of
+from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, one_row
 
 Node = Mapping[str, Any]
@@ -83,7 +83,7 @@ class TablesOfDuckDB:
         refreshed_in_part: Iterable[Node],
     ) -> None:
         if not any(node["database"] == "reports" for node in refreshed_in_part):
-            self._begin_reports_anew(connection)
+            ingest.begin_reports_anew(connection, self.settings)
         for database in DATABASES:
             connection.execute("begin")
             _forget_changes_before(connection, database, last_finished)
@@ -103,13 +103,6 @@ class TablesOfDuckDB:
 
     def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
         return one_row(connection, f"select count({counted}) from {_changes_of(node)}")[0]
-
-    def _begin_reports_anew(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Where all that readers need is rebuilt, nothing of the old database is left in the new one."""
-        connection.execute("detach reports")
-        for file in (self.settings.reports, log_of(self.settings.reports)):
-            file.unlink(missing_ok=True)
-        ingest.attach_reports(connection, self.settings)
 
 
 class TablesOfSpark:

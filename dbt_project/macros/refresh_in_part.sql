@@ -181,17 +181,7 @@
 
     create or replace temp table {{ changed_keys }} as
     select distinct {{ key }} as changed_key
-    from (
-        -- Rows that are given more or less often than they are stored.
-        select {{ columns }}
-        from (
-            select {{ columns }}, 1 as copies from {{ given }}
-            union all
-            select {{ columns }}, -1 as copies from {{ stored }}
-        ) as both_sides
-        group by {{ columns }}
-        having sum(copies) <> 0
-    ) as changed_rows;
+    from ({{ rows_that_differ(columns, given, stored) }}) as changed_rows;
 
     insert into {{ changes_of(model.name) }} ({{ columns }}, is_added, refresh_number)
     select {{ columns }}, false, {{ refresh_number() }} from {{ stored }}
@@ -213,6 +203,18 @@
     drop table {{ concerned() }};
     drop table {{ stored }};
     drop table {{ changed_keys }};
+{%- endmacro %}
+
+{#- Rows that are given more or less often than they are stored. -#}
+{% macro rows_that_differ(columns, given, stored) -%}
+    select {{ columns }}
+    from (
+        select {{ columns }}, 1 as copies from {{ given }}
+        union all
+        select {{ columns }}, -1 as copies from {{ stored }}
+    ) as both_sides
+    group by {{ columns }}
+    having sum(copies) <> 0
 {%- endmacro %}
 
 {#- What a test has to add up: all rows once, or, where what did not change was tested before, those that a model

@@ -113,7 +113,11 @@
     {%- set rows_of_days = kept_while_refreshing('rows_of_days') -%}
 
     {%- do replace_table(given, query) -%}
-    {%- do replace_table(changed_keys, rows_that_differ(key, columns, given, stored)) -%}
+    {%- do replace_table(
+        changed_keys,
+        'select distinct ' ~ ([key] if key is string else key) | join(', ')
+        ~ ' from (' ~ rows_that_differ(columns, given, stored) ~ ') as changed_rows'
+    ) -%}
     {%- do replace_table(changes, rows_of_changed_keys(key, columns, given, stored, changed_keys)) -%}
     {%- if day -%}
         {%- set days = run_query('select distinct ' ~ day ~ ' from ' ~ changes).columns[0].values() -%}
@@ -137,21 +141,6 @@
     {%- for kept in [concerned(), stored, given, changed_keys, rows_of_days] -%}
         {%- do run_query('drop table if exists ' ~ kept) -%}
     {%- endfor -%}
-{%- endmacro %}
-
-{% macro rows_that_differ(key, columns, given, stored) -%}
-    {%- set key_columns = ([key] if key is string else key) | join(', ') -%}
-    select distinct {{ key_columns }}
-    from (
-        select {{ columns }}
-        from (
-            select {{ columns }}, 1 as copies from {{ given }}
-            union all
-            select {{ columns }}, -1 as copies from {{ stored }}
-        ) as both_sides
-        group by {{ columns }}
-        having sum(copies) <> 0
-    ) as changed_rows
 {%- endmacro %}
 
 {% macro rows_of_changed_keys(key, columns, given, stored, changed_keys) -%}
