@@ -49,8 +49,9 @@ CONNECT_SECONDS = 10
 ADVICE = (
     (
         r"OutOfMemoryError|\bcode (52|137)\b|\bOOM\b|Container killed|GC overhead",
-        "A worker ran out of memory. Give the workers more of it (`spark.executor.memory`), or let each task "
-        "do less (a greater `spark.sql.shuffle.partitions`).",
+        "A worker ran out of memory. Give the workers more of it (`spark.executor.memory`; where Spark runs "
+        "on this machine alone, CONTACT_MEMORY_LIMIT), or let each task do less (a greater "
+        "`spark.sql.shuffle.partitions`).",
     ),
     (
         r"All masters are unresponsive|Could not connect|Connection refused|TTransportException",
@@ -71,6 +72,9 @@ ADVICE = (
         "Another program of Spark has the list of its tables open. Close it, then run the refresh again.",
     ),
 )
+
+# Where in Java's code an error was passed on, line by line, and what is left empty around that.
+STACK = re.compile(r"\s*(at .+\(.*\)|\.\.\. \d+ more|Driver stacktrace:)?\s*")
 
 
 class SparkError(RuntimeError):
@@ -125,6 +129,11 @@ def require_ready(settings: Settings) -> None:
 def advice_on(message: str) -> str | None:
     """What to do about an error of Spark, where that is known."""
     return next((advice for sign, advice in ADVICE if re.search(sign, message)), None)
+
+
+def without_stack(message: str) -> str:
+    """An error of Spark without the places in Java's code, which help nobody who uses it."""
+    return "\n".join(line for line in message.splitlines() if not STACK.fullmatch(line))
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -120,6 +120,27 @@ def test_what_spark_says_comes_with_what_to_do(said: str, advised: str) -> None:
     assert advised in (spark.advice_on(said) or "")
 
 
+def test_what_spark_says_comes_without_the_stack_of_java() -> None:
+    said = """\
+Runtime Error in model fct_orders (../models/facts/fct_orders.sql)
+  An error occurred while calling o44.sql.
+  : org.apache.spark.SparkException: Job aborted due to stage failure: Task 4 in stage 49.0 failed
+  
+  Driver stacktrace:
+  \tat org.apache.spark.scheduler.DAGScheduler.failJobAndIndependentStages(DAGScheduler.scala:3122)
+        at java.base/java.lang.Thread.run(Thread.java:840)
+        ... 22 more
+  Caused by: java.lang.OutOfMemoryError: Java heap space
+  """
+
+    assert spark.without_stack(said).splitlines() == [
+        "Runtime Error in model fct_orders (../models/facts/fct_orders.sql)",
+        "  An error occurred while calling o44.sql.",
+        "  : org.apache.spark.SparkException: Job aborted due to stage failure: Task 4 in stage 49.0 failed",
+        "  Caused by: java.lang.OutOfMemoryError: Java heap space",
+    ]
+
+
 def test_an_error_of_the_models_comes_without_advice_on_the_cluster() -> None:
     assert spark.advice_on("[UNRESOLVED_COLUMN] A column with name `day` cannot be resolved") is None
 
