@@ -47,7 +47,7 @@ dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0
 	@$(DASHBOARD)/python -m dashboards.cli
 
 test: .venv/ready-dev  ## every test but those of the dashboard
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-dashboard: .venv/ready .venv-dashboard/ready-dev  ## the dashboard, in a real browser too
 	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -q \
