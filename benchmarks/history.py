@@ -127,6 +127,11 @@ def tenfold(recipe: Recipe) -> Recipe:
     return replace(recipe, messages=recipe.messages * 10, orders=recipe.orders * 10)
 
 
+def tenth_of(recipe: Recipe) -> Recipe:
+    """The recipe of a tenth of the events, of a tenth of the customers, in the same days."""
+    return replace(recipe, messages=recipe.messages // 10, orders=recipe.orders // 10)
+
+
 def hub_of(recipe: Recipe) -> Settings:
     """The hub of a generated history."""
     of_other_days = "" if recipe.days == DAYS else f"-{recipe.days}-days"

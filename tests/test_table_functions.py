@@ -227,3 +227,12 @@ def figures_of_facts(function: str) -> str:
         {rows}
         order by all
     """
+
+
+def test_touches_lie_by_day_so_that_a_question_about_some_days_reads_no_others(
+    published: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = published.sql("select message_date from fct_message_orders order by rowid").fetchall()
+
+    assert len(set(rows)) > 1
+    assert rows == sorted(rows)

@@ -147,3 +147,7 @@ select
     touch_number = 1 as is_first_touch,
     touch_number = touch_count as is_last_touch
 from numbered_touches
+{% if not is_incremental() %}
+-- What is asked for together lies together, so that a question about some days reads no others.
+order by message_date
+{% endif %}

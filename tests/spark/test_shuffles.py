@@ -57,13 +57,16 @@ def test_the_attribution_is_one_shuffle_by_customer_and_stretch(rule: str, tmp_p
         session.sql("create schema staging")
         for name, columns in STAGED.items():
             session.sql(f"create table staging.{name} ({columns}) using parquet")
-        plan = session.sql(f"explain formatted {rule}").collect()[0][0]
+        # As it is written, by whole days.
+        written = f"select /*+ rebalance(message_date) */ * from ({rule})"
+        plan = session.sql(f"explain formatted {written}").collect()[0][0]
 
-    shuffled_by = [
-        re.sub(r"#\d+L?", "", keys)
-        for keys in re.findall(r"Arguments: hashpartitioning\((.*), \d+\), ENSURE_REQUIREMENTS", plan)
+    shuffles = [
+        re.sub(r"#\d+L?", "", f"{why}: {by}")
+        for by, why in re.findall(r"Arguments: (\w+partitioning\(.*), \d+\), (\w+)", plan)
     ]
-    assert sorted(shuffled_by) == [
-        "customer_id, order_window_number",
-        "customer_id, window_number",
+    assert sorted(shuffles) == [
+        "ENSURE_REQUIREMENTS: hashpartitioning(customer_id, order_window_number",
+        "ENSURE_REQUIREMENTS: hashpartitioning(customer_id, window_number",
+        "REBALANCE_PARTITIONS_BY_COL: hashpartitioning(message_date",
     ], plan
