@@ -231,10 +231,11 @@ def why_dbt_failed(run_results: Path, settings: Settings) -> str | None:
             rows = find_rows(settings, result["compiled_code"])
             parts.append(f"The check {name} failed: {result['message']}. Its first failing rows:\n{rows}")
         elif result["status"] == "error":
-            of_spark = settings.engine is Engine.SPARK
-            message = spark.without_stack(result["message"]) if of_spark else result["message"]
+            message, advice = result["message"], None
+            if settings.engine is Engine.SPARK:
+                message = spark.without_stack(message)
+                advice = spark.advice_on(message)
             parts.append(f"{name} could not be built or checked: {message}")
-            advice = spark.advice_on(message) if of_spark else None
             if advice and advice not in parts:
                 parts.append(advice)
     if not parts:
