@@ -3,6 +3,7 @@
 Belongs here: how dbt is prepared and called, and what is said when it fails. Does not belong here: SQL.
 """
 
+import fcntl
 import json
 import os
 import subprocess
@@ -104,16 +105,29 @@ def prepared_project(engine: Engine = Engine.DUCKDB) -> DbtProject:
     """
     target_path = "target" if engine is Engine.DUCKDB else f"target-{engine.value}"
     project = DbtProject(project_dir=PROJECT_DIR, target=engine.value, target_path=Path(target_path))
+    if not _is_up_to_date(project.manifest_path):
+        project.manifest_path.parent.mkdir(parents=True, exist_ok=True)
+        with project.manifest_path.with_suffix(".lock").open("w") as lock:
+            # Of processes that begin at one moment one makes the manifest; the others wait, and find it made.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_up_to_date(project.manifest_path):
+                _parse(project)
+    return project
+
+
+def _is_up_to_date(manifest: Path) -> bool:
     # Folders count too: they change when a file is taken away.
     sources = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern)]
     newest_source = max(path.stat().st_mtime for path in sources)
-    if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest_source:
-        parse = dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path)
-        try:
-            parse.wait()
-        except DagsterDbtCliRuntimeError as error:
-            raise ModelsError(f"dbt cannot read the models, so nothing was done. {error}") from None
-    return project
+    return manifest.exists() and manifest.stat().st_mtime >= newest_source
+
+
+def _parse(project: DbtProject) -> None:
+    parse = dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path)
+    try:
+        parse.wait()
+    except DagsterDbtCliRuntimeError as error:
+        raise ModelsError(f"dbt cannot read the models, so nothing was done. {error}") from None
 
 
 class LayerTranslator(DagsterDbtTranslator):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.dbt import prepared_project
 from orchestration.settings import REPOSITORY, Settings
 
 
@@ -28,12 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--histories-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"
     )
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let dbt parse the project before tests run side by side, which would all write the same manifest."""
-    if not hasattr(session.config, "workerinput"):
-        prepared_project()
 
 
 @pytest.fixture

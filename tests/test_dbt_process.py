@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from dagster_dbt import DbtCliInvocation
+from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 
+from orchestration import dbt
 from orchestration.dbt import dbt_resource, prepared_project
 
 
@@ -59,3 +63,30 @@ def test_nothing_else_is_started_or_prepared(tmp_path: Path, monkeypatch: pytest
 
     assert invocation.is_successful()
     assert invocation.adapter is None
+
+
+def test_of_those_that_begin_at_one_moment_one_parses_and_the_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beginners, parsed = 4, []
+    together, parsing = threading.Barrier(beginners), threading.Barrier(2)
+
+    def parse(project: DbtProject) -> None:
+        parsed.append(project)
+        # Would another one parse too, it had the time to come.
+        with suppress(threading.BrokenBarrierError):
+            parsing.wait(timeout=0.5)
+        project.manifest_path.write_text("{}")
+
+    def prepared() -> str:
+        together.wait()
+        return prepared_project().manifest_path.read_text()
+
+    monkeypatch.setattr(dbt, "_parse", parse)
+    monkeypatch.setattr(dbt, "PROJECT_DIR", tmp_path)
+    (tmp_path / "dbt_project.yml").write_text("name: fresh")
+    with ThreadPoolExecutor(beginners) as pool:
+        manifests = list(pool.map(lambda _: prepared(), range(beginners)))
+
+    assert manifests == ["{}"] * beginners
+    assert len(parsed) == 1
