@@ -147,8 +147,9 @@
             order_value,
             refunded_value,
             times,
+            -- Touches of one day need no order among them: all touches of an order have its value.
             lag(message_date) over (
-                partition by {{ of_group }}order_id, times order by message_date, message_id
+                partition by {{ of_group }}order_id, times order by message_date
             ) as previous_date
         from message_orders
         where touch_count > 1
