@@ -50,10 +50,10 @@ def run_dbt(settings: Settings, *arguments: str, plan: Plan | None = None) -> No
     ]
 
 
-def build(settings: Settings) -> None:
+def build(settings: Settings, *arguments: str) -> None:
     """One refresh up to publishing, checks included, which then counts as finished."""
     run_id = str(uuid.uuid4())
-    load_and_build(settings, run_id)
+    load_and_build(settings, run_id, *arguments)
     with ingest.connect(settings) as connection:
         finish(connection, run_id, version="none", seconds=0)
 
@@ -66,10 +66,16 @@ def refresh(settings: Settings) -> Path:
     return settings.published
 
 
-def load_and_build(settings: Settings, run_id: str) -> None:
+def load_and_build(settings: Settings, run_id: str, *arguments: str) -> None:
     """Load what has landed, then build and check the models, as a run of this id."""
     load(settings)
-    run_dbt(settings, *BUILD, plan=planned(settings, manifest(), run_id))
+    run_dbt(settings, *BUILD, *arguments, plan=planned(settings, manifest(), run_id))
+
+
+def executed(model: str) -> str:
+    """The SQL by which the last build made the table of a model."""
+    (file,) = (DBT_TARGET / "run").rglob(f"{model}.sql")
+    return file.read_text(encoding="utf-8")
 
 
 @functools.cache

@@ -17,8 +17,8 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 from oracle import Message, Order
-from pipeline import build, load_and_build
-from strategies import TIMEZONES, drawn, histories, of_history
+from pipeline import build, executed, load_and_build
+from strategies import TIMEZONES, drawn, histories, of_history, side_by_side
 
 from orchestration.settings import Settings
 
@@ -27,6 +27,10 @@ from orchestration.settings import Settings
 HISTORIES_PER_HUB = 25
 
 MOST_BATCHES = 4
+
+# Models that are computed anew slice by slice, and variables that cut them into many.
+SLICED = ("fct_message_orders", "fct_orders", "fct_messages")
+SMALL_SLICES = {"orders_per_slice": 1, "bytes_per_message": 200_000_000}
 
 Batch = dict[str, list[Message | Order]]
 
@@ -55,6 +59,17 @@ def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.Fixt
     print(f"\nseed {drawn_from}, {len(several)} histories, {sum(len(one) for one, _ in several)} versions")
     for number in range(hubs):
         _check_a_hub(several[number::hubs], random.Random(f"{drawn_from} {number}"))
+
+
+def test_a_rebuild_in_slices_equals_one_at_once(tmp_path: Path) -> None:
+    history = side_by_side(drawn(histories(max_messages=8, max_orders=8), HISTORIES_PER_HUB, 0))
+    hub = Settings(tmp_path / "hub", "UTC", history.as_of, "USD")
+    land(hub, {"messages": [*history.messages], "orders": [*history.orders]}, 0)
+    build(hub)
+    assert {executed(model).count("insert into") for model in SLICED} == {1}
+
+    assert_equals_a_rebuild(hub, "--vars", json.dumps(SMALL_SLICES))
+    assert min(executed(model).count("insert into") for model in SLICED) > 3
 
 
 def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:
@@ -153,9 +168,9 @@ def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random
             assert_equals_a_rebuild(hub)
 
 
-def assert_equals_a_rebuild(hub: Settings) -> None:
+def assert_equals_a_rebuild(hub: Settings, *arguments: str) -> None:
     """Facts and marts hold the same rows, to the bit, as when they are built from the landed files alone."""
-    with rebuilt(hub) as other, duckdb.connect() as connection:
+    with rebuilt(hub, *arguments) as other, duckdb.connect() as connection:
         connection.execute(f"attach '{hub.reports}' as in_part (read_only)")
         connection.execute(f"attach '{other.reports}' as anew (read_only)")
         tables = {database: _columns(connection, database) for database in ("in_part", "anew")}
@@ -171,13 +186,13 @@ def assert_equals_a_rebuild(hub: Settings) -> None:
 
 
 @contextmanager
-def rebuilt(hub: Settings) -> Iterator[Settings]:
-    """A hub of its own, built from the same landed files."""
+def rebuilt(hub: Settings, *arguments: str) -> Iterator[Settings]:
+    """A hub of its own, built from the same landed files, with arguments for dbt."""
     with tempfile.TemporaryDirectory() as folder:
         other = replace(hub, data_dir=Path(folder) / "hub")
         other.data_dir.mkdir()
         shutil.copytree(hub.landing, other.landing)
-        build(other)
+        build(other, *arguments)
         yield other
 
 

@@ -3,7 +3,8 @@
         unique_key='order_id',
         partition_by='message_date',
         concerned='concerned_orders',
-        near='ordered_at'
+        near='ordered_at',
+        slices='slices_of_orders'
     )
 }}
 
@@ -34,7 +35,9 @@ sent_messages as (
         occurred_at + {{ attribution_window() }} as window_closes_at,
         {{ window_number('occurred_at') }} as window_number
     from messages
-    where status = 'sent'
+    where
+        status = 'sent'
+        and {{ reaches_into_slice('occurred_at') }}
 
 ),
 
@@ -58,6 +61,7 @@ eligible_orders as (
     where
         status = 'placed'
         and customer_id is not null
+        and {{ is_in_slice('ordered_at') }}
 
 ),
 

@@ -3,7 +3,8 @@
         unique_key='message_id',
         partition_by='message_date',
         concerned='customers_with_changes',
-        is_concerned='stored.customer_id = concerned.customer_id and stored.message_date >= concerned.first_day'
+        is_concerned='stored.customer_id = concerned.customer_id and stored.message_date >= concerned.first_day',
+        slices='slices_of_customers'
     )
 }}
 
@@ -20,6 +21,7 @@ messages as (
     {{ as_changed('stg_messages', 'message_id', columns) }}
     {% else %}
     select * from {{ ref('stg_messages') }}
+    where {{ is_of_slice('customer_id') }}
     {% endif %}
 
 ),
@@ -35,6 +37,8 @@ orders_of_messages as (
     from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
     where {{ has_key_of('messages', 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at') }}
+    {% else %}
+    where {{ is_of_slice('customer_id') }}
     {% endif %}
     group by message_id
 

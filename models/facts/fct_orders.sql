@@ -3,7 +3,8 @@
         unique_key='order_id',
         partition_by='order_date',
         concerned='orders_with_changes',
-        near='ordered_at'
+        near='ordered_at',
+        slices='slices_of_orders'
     )
 }}
 
@@ -19,6 +20,7 @@ orders as (
     {{ as_changed('stg_orders', 'order_id', columns) }}
     {% else %}
     select * from {{ ref('stg_orders') }}
+    where {{ is_in_slice('ordered_at') }}
     {% endif %}
 
 ),
@@ -28,6 +30,8 @@ touches as (
     select * from {{ ref('fct_message_orders') }}
     {% if is_incremental() %}
     where {{ has_key_of('orders', 'order_id', ref('fct_message_orders'), 'ordered_at') }}
+    {% else %}
+    where {{ is_in_slice('ordered_at') }}
     {% endif %}
 
 ),

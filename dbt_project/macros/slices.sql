@@ -1,0 +1,136 @@
+{#- How a large table is computed anew: slice by slice, each of which DuckDB can work on in memory, where all at once
+    would move to the disk and back. What belongs together lies in one slice, so the slices together give the same
+    rows as all at once: that is for each model to see to, by the conditions below.
+
+    A model's config `slices` names the macro that finds its slices. Each slice is a few variables of the session, which
+    the conditions read; without them, as in a unit test or by hand, they let everything pass. -#}
+
+{#- Orders of whole months: of one, or of several where these are few. Landed events lie about in the order of their
+    time, so the rows of a slice are found without reading the others. -#}
+{% macro slices_of_orders() -%}
+    {%- set query -%}
+    select cast(min(month) as varchar) as begins_at
+    from (
+        select
+            month,
+            (sum(order_count) over (order by month) - order_count) // {{ var('orders_per_slice') }} as slice_number
+        from (
+            select
+                date_trunc('month', ordered_at) as month,
+                count(*) as order_count
+            from {{ ref('stg_orders') }}
+            group by month
+        ) as months
+    ) as months_of_slices
+    group by slice_number
+    order by slice_number
+    {%- endset -%}
+    {%- set later = run_query(query).columns[0].values()[1:] -%}
+    {%- set slices = [] -%}
+    {%- for begins_at in [none] + later | list -%}
+        {%- do slices.append({
+            'slice_begins': "timestamp '" ~ begins_at ~ "'" if begins_at else 'null',
+            'slice_ends': 'null' if loop.last else "timestamp '" ~ later[loop.index0] ~ "'",
+        }) -%}
+    {%- endfor -%}
+    {{ return(slices) }}
+{%- endmacro %}
+
+{#- Customers, as many as keep the sorting of their messages within the limit of memory. -#}
+{% macro slices_of_customers() -%}
+    {%- set query -%}
+    select ceil(count(*) * {{ var('bytes_per_message') }} / parse_formatted_bytes(current_setting('memory_limit')))
+    from {{ ref('stg_messages') }}
+    {%- endset -%}
+    {%- set slice_count = [run_query(query).columns[0].values()[0] | int, 1] | max -%}
+    {%- set slices = [] -%}
+    {%- for slice_number in range(slice_count) -%}
+        {%- do slices.append({'slice_number': slice_number, 'slice_count': slice_count}) -%}
+    {%- endfor -%}
+    {{ return(slices) }}
+{%- endmacro %}
+
+{#- Whether something happened in a slice of orders. -#}
+{% macro is_in_slice(instant) -%}
+    {{ return(adapter.dispatch('is_in_slice')(instant)) }}
+{%- endmacro %}
+
+{% macro default__is_in_slice(instant) -%}
+    true
+{%- endmacro %}
+
+{% macro duckdb__is_in_slice(instant) -%}
+    {%- if is_incremental() -%}
+    true
+    {%- else -%}
+    {{ instant }} >= {{ slice_begins() }} and {{ instant }} < {{ slice_ends() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Whether the attribution window of a message sent at an instant reaches into a slice of orders. -#}
+{% macro reaches_into_slice(sent_at) -%}
+    {{ return(adapter.dispatch('reaches_into_slice')(sent_at)) }}
+{%- endmacro %}
+
+{% macro default__reaches_into_slice(sent_at) -%}
+    true
+{%- endmacro %}
+
+{% macro duckdb__reaches_into_slice(sent_at) -%}
+    {%- if is_incremental() -%}
+    true
+    {%- else -%}
+    {{ sent_at }} > {{ slice_begins() }} - {{ attribution_window() }} and {{ sent_at }} < {{ slice_ends() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro slice_begins() -%}
+    coalesce(getvariable('slice_begins'), timestamp '-infinity')
+{%- endmacro %}
+
+{% macro slice_ends() -%}
+    coalesce(getvariable('slice_ends'), timestamp 'infinity')
+{%- endmacro %}
+
+{#- Whether a customer is in a slice of customers. -#}
+{% macro is_of_slice(customer_id) -%}
+    {{ return(adapter.dispatch('is_of_slice')(customer_id)) }}
+{%- endmacro %}
+
+{% macro default__is_of_slice(customer_id) -%}
+    true
+{%- endmacro %}
+
+{% macro duckdb__is_of_slice(customer_id) -%}
+    {%- if is_incremental() -%}
+    true
+    {%- else -%}
+    -- All in the type of the digest, or each division would be one of 128 bits.
+    hash({{ customer_id }}) % cast(coalesce(getvariable('slice_count'), 1) as ubigint)
+    = cast(coalesce(getvariable('slice_number'), 0) as ubigint)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Overrides dbt-duckdb's own for a table with slices. -#}
+{% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
+    {%- if temporary or not config.get('slices') -%}
+    {{ return(dbt.duckdb__create_table_as(
+        temporary, relation, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by
+    )) }}
+    {%- endif -%}
+    {{ get_assert_columns_equivalent(compiled_code) }}
+    create table {{ relation }} {{ get_table_columns_and_constraints() }};
+    {% for slice in context[config.get('slices')]() %}
+        {%- for name, value in slice.items() %}
+    set variable {{ name }} = {{ value }};
+        {%- endfor %}
+    insert into {{ relation }} {{ get_column_names() }} (
+        {{ get_select_subquery(compiled_code) }}
+    );
+        {%- if loop.last %}
+            {%- for name in slice %}
+    reset variable {{ name }};
+            {%- endfor %}
+        {%- endif %}
+    {% endfor %}
+{%- endmacro %}
