@@ -50,37 +50,20 @@
     {{ return(slices) }}
 {%- endmacro %}
 
-{#- Whether something happened in a slice of orders. -#}
-{% macro is_in_slice(instant) -%}
-    {{ return(adapter.dispatch('is_in_slice')(instant)) }}
+{#- Whether something happened in a slice of orders, or before it within its reach. -#}
+{% macro is_in_slice(instant, reach=none) -%}
+    {{ return(adapter.dispatch('is_in_slice')(instant, reach)) }}
 {%- endmacro %}
 
-{% macro default__is_in_slice(instant) -%}
+{% macro default__is_in_slice(instant, reach) -%}
     true
 {%- endmacro %}
 
-{% macro duckdb__is_in_slice(instant) -%}
+{% macro duckdb__is_in_slice(instant, reach) -%}
     {%- if is_incremental() -%}
     true
     {%- else -%}
-    {{ instant }} >= {{ slice_begins() }} and {{ instant }} < {{ slice_ends() }}
-    {%- endif -%}
-{%- endmacro %}
-
-{#- Whether the attribution window of a message sent at an instant reaches into a slice of orders. -#}
-{% macro reaches_into_slice(sent_at) -%}
-    {{ return(adapter.dispatch('reaches_into_slice')(sent_at)) }}
-{%- endmacro %}
-
-{% macro default__reaches_into_slice(sent_at) -%}
-    true
-{%- endmacro %}
-
-{% macro duckdb__reaches_into_slice(sent_at) -%}
-    {%- if is_incremental() -%}
-    true
-    {%- else -%}
-    {{ sent_at }} > {{ slice_begins() }} - {{ attribution_window() }} and {{ sent_at }} < {{ slice_ends() }}
+    {{ instant }} >= {{ slice_begins() }}{{ ' - ' ~ reach if reach }} and {{ instant }} < {{ slice_ends() }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -93,15 +76,15 @@
 {%- endmacro %}
 
 {#- Whether a customer is in a slice of customers. -#}
-{% macro is_of_slice(customer_id) -%}
-    {{ return(adapter.dispatch('is_of_slice')(customer_id)) }}
+{% macro customer_is_in_slice(customer_id) -%}
+    {{ return(adapter.dispatch('customer_is_in_slice')(customer_id)) }}
 {%- endmacro %}
 
-{% macro default__is_of_slice(customer_id) -%}
+{% macro default__customer_is_in_slice(customer_id) -%}
     true
 {%- endmacro %}
 
-{% macro duckdb__is_of_slice(customer_id) -%}
+{% macro duckdb__customer_is_in_slice(customer_id) -%}
     {%- if is_incremental() -%}
     true
     {%- else -%}

@@ -37,7 +37,7 @@ sent_messages as (
     from messages
     where
         status = 'sent'
-        and {{ reaches_into_slice('occurred_at') }}
+        and {{ is_in_slice('occurred_at', reach=attribution_window()) }}
 
 ),
 

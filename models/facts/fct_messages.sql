@@ -21,7 +21,7 @@ messages as (
     {{ as_changed('stg_messages', 'message_id', columns) }}
     {% else %}
     select * from {{ ref('stg_messages') }}
-    where {{ is_of_slice('customer_id') }}
+    where {{ customer_is_in_slice('customer_id') }}
     {% endif %}
 
 ),
@@ -38,7 +38,7 @@ orders_of_messages as (
     {% if is_incremental() %}
     where {{ has_key_of('messages', 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at') }}
     {% else %}
-    where {{ is_of_slice('customer_id') }}
+    where {{ customer_is_in_slice('customer_id') }}
     {% endif %}
     group by message_id
 

@@ -1,6 +1,7 @@
--- The attribution rule once more, checked on what the touches say, which must be what the facts say of the two
--- sides of each touch: a converted message and an attributed order. Whether they say the same is told by
--- digests: to join the sides by their ids takes twice the memory, and where that is not there many times as long.
+-- The attribution rule once more, checked on what the touches say, which must be what the facts say of the
+-- two sides of each touch: a converted message and an attributed order. Whether they say the same is told
+-- by digests: to join the sides by their ids takes twice the memory, and where that is not there many times
+-- as long.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_message_orders'}}}) }}
 
 with
@@ -15,14 +16,18 @@ touches as (
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where is_converted
+    where
+        is_converted
+        and status = 'sent'
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    where is_attributed
+    where
+        is_attributed
+        and status = 'placed'
 
 )
 {% else %}
@@ -58,6 +63,7 @@ messages as (
     select * from {{ ref('fct_messages') }}
     where
         is_converted
+        and status = 'sent'
         and {{ has_key_of('touches', 'message_id', ref('fct_messages'), 'occurred_at', 'sent_at') }}
 
 ),
@@ -67,6 +73,7 @@ orders as (
     select * from {{ ref('fct_orders') }}
     where
         is_attributed
+        and status = 'placed'
         and {{ has_key_of('touches', 'order_id', ref('fct_orders'), 'ordered_at') }}
 
 )
@@ -84,10 +91,8 @@ where
     or {{ digest_of('message_id', 'customer_id', 'sent_at', 'sent_at + ' ~ attribution_window()) }} not in (
         select {{ digest_of('message_id', 'customer_id', 'occurred_at', 'window_closes_at') }}
         from messages
-        where status = 'sent'
     )
     or {{ digest_of('order_id', 'customer_id', 'ordered_at') }} not in (
         select {{ digest_of('order_id', 'customer_id', 'ordered_at') }}
         from orders
-        where status = 'placed'
     )
