@@ -30,7 +30,7 @@
     {%- for begins_at in [none] + later | list -%}
         {%- do slices.append({
             'slice_begins': "timestamp '" ~ begins_at ~ "'" if begins_at else 'null',
-            'slice_ends': 'null' if loop.last else "timestamp '" ~ later[loop.index0] ~ "'",
+            'slice_ends': 'null' if loop.last else "timestamp '" ~ loop.nextitem ~ "'",
         }) -%}
     {%- endfor -%}
     {{ return(slices) }}
