@@ -1,98 +1,91 @@
--- The attribution rule once more, checked on what the touches say, which must be what the facts say of the
--- two sides of each touch: a converted message and an attributed order. Whether they say the same is told
--- by digests: to join the sides by their ids takes twice the memory, and where that is not there many times
--- as long.
+-- The attribution rule once more, checked on what the touches say of their messages and orders, and that it
+-- is what these say of themselves: a converted message has as many touches as it has orders in its window, an
+-- attributed order as many as it counts. Both sides are added up as digests, which takes no memory, where a
+-- join of them would have to hold them. Where a month does not come to nothing, its touches are not those of
+-- its messages or orders.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_message_orders'}}}) }}
+
+{%- set of_message = digest_of('message_id', 'customer_id', 'sent_at', 'sent_at + ' ~ attribution_window()) %}
+{%- set of_order = digest_of('order_id', 'customer_id', 'ordered_at') %}
 
 with
 
-{% if computed_whole(model.name) %}
 touches as (
 
-    select * from {{ ref('fct_message_orders') }}
+    select * from {{ rows_to_add_up(ref('fct_message_orders')) }}
 
 ),
 
-messages as (
+both_sides as (
 
-    select * from {{ ref('fct_messages') }}
+    select
+        'messages' as touches_of,
+        date_trunc('month', sent_at) as month,
+        times,
+        {{ of_message }} as digest
+    from touches
+
+    union all
+
+    select
+        'messages' as touches_of,
+        date_trunc('month', occurred_at) as month,
+        -times * orders_in_window as times,
+        {{ digest_of('message_id', 'customer_id', 'occurred_at', 'window_closes_at') }} as digest
+    from {{ rows_to_add_up(ref('fct_messages')) }}
     where
         is_converted
         and status = 'sent'
 
-),
+    union all
 
-orders as (
+    select
+        'orders' as touches_of,
+        date_trunc('month', ordered_at) as month,
+        times,
+        {{ of_order }} as digest
+    from touches
 
-    select * from {{ ref('fct_orders') }}
+    union all
+
+    select
+        'orders' as touches_of,
+        date_trunc('month', ordered_at) as month,
+        -times * touch_count as times,
+        {{ of_order }} as digest
+    from {{ rows_to_add_up(ref('fct_orders')) }}
     where
         is_attributed
         and status = 'placed'
 
-)
-{% else %}
--- Those of messages and orders that changed.
-touches as (
-
-    select
-        message_id,
-        order_id,
-        customer_id,
-        sent_at,
-        ordered_at
-    from {{ ref('fct_message_orders') }}
-    where {{ has_key_of(
-        changes_of('fct_messages'), 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at'
-    ) }}
-
-    union
-
-    select
-        message_id,
-        order_id,
-        customer_id,
-        sent_at,
-        ordered_at
-    from {{ ref('fct_message_orders') }}
-    where {{ has_key_of(changes_of('fct_orders'), 'order_id', ref('fct_message_orders'), 'ordered_at') }}
-
 ),
 
-messages as (
+months_that_differ as (
 
-    select * from {{ ref('fct_messages') }}
-    where
-        is_converted
-        and status = 'sent'
-        and {{ has_key_of('touches', 'message_id', ref('fct_messages'), 'occurred_at', 'sent_at') }}
-
-),
-
-orders as (
-
-    select * from {{ ref('fct_orders') }}
-    where
-        is_attributed
-        and status = 'placed'
-        and {{ has_key_of('touches', 'order_id', ref('fct_orders'), 'ordered_at') }}
+    select
+        touches_of,
+        month
+    from both_sides
+    group by touches_of, month
+    having sum(times * cast(digest as decimal(38, 0))) <> 0
 
 )
-{% endif %}
 
 select
+    touches_of,
+    month,
+    cast(null as {{ dbt.type_string() }}) as message_id,
+    cast(null as {{ dbt.type_string() }}) as order_id
+from months_that_differ
+
+union all
+
+select
+    'outside of its window' as touches_of,
+    date_trunc('month', sent_at) as month,
     message_id,
-    order_id,
-    customer_id,
-    sent_at,
-    ordered_at
+    order_id
 from touches
-where
-    not coalesce(ordered_at >= sent_at and ordered_at < sent_at + {{ attribution_window() }}, false)
-    or {{ digest_of('message_id', 'customer_id', 'sent_at', 'sent_at + ' ~ attribution_window()) }} not in (
-        select {{ digest_of('message_id', 'customer_id', 'occurred_at', 'window_closes_at') }}
-        from messages
-    )
-    or {{ digest_of('order_id', 'customer_id', 'ordered_at') }} not in (
-        select {{ digest_of('order_id', 'customer_id', 'ordered_at') }}
-        from orders
-    )
+where not coalesce(ordered_at >= sent_at and ordered_at < sent_at + {{ attribution_window() }}, false)
+group by message_id, order_id, sent_at, ordered_at
+having sum(times) > 0
