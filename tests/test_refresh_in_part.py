@@ -29,8 +29,8 @@ HISTORIES_PER_HUB = 25
 MOST_BATCHES = 4
 
 # Models that are computed anew slice by slice, and variables that cut them into many.
-SLICED = ("fct_message_orders", "fct_orders", "fct_messages")
-SMALL_SLICES = {"orders_per_slice": 1, "bytes_per_message": 200_000_000}
+SLICED = ("fct_message_orders", "fct_orders", "fct_messages", "counts_by_day")
+SMALL_SLICES = {"rows_per_slice": 1, "bytes_per_message": 200_000_000}
 
 Batch = dict[str, list[Message | Order]]
 
@@ -64,7 +64,12 @@ def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.Fixt
 def test_a_rebuild_in_slices_equals_one_at_once(tmp_path: Path) -> None:
     history = side_by_side(drawn(histories(max_messages=8, max_orders=8), HISTORIES_PER_HUB, 0))
     hub = Settings(tmp_path / "hub", "UTC", history.as_of, "USD")
-    land(hub, {"messages": [*history.messages], "orders": [*history.orders]}, 0)
+    # An order that messages of two months touch.
+    instants = (datetime(2025, 1, 28), datetime(2025, 2, 1))
+    messages = [Message(f"m-{at:%m}", "c", "q", "u", "sent", at, at) for at in instants]
+    at = datetime(2025, 2, 2)
+    order = Order("o", "c", at, Decimal("1.00"), Decimal("0.00"), "online", "placed", at)
+    land(hub, {"messages": [*history.messages, *messages], "orders": [*history.orders, order]}, 0)
     build(hub)
     assert {executed(model).count("insert into") for model in SLICED} == {1}
 

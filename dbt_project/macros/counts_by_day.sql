@@ -41,7 +41,11 @@
             *,
             1 as times
         from {{ ref('fct_messages') }}
-        where status = 'sent'
+        where
+            status = 'sent'
+            {% if not by %}
+            and {{ day_is_in_slice('message_date') }}
+            {% endif %}
 
     ),
 
@@ -51,6 +55,10 @@
             *,
             1 as times
         from {{ ref('fct_message_orders') }}
+        {% if not by %}
+        -- The touches of an order lie within a window, which reaches into one day more than it lasts.
+        where {{ day_is_in_slice('message_date', reach='(' ~ attribution_window() ~ " + interval '1 day')") }}
+        {% endif %}
 
     ),
 
@@ -194,6 +202,9 @@
             sum(times * order_value) as touched_value,
             sum(times * refunded_value) as touched_refunds
         from touches
+        {% if not by %}
+        where {{ day_is_in_slice('message_date') }}
+        {% endif %}
         group by {{ of_group }}message_date, previous_date
 
     )

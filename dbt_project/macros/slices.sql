@@ -8,17 +8,26 @@
 {#- Orders of whole months: of one, or of several where these are few. Landed events lie about in the order of their
     time, so the rows of a slice are found without reading the others. -#}
 {% macro slices_of_orders() -%}
+    {{ return(slices_of_months(ref('stg_orders'), 'ordered_at')) }}
+{%- endmacro %}
+
+{#- Touches of whole months of messages, in the same way. -#}
+{% macro slices_of_touches() -%}
+    {{ return(slices_of_months(ref('fct_message_orders'), 'message_date')) }}
+{%- endmacro %}
+
+{% macro slices_of_months(relation, happened) -%}
     {%- set query -%}
     select cast(min(month) as varchar) as begins_at
     from (
         select
             month,
-            (sum(order_count) over (order by month) - order_count) // {{ var('orders_per_slice') }} as slice_number
+            (sum(row_count) over (order by month) - row_count) // {{ var('rows_per_slice') }} as slice_number
         from (
             select
-                date_trunc('month', ordered_at) as month,
-                count(*) as order_count
-            from {{ ref('stg_orders') }}
+                date_trunc('month', {{ happened }}) as month,
+                count(*) as row_count
+            from {{ relation }}
             group by month
         ) as months
     ) as months_of_slices
@@ -64,6 +73,25 @@
     true
     {%- else -%}
     {{ instant }} >= {{ slice_begins() }}{{ ' - ' ~ reach if reach }} and {{ instant }} < {{ slice_ends() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Whether a day is in a slice of touches, or before it within its reach. -#}
+{% macro day_is_in_slice(day, reach=none) -%}
+    {{ return(adapter.dispatch('day_is_in_slice')(day, reach)) }}
+{%- endmacro %}
+
+{% macro default__day_is_in_slice(day, reach) -%}
+    true
+{%- endmacro %}
+
+{% macro duckdb__day_is_in_slice(day, reach) -%}
+    {%- if is_incremental() -%}
+    true
+    {%- else -%}
+    -- Compared as days, by which the rows of other days are passed over unread.
+    {{ day }} >= cast({{ slice_begins() }}{{ ' - ' ~ reach if reach }} as date)
+    and {{ day }} < cast({{ slice_ends() }} as date)
     {%- endif -%}
 {%- endmacro %}
 
