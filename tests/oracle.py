@@ -11,6 +11,7 @@ come in are already accepted: trimmed, typed, in UTC, with every default filled 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -298,6 +299,9 @@ class Oracle:
         rows = []
         for order in self.orders:
             touching = self._touches(order)
+            days = Counter(self._message_date(message) for message in touching)
+            queues = Counter(message.queue_id for message in touching)
+            users = Counter(message.user_id for message in touching)
             for touch_number, message in enumerate(touching, start=1):
                 rows.append(
                     {
@@ -316,6 +320,9 @@ class Oracle:
                         "touch_count": len(touching),
                         "is_first_touch": touch_number == 1,
                         "is_last_touch": touch_number == len(touching),
+                        "touch_count_on_day": days[self._message_date(message)],
+                        "touch_count_in_queue": queues[message.queue_id],
+                        "touch_count_by_user": users[message.user_id],
                     }
                 )
         return rows

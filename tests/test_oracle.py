@@ -183,7 +183,7 @@ def test_every_relation_has_the_columns_of_the_contract() -> None:
         "fct_message_orders": columns(
             "message_id order_id customer_id queue_id user_id message_date sent_at ordered_at"
             " sales_channel order_value refunded_value touch_number touch_count is_first_touch"
-            " is_last_touch"
+            " is_last_touch touch_count_on_day touch_count_in_queue touch_count_by_user"
         ),
         "fct_orders": columns("order_id customer_id ordered_at order_date sales_channel status")
         | columns("order_value refunded_value is_attributed"),
@@ -606,6 +606,9 @@ def test_pair_shows_the_message_and_the_order() -> None:
             "touch_count": 1,
             "is_first_touch": True,
             "is_last_touch": True,
+            "touch_count_on_day": 1,
+            "touch_count_in_queue": 1,
+            "touch_count_by_user": 1,
         }
     ]
 

@@ -138,7 +138,7 @@
     {%- set scope = {none: '', 'queue_id': '_in_queue', 'user_id': '_by_user'}[by] -%}
     touches as (
 
-        -- Most orders are touched once, and need no looking for the touch before.
+        -- Most touches are the only ones of their order there, and need no looking for the touch before.
         select
             {{ of_group }}message_date,
             order_value,
@@ -146,7 +146,7 @@
             times,
             cast(null as date) as previous_date
         from message_orders
-        where touch_count = 1
+        where touch_count{{ scope }} = 1
 
         union all
 
@@ -160,7 +160,7 @@
                 partition by {{ of_group }}order_id, times order by message_date
             ) as previous_date
         from message_orders
-        where touch_count > 1
+        where touch_count{{ scope }} > 1
 
     ),
 

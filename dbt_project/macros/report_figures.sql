@@ -66,7 +66,7 @@
             0 as messages_sent,
             0 as messages_skipped,
             count(*) as customers_messaged,
-            sum(is_converted) as customers_converted,
+            count(case when is_converted then 1 end) as customers_converted,
             0 as orders_generated,
             0 as revenue_generated,
             0 as revenue_refunded,
@@ -163,10 +163,11 @@
     least. In a range of days customers are gathered. On a day nearly all of them come with the first message of all
     in their group, which the previous day tells without gathering any; those that come with a later one, whether
     because the first is not among the messages asked for or besides it, are few: these are gathered, and matched
-    with the first ones. Most orders are touched once. -#}
+    with the first ones. Most orders are touched once in their group. -#}
 {% macro customers_and_orders_of_facts(by, since) -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
     {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
+    {%- set scope_of_touches = scope or ('_on_day' if 'message_date' in by else '') -%}
     {%- set of_either = [] -%}
     {%- for column in by -%}
         {%- do of_either.append('coalesce(firsts.' ~ column ~ ', laters.' ~ column ~ ') as ' ~ column ~ ', ') -%}
@@ -175,8 +176,8 @@
 
         select
             {{ of_group }}
-            customer_id,
-            case when is_converted then 1 else 0 end as is_converted,
+            customer_digest,
+            is_converted,
             previous_sent_date{{ scope }} as previous_date
         from messages
         where status = 'sent'
@@ -188,7 +189,7 @@
         {% if 'message_date' in by %}
         select
             {{ of_either | join }}
-            greatest(coalesce(firsts.is_converted, 0), coalesce(laters.is_converted, 0)) as is_converted
+            coalesce(firsts.is_converted, false) or coalesce(laters.is_converted, false) as is_converted
         from (
             select * from sent_messages
             where {{ is_first(since) }}
@@ -196,19 +197,19 @@
         full outer join (
             select
                 {{ of_group }}
-                customer_id,
-                max(is_converted) as is_converted
+                customer_digest,
+                bool_or(is_converted) as is_converted
             from sent_messages
             where not {{ is_first(since) }}
-            group by {{ of_group }}customer_id
+            group by {{ of_group }}customer_digest
         ) as laters
-            on {{ same_group(by + ['customer_id'], 'firsts', 'laters') }}
+            on {{ same_group(by + ['customer_digest'], 'firsts', 'laters') }}
         {% else %}
         select
             {{ of_group }}
-            max(is_converted) as is_converted
+            bool_or(is_converted) as is_converted
         from sent_messages
-        group by {{ of_group }}customer_id
+        group by {{ of_group }}customer_digest
         {% endif %}
 
     ),
@@ -220,7 +221,7 @@
             order_value,
             refunded_value
         from message_orders
-        where touch_count = 1
+        where touch_count{{ scope_of_touches }} = 1
 
         union all
 
@@ -231,11 +232,11 @@
         from (
             select distinct
                 {{ of_group }}
-                order_id,
+                order_digest,
                 order_value,
                 refunded_value
             from message_orders
-            where touch_count > 1
+            where touch_count{{ scope_of_touches }} > 1
         ) as orders_of_several_touches
 
     ),

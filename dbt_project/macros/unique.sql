@@ -1,18 +1,5 @@
 {#- How checks tell rows apart. -#}
 
-{#- Values as one number of 64 bits, which in practice no other values share. -#}
-{% macro digest_of() -%}
-    {{ return(adapter.dispatch('digest_of')(varargs | join(', '))) }}
-{%- endmacro %}
-
-{% macro duckdb__digest_of(listed) -%}
-    hash({{ listed }})
-{%- endmacro %}
-
-{% macro spark__digest_of(listed) -%}
-    xxhash64({{ listed }})
-{%- endmacro %}
-
 {#- The values that more than one row has in these columns. Few rows, if any, share a digest of 64 bits: grouping by
     that, and by the values themselves only where it repeats, takes less than half the memory and two thirds of the
     time. -#}

@@ -132,7 +132,9 @@ numbered_touches as (
             rows between unbounded preceding and unbounded following
         )
 
-)
+),
+
+{{ touches_counted_together('numbered_touches') }}
 
 select
     message_id,
@@ -149,8 +151,12 @@ select
     touch_number,
     touch_count,
     touch_number = 1 as is_first_touch,
-    touch_number = touch_count as is_last_touch
-from numbered_touches
+    touch_number = touch_count as is_last_touch,
+    touch_count_on_day,
+    touch_count_in_queue,
+    touch_count_by_user,
+    {{ id_digest('order_id') }} as order_digest
+from counted_touches
 {% if not is_incremental() %}
 -- What is asked for together lies together, so that a question about some days reads no others.
 order by message_date

@@ -136,6 +136,7 @@ select
     previous_days.previous_sent_date_by_user,
     previous_days.previous_converted_date,
     previous_days.previous_converted_date_in_queue,
-    previous_days.previous_converted_date_by_user
+    previous_days.previous_converted_date_by_user,
+    {{ id_digest('messages.customer_id') }} as customer_digest
 from what_messages_brought as messages
 left join previous_days on messages.message_id = previous_days.message_id

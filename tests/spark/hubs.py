@@ -121,8 +121,9 @@ def _records(hub: Settings) -> dict[str, list[tuple]]:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple]:
-    # Two refreshes have never this in common.
-    relation = f"(select columns(lambda name: name <> 'refreshed_at') from {relation})"
+    # Two refreshes have never the one in common, two engines never the other.
+    compared = "columns(lambda name: name <> 'refreshed_at' and name not like '%_digest')"
+    relation = f"(select {compared} from {relation})"
     described = connection.execute(f"describe from {relation}").fetchall()
     rows = connection.execute(f"from {relation} order by all").fetchall()
     return [tuple((name, kind) for name, kind, *_ in described), *(tuple(map(str, row)) for row in rows)]

@@ -1,0 +1,45 @@
+-- Figures count customers and orders by these numbers. Should two ids ever share one, set another
+-- `digest_salt` in dbt_project/dbt_project.yml: the next refresh gives all ids other numbers, and publishes.
+{{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
+
+with
+
+-- Of each order the one first touch.
+orders as (
+
+    select order_digest as digest from {{ ref('fct_message_orders') }}
+    where is_first_touch
+    {% if not computed_whole(model.name) %}
+        and order_digest in (select order_digest from {{ changes_of('fct_message_orders') }} where is_added)
+    {% endif %}
+
+),
+
+-- Of each customer the one sent message without one before it.
+customers as (
+
+    select customer_digest as digest from {{ ref('fct_messages') }}
+    where
+        status = 'sent'
+        and previous_sent_date is null
+    {% if not computed_whole(model.name) %}
+        and customer_digest in (select customer_digest from {{ changes_of('fct_messages') }} where is_added)
+    {% endif %}
+
+)
+
+select
+    'order_digest' as digest_column,
+    digest
+from orders
+group by digest
+having count(*) > 1
+
+union all
+
+select
+    'customer_digest' as digest_column,
+    digest
+from customers
+group by digest
+having count(*) > 1

@@ -1,0 +1,109 @@
+"""Blocking checks find what they are there for: each is shown facts in which one value is wrong.
+
+Belongs here: checks of the facts whose way of looking says little of what they find. Does not belong here:
+what a refresh does with a failed check (test_refresh.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from oracle import Message, Order
+from pipeline import build, run_dbt
+from test_refresh_in_part import land
+
+from orchestration.settings import Settings
+
+RULE = "assert_every_touch_obeys_the_rule"
+DIGESTS = "assert_digests_tell_ids_apart"
+
+SECOND = "interval 1 second"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two customers with two messages each, which touch two orders of theirs."""
+    hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
+    messages: list[Message | Order] = []
+    orders: list[Message | Order] = []
+    for customer in ("c1", "c2"):
+        for number in (1, 2):
+            at = datetime(2026, 1, 10 + number, 12)
+            messages.append(Message(f"{customer}-m{number}", customer, "q1", f"u{number}", "sent", at, at))
+            at += timedelta(hours=30)
+            paid = (Decimal("10.00"), Decimal("0.00"), "online", "placed")
+            orders.append(Order(f"{customer}-o{number}", customer, at, *paid, at))
+    land(hub, {"messages": messages, "orders": orders}, 0)
+    build(hub)
+    return hub
+
+
+@pytest.fixture
+def hub(built: Settings) -> Iterator[Settings]:
+    """The hub, whose facts are brought back afterwards."""
+    kept = Path(f"{built.reports}.kept")
+    shutil.copy(built.reports, kept)
+    yield built
+    kept.replace(built.reports)
+
+
+def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
+    run_dbt(hub, "test", "--select", RULE, DIGESTS)
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong"),
+    [
+        (RULE, "update fct_message_orders set message_id = 'c1-m2' where message_id = 'c2-m2'"),
+        (RULE, "update fct_message_orders set order_id = 'c2-o2' where order_id = 'c1-o2'"),
+        (RULE, "update fct_message_orders set customer_id = 'c2' where message_id = 'c1-m1'"),
+        (RULE, f"update fct_message_orders set sent_at = sent_at + {SECOND} where message_id = 'c1-m1'"),
+        (RULE, f"update fct_message_orders set ordered_at = ordered_at + {SECOND} where order_id = 'c1-o1'"),
+        (RULE, "delete from fct_message_orders where message_id = 'c1-m1'"),
+        (RULE, "insert into fct_message_orders from fct_message_orders where message_id = 'c1-m1'"),
+        (RULE, f"update fct_messages set window_closes_at = occurred_at + {SECOND} where customer_id = 'c1'"),
+        (RULE, "update fct_messages set status = 'skipped' where message_id = 'c1-m1'"),
+        (RULE, "update fct_messages set is_converted = false where message_id = 'c1-m1'"),
+        (RULE, "update fct_orders set touch_count = touch_count + 1 where order_id = 'c1-o1'"),
+        (RULE, "update fct_orders set status = 'cancelled' where order_id = 'c1-o1'"),
+        (
+            RULE,
+            "update fct_message_orders set ordered_at = timestamp '2026-01-30' where order_id = 'c1-o1'; "
+            "update fct_orders set ordered_at = timestamp '2026-01-30' where order_id = 'c1-o1'",
+        ),
+        (DIGESTS, "update fct_message_orders set order_digest = 1"),
+        (DIGESTS, "update fct_messages set customer_digest = 1"),
+    ],
+)
+def test_a_check_finds_one_wrong_value(hub: Settings, check: str, wrong: str) -> None:
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute(wrong)
+
+    with pytest.raises(AssertionError, match=check):
+        run_dbt(hub, "test", "--select", check)
+
+
+def test_another_salt_gives_all_ids_other_digests(hub: Settings) -> None:
+    before = digests(hub)
+
+    build(hub, "--vars", '{"digest_salt": "another"}', "--full-refresh")
+
+    assert digests(hub).keys() == before.keys()
+    assert not set(digests(hub).values()) & set(before.values())
+
+
+def digests(hub: Settings) -> dict[str, int]:
+    """The digest of each customer and order."""
+    with duckdb.connect(str(hub.reports), read_only=True) as connection:
+        return dict(
+            connection.execute(
+                "select customer_id, customer_digest from fct_messages "
+                "union select order_id, order_digest from fct_message_orders"
+            ).fetchall()
+        )
