@@ -1,4 +1,4 @@
-"""Blocking checks find what they are there for: each is shown facts in which one value is wrong.
+"""Blocking checks find what they are there for: each is shown facts in which something is wrong.
 
 Belongs here: checks of the facts whose way of looking says little of what they find. Does not belong here:
 what a refresh does with a failed check (test_refresh.py).
@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from oracle import Message, Order
 from pipeline import build, run_dbt
-from test_refresh_in_part import land
+from test_refresh_in_part import Batch, land
 
 from orchestration.settings import Settings
 
@@ -81,12 +81,29 @@ def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
         (DIGESTS, "update fct_messages set customer_digest = 1"),
     ],
 )
-def test_a_check_finds_one_wrong_value(hub: Settings, check: str, wrong: str) -> None:
+def test_a_check_finds_what_is_wrong(hub: Settings, check: str, wrong: str) -> None:
     with duckdb.connect(str(hub.reports)) as connection:
         connection.execute(wrong)
 
     with pytest.raises(AssertionError, match=check):
         run_dbt(hub, "test", "--select", check)
+
+
+def test_ids_of_a_day_and_a_number_have_digests_of_their_own(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    at = datetime(2026, 1, 10, 12)
+    # DuckDB's hash() gives both one value.
+    ids = ("20260122-0000004", "20260125-0000009")
+    paid = (Decimal("10.00"), Decimal("0.00"), "online", "placed")
+    batch: Batch = {
+        "messages": [Message(one, one, "q1", "u1", "sent", at, at) for one in ids],
+        "orders": [Order(one, one, at, *paid, at) for one in ids],
+    }
+    land(hub, batch, 0)
+
+    build(hub)
+
+    assert len(set(digests(hub).values())) == 2
 
 
 def test_another_salt_gives_all_ids_other_digests(hub: Settings) -> None:

@@ -63,11 +63,11 @@ def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.Fixt
 
 def test_a_rebuild_in_slices_equals_one_at_once(tmp_path: Path) -> None:
     history = side_by_side(drawn(histories(max_messages=8, max_orders=8), HISTORIES_PER_HUB, 0))
-    hub = Settings(tmp_path / "hub", "UTC", history.as_of, "USD")
-    # An order that messages of two months touch.
-    instants = (datetime(2025, 1, 28), datetime(2025, 2, 1))
-    messages = [Message(f"m-{at:%m}", "c", "q", "u", "sent", at, at) for at in instants]
-    at = datetime(2025, 2, 2)
+    hub = Settings(tmp_path / "hub", "Europe/Paris", history.as_of, "USD")
+    # An order that messages of two months touch, as far apart as they can be: clocks go forward between them.
+    instants = (datetime(2025, 3, 24, 22, 30), datetime(2025, 3, 31, 22, 10))
+    messages = [Message(f"m-{at:%m-%d}", "c", "q", "u", "sent", at, at) for at in instants]
+    at = datetime(2025, 3, 31, 22, 20)
     order = Order("o", "c", at, Decimal("1.00"), Decimal("0.00"), "online", "placed", at)
     land(hub, {"messages": [*history.messages, *messages], "orders": [*history.orders, order]}, 0)
     build(hub)

@@ -56,7 +56,7 @@
             1 as times
         from {{ ref('fct_message_orders') }}
         {% if not by %}
-        -- The touches of an order lie within a window, which reaches into one day more than it lasts.
+        -- Touches of an order are less than a window apart: where clocks go forward, one day more.
         where {{ day_is_in_slice('message_date', reach='(' ~ attribution_window() ~ " + interval '1 day')") }}
         {% endif %}
 
@@ -138,7 +138,7 @@
     {%- set scope = {none: '', 'queue_id': '_in_queue', 'user_id': '_by_user'}[by] -%}
     touches as (
 
-        -- Most touches are the only ones of their order there, and need no looking for the touch before.
+        -- A touch that is the only one of its order here has none before it to look for.
         select
             {{ of_group }}message_date,
             order_value,

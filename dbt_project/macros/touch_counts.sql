@@ -1,5 +1,5 @@
-{#- How many touches an order has within one day, one queue and one user. Where a touch is the only one, its order
-    counts for the day, queue or user without being looked for among the others, which is most often so. -#}
+{#- How many touches an order has within one day, one queue and one user. Most touches are the only ones there, and their
+    orders count for the day, queue or user without being looked for among others. -#}
 
 {#- The CTE `counted_touches`: the touches, each with these counts beside its own. -#}
 {% macro touches_counted_together(touches) -%}
@@ -8,7 +8,7 @@
     )) }}
 {%- endmacro %}
 
-{#- The touches of an order are together already, so windows move nothing. -#}
+{#- The touches of an order are together already, so windows need no further shuffle. -#}
 {% macro default__touches_counted_together(touches, shared) -%}
 counted_touches as (
 

@@ -1,8 +1,8 @@
 -- The attribution rule once more, checked on what the touches say of their messages and orders, and that it
 -- is what these say of themselves: a converted message has as many touches as it has orders in its window, an
 -- attributed order as many as it counts. Both sides are added up as digests, which takes no memory, where a
--- join of them would have to hold them. Where a month does not come to nothing, its touches are not those of
--- its messages or orders.
+-- join of them would have to hold them. Where the sum of a month is not 0, its touches are not those of its
+-- messages or orders: a join of that month alone, by id, shows which.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_message_orders'}}}) }}
 
 {%- set of_message = digest_of('message_id', 'customer_id', 'sent_at', 'sent_at + ' ~ attribution_window()) %}

@@ -121,7 +121,7 @@ def _records(hub: Settings) -> dict[str, list[tuple]]:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple]:
-    # Two refreshes have never the one in common, two engines never the other.
+    # Two refreshes never have the instant in common, two engines never the digests.
     compared = "columns(lambda name: name <> 'refreshed_at' and name not like '%_digest')"
     relation = f"(select {compared} from {relation})"
     described = connection.execute(f"describe from {relation}").fetchall()
