@@ -44,7 +44,7 @@
         where
             status = 'sent'
             {% if not by %}
-            and {{ day_is_in_slice('message_date') }}
+            and {{ is_in_slice('message_date', type='date') }}
             {% endif %}
 
     ),
@@ -57,7 +57,9 @@
         from {{ ref('fct_message_orders') }}
         {% if not by %}
         -- Touches of an order are less than a window apart: where clocks go forward, one day more.
-        where {{ day_is_in_slice('message_date', reach='(' ~ attribution_window() ~ " + interval '1 day')") }}
+        where {{ is_in_slice(
+            'message_date', reach='(' ~ attribution_window() ~ " + interval '1 day')", type='date'
+        ) }}
         {% endif %}
 
     ),
@@ -203,7 +205,7 @@
             sum(times * refunded_value) as touched_refunds
         from touches
         {% if not by %}
-        where {{ day_is_in_slice('message_date') }}
+        where {{ is_in_slice('message_date', type='date') }}
         {% endif %}
         group by {{ of_group }}message_date, previous_date
 

@@ -21,13 +21,13 @@
     {{ return(adapter.dispatch('id_digest')("concat('" ~ salt ~ "', " ~ id ~ ")" if salt else id)) }}
 {%- endmacro %}
 
+{% macro default__id_digest(value) -%}
+    {{ return(digest_of(value)) }}
+{%- endmacro %}
+
 {#- Half of an MD5. DuckDB's own hash() is made for speed: ids such as a day and a number share its values by the
     thousand. -#}
 {% macro duckdb__id_digest(value) -%}
     -- One bit less fits a type that all readers know.
     cast(md5_number({{ value }}) >> 65 as bigint)
-{%- endmacro %}
-
-{% macro spark__id_digest(value) -%}
-    xxhash64({{ value }})
 {%- endmacro %}

@@ -59,39 +59,22 @@
     {{ return(slices) }}
 {%- endmacro %}
 
-{#- Whether something happened in a slice of orders, or before it within its reach. -#}
-{% macro is_in_slice(instant, reach=none) -%}
-    {{ return(adapter.dispatch('is_in_slice')(instant, reach)) }}
+{#- Whether something happened in a slice of months, or before it within its reach: at an instant, or on a day. Days are
+    compared as days, by which DuckDB passes over the rows of other days unread. -#}
+{% macro is_in_slice(happened, reach=none, type='timestamp') -%}
+    {{ return(adapter.dispatch('is_in_slice')(happened, reach, type)) }}
 {%- endmacro %}
 
-{% macro default__is_in_slice(instant, reach) -%}
+{% macro default__is_in_slice(happened, reach, type) -%}
     true
 {%- endmacro %}
 
-{% macro duckdb__is_in_slice(instant, reach) -%}
+{% macro duckdb__is_in_slice(happened, reach, type) -%}
     {%- if is_incremental() -%}
     true
     {%- else -%}
-    {{ instant }} >= {{ slice_begins() }}{{ ' - ' ~ reach if reach }} and {{ instant }} < {{ slice_ends() }}
-    {%- endif -%}
-{%- endmacro %}
-
-{#- Whether a day is in a slice of touches, or before it within its reach. -#}
-{% macro day_is_in_slice(day, reach=none) -%}
-    {{ return(adapter.dispatch('day_is_in_slice')(day, reach)) }}
-{%- endmacro %}
-
-{% macro default__day_is_in_slice(day, reach) -%}
-    true
-{%- endmacro %}
-
-{% macro duckdb__day_is_in_slice(day, reach) -%}
-    {%- if is_incremental() -%}
-    true
-    {%- else -%}
-    -- Compared as days, by which the rows of other days are passed over unread.
-    {{ day }} >= cast({{ slice_begins() }}{{ ' - ' ~ reach if reach }} as date)
-    and {{ day }} < cast({{ slice_ends() }} as date)
+    {{ happened }} >= cast({{ slice_begins() }}{{ ' - ' ~ reach if reach }} as {{ type }})
+    and {{ happened }} < cast({{ slice_ends() }} as {{ type }})
     {%- endif -%}
 {%- endmacro %}
 
