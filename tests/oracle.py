@@ -270,6 +270,11 @@ class Oracle:
 
     def fct_messages(self) -> list[Row]:
         """One row per message; a skipped one brings nothing and has no window to close."""
+        sent_on_days = Counter(
+            (message.customer_id, self._message_date(message))
+            for message in self.messages
+            if message.status == "sent"
+        )
         rows = []
         for message in self.messages:
             alone = self._figures([message])
@@ -284,11 +289,16 @@ class Oracle:
                     "message_date": self._message_date(message),
                     "orders_in_window": alone["orders_generated"],
                     "revenue_in_window": alone["revenue_generated"],
+                    "refunds_in_window": alone["revenue_refunded"],
                     "orders_credited": list(self.credited_to.values()).count(message.message_id),
                     "revenue_credited": alone["revenue_credited"],
                     "is_converted": alone["customers_converted"] == 1,
                     "window_closes_at": (
                         message.occurred_at + self.window if message.status == "sent" else None
+                    ),
+                    "is_only_message_of_day": (
+                        message.status == "sent"
+                        and sent_on_days[message.customer_id, self._message_date(message)] == 1
                     ),
                 }
             )

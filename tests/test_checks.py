@@ -22,6 +22,7 @@ from orchestration.settings import Settings
 
 RULE = "assert_every_touch_obeys_the_rule"
 DIGESTS = "assert_digests_tell_ids_apart"
+CREDITS = "assert_each_attributed_order_is_credited_once"
 
 SECOND = "interval 1 second"
 
@@ -54,7 +55,7 @@ def hub(built: Settings) -> Iterator[Settings]:
 
 
 def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
-    run_dbt(hub, "test", "--select", RULE, DIGESTS)
+    run_dbt(hub, "test", "--select", RULE, CREDITS, DIGESTS)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,8 @@ def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
             "update fct_message_orders set ordered_at = timestamp '2026-01-30' where order_id = 'c1-o1'; "
             "update fct_orders set ordered_at = timestamp '2026-01-30' where order_id = 'c1-o1'",
         ),
+        (CREDITS, "update fct_messages set revenue_in_window = 1 where message_id = 'c1-m1'"),
+        (CREDITS, "update fct_messages set refunds_in_window = 1 where message_id = 'c1-m1'"),
         (DIGESTS, "update fct_message_orders set order_digest = 1"),
         (DIGESTS, "update fct_messages set customer_digest = 1"),
     ],

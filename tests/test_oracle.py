@@ -177,8 +177,8 @@ def test_every_relation_has_the_columns_of_the_contract() -> None:
     expected = {
         "fct_messages": columns(
             "message_id customer_id queue_id user_id status occurred_at message_date"
-            " orders_in_window revenue_in_window orders_credited revenue_credited is_converted"
-            " window_closes_at"
+            " orders_in_window revenue_in_window refunds_in_window orders_credited revenue_credited"
+            " is_converted window_closes_at is_only_message_of_day"
         ),
         "fct_message_orders": columns(
             "message_id order_id customer_id queue_id user_id message_date sent_at ordered_at"
@@ -397,10 +397,12 @@ def test_skipped_message_opens_no_window() -> None:
             "message_date": date(2025, 6, 1),
             "orders_in_window": 0,
             "revenue_in_window": Decimal("0.00"),
+            "refunds_in_window": Decimal("0.00"),
             "orders_credited": 0,
             "revenue_credited": Decimal("0.00"),
             "is_converted": False,
             "window_closes_at": None,
+            "is_only_message_of_day": False,
         }
     ]
     assert pairs(one) == set()

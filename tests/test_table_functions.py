@@ -19,7 +19,7 @@ from orchestration.settings import Settings
 
 Ids = list[str | None] | None
 
-FIRST_DAY = date(2026, 1, 1)
+FIRST_DAY = date(2026, 1, 20)
 DAYS = 25
 
 GRAINS = {
@@ -32,9 +32,9 @@ GRAINS = {
 
 RANGES = {
     "all days": (date(2025, 1, 1), date(2027, 1, 1)),
-    "some days": (date(2026, 1, 9), date(2026, 1, 16)),
-    "one day": (date(2026, 1, 12), date(2026, 1, 12)),
-    "no day": (date(2026, 1, 16), date(2026, 1, 9)),
+    "some days": (date(2026, 1, 28), date(2026, 2, 4)),
+    "one day": (date(2026, 1, 31), date(2026, 1, 31)),
+    "no day": (date(2026, 2, 4), date(2026, 1, 28)),
     "before all": (date(2020, 1, 1), date(2020, 12, 31)),
     "after all": (date(2030, 1, 1), date(2030, 12, 31)),
 }
@@ -229,10 +229,18 @@ def figures_of_facts(function: str) -> str:
     """
 
 
-def test_touches_lie_by_day_so_that_a_question_about_some_days_reads_no_others(
+def test_touches_lie_by_month_and_kind_so_that_a_question_reads_no_others(
     published: duckdb.DuckDBPyConnection,
 ) -> None:
-    rows = published.sql("select message_date from fct_message_orders order by rowid").fetchall()
+    rows = published.sql(
+        """
+        select
+            date_trunc('month', message_date), touch_count_by_user = 1, touch_count_in_queue = 1,
+            touch_count_on_day = 1, touch_count = 1, message_date
+        from fct_message_orders order by rowid
+        """
+    ).fetchall()
 
-    assert len(set(rows)) > 1
+    assert len({row[0] for row in rows}) > 1
+    assert len({row[1:5] for row in rows}) > 3
     assert rows == sorted(rows)

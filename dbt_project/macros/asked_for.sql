@@ -56,12 +56,7 @@
 {#- Rows of the facts, if the question is none of those. -#}
 {% macro asked_for_otherwise() -%}
     {{ asked_for() }}
-    and not coalesce(
-        ({{ asks_for_all() }})
-        or ({{ asks_for_one('queues', 'users') }})
-        or ({{ asks_for_one('users', 'queues') }}),
-        false
-    )
+    and {{ asks_otherwise() }}
 {%- endmacro %}
 
 {% macro asks_for_all() -%}
@@ -71,6 +66,15 @@
 {#- An id that is listed twice is one, NULL is none. -#}
 {% macro asks_for_one(listed, other) -%}
     {{ other }} is null and len(list_distinct(cast({{ listed }} as varchar[]))) = 1
+{%- endmacro %}
+
+{% macro asks_otherwise() -%}
+    not coalesce(
+        ({{ asks_for_all() }})
+        or ({{ asks_for_one('queues', 'users') }})
+        or ({{ asks_for_one('users', 'queues') }}),
+        false
+    )
 {%- endmacro %}
 
 {#- How a CTE says that its rows are read from the table by each of those who select from it. Keeping a copy of them

@@ -3,77 +3,84 @@
     means in words stands in models/marts/_figures.md.
 
     `by` are the columns that divide the messages into groups, besides the days. A group begins with the day `since`.
-    A customer or order counts with its first message or touch in the group: with the one before which there is
-    none since that day. Expects these relations (usually import CTEs):
+    Every message counts its customer and every touch its order; those that come again in their group are taken off
+    as often as they do. Expects these relations (usually import CTEs):
       messages_by_day   rows of messages_by_day, of the days, queues and users asked for
-    and of `sources`, either or both, of which no message is in both:
-      counts          rows of counts_by_day, or of its like by queue or user, if the groups are ranges of days of all
-                      messages, of queues or of users
-      facts           any other set of messages, as two relations:
-        messages        rows of fct_messages
-        message_orders  rows of fct_message_orders of those messages
+      counts            rows of counts_by_day, or of its like by queue or user, if the groups are ranges of days of all
+                        messages, of queues or of users: what comes again is known there
+    and for any other set of messages, which is when the condition `gathered` holds, in the place of counts:
+      messages          rows of fct_messages
+      message_orders    rows of fct_message_orders of those messages
 
     Gives one row per group that has a message, with the columns of `by` and of figure_columns(); without `by` one
     row in all, also for an empty set. Where `groups` names a relation, each of its rows is a group, also one
     without messages. -#}
-{% macro report_figures(by=[], since=none, groups=none, sources=['counts']) %}
+{% macro report_figures(by=[], since=none, groups=none, gathered='false') %}
     {%- set groups_relation = groups or 'sums' -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
+    {%- set group_by = 'group by ' ~ by | join(', ') if by else '' -%}
     with
 
-    {% if 'facts' in sources %}
-    {{ customers_and_orders_of_facts(by, since) }}
+    {% if gathered != 'false' %}
+    {{ customers_gathered(by, since) }},
+
+    {{ orders_gathered(by) }},
     {% endif %}
 
     parts as (
 
         select
             {{ of_group }}
-            messages_sent,
-            messages_skipped,
-            0 as customers_messaged,
-            0 as customers_converted,
-            0 as orders_generated,
-            0 as revenue_generated,
-            0 as revenue_refunded,
-            revenue_credited,
-            messages_in_open_window
+            sum(messages_sent) as messages_sent,
+            sum(messages_skipped) as messages_skipped,
+            sum({{ unless_all_are_gathered('messages_sent', by, gathered) }}) as customers_messaged,
+            sum({{ unless_all_are_gathered('messages_converted', by, gathered) }}) as customers_converted,
+            sum(touches) as orders_generated,
+            sum(touched_value) as revenue_generated,
+            sum(touched_refunds) as revenue_refunded,
+            sum(revenue_credited) as revenue_credited,
+            count(distinct case when messages_sent > 0 then user_id end) as active_users,
+            sum(messages_in_open_window) as messages_in_open_window
         from messages_by_day
+        {{ group_by }}
 
-        {% if 'counts' in sources %}
+        {% if gathered != 'true' %}
         union all
 
         select
             {{ of_group }}
             0 as messages_sent,
             0 as messages_skipped,
-            messages_sent as customers_messaged,
-            messages_converted as customers_converted,
-            touches as orders_generated,
-            touched_value as revenue_generated,
-            touched_refunds as revenue_refunded,
+            -sum(messages_sent) as customers_messaged,
+            -sum(messages_converted) as customers_converted,
+            -sum(touches) as orders_generated,
+            -sum(touched_value) as revenue_generated,
+            -sum(touched_refunds) as revenue_refunded,
             0 as revenue_credited,
+            0 as active_users,
             0 as messages_in_open_window
         from counts
-        where {{ is_first(since) }}
+        where previous_date >= {{ since }}
+        {{ group_by }}
         {% endif %}
 
-        {% if 'facts' in sources %}
+        {% if gathered != 'false' %}
         union all
 
         select
             {{ of_group }}
             0 as messages_sent,
             0 as messages_skipped,
-            count(*) as customers_messaged,
-            count(case when is_converted then 1 end) as customers_converted,
+            sum(customers_messaged) as customers_messaged,
+            sum(customers_converted) as customers_converted,
             0 as orders_generated,
             0 as revenue_generated,
             0 as revenue_refunded,
             0 as revenue_credited,
+            0 as active_users,
             0 as messages_in_open_window
         from customers
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
+        {{ group_by }}
 
         union all
 
@@ -83,13 +90,14 @@
             0 as messages_skipped,
             0 as customers_messaged,
             0 as customers_converted,
-            count(*) as orders_generated,
-            sum(order_value) as revenue_generated,
-            sum(refunded_value) as revenue_refunded,
+            -sum(times_again) as orders_generated,
+            -sum(times_again * order_value) as revenue_generated,
+            -sum(times_again * refunded_value) as revenue_refunded,
             0 as revenue_credited,
+            0 as active_users,
             0 as messages_in_open_window
         from orders
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
+        {{ group_by }}
         {% endif %}
 
     ),
@@ -106,27 +114,10 @@
             sum(revenue_generated) as revenue_generated,
             sum(revenue_refunded) as revenue_refunded,
             sum(revenue_credited) as revenue_credited,
+            sum(active_users) as active_users,
             sum(messages_in_open_window) as messages_in_open_window
         from parts
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
-
-    ),
-
-    active_users_of_groups as (
-
-        select distinct {{ (by + ['user_id']) | unique | join(', ') }}
-        from messages_by_day
-        where messages_sent > 0
-
-    ),
-
-    user_figures as (
-
-        select
-            {{ of_group }}
-            count(*) as active_users
-        from active_users_of_groups
-        {% if by %}group by {{ by | join(', ') }}{% endif %}
+        {{ group_by }}
 
     ),
 
@@ -142,13 +133,12 @@
             cast(coalesce(sums.revenue_generated, 0) as decimal(38, 2)) as revenue_generated,
             cast(coalesce(sums.revenue_refunded, 0) as decimal(38, 2)) as revenue_refunded,
             cast(coalesce(sums.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
-            coalesce(user_figures.active_users, 0) as active_users,
+            cast(coalesce(sums.active_users, 0) as bigint) as active_users,
             cast(coalesce(sums.messages_in_open_window, 0) as bigint) as messages_in_open_window
         from {{ groups_relation }}
         {% if groups %}
         left join sums on {{ same_group(by, groups_relation, 'sums') }}
         {% endif %}
-        left join user_figures on {{ same_group(by, groups_relation, 'user_figures') }}
 
     )
 
@@ -159,91 +149,76 @@
     from totals
 {% endmacro %}
 
-{#- Each customer messaged and each order touched, once in its group, with the ways of telling them apart that cost
-    least. In a range of days customers are gathered. On a day nearly all of them come with the first message of all
-    in their group, which the previous day tells without gathering any; those that come with a later one, whether
-    because the first is not among the messages asked for or besides it, are few: these are gathered, and matched
-    with the first ones. Most orders are touched once in their group. -#}
-{% macro customers_and_orders_of_facts(by, since) -%}
+{#- The CTE `customers`: of the messages gathered, what each customer adds to those counted. -#}
+{% macro customers_gathered(by, since) -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
-    {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by else '' -%}
-    {%- set scope_of_touches = scope or ('_on_day' if 'message_date' in by else '') -%}
-    {%- set of_either = [] -%}
-    {%- for column in by -%}
-        {%- do of_either.append('coalesce(firsts.' ~ column ~ ', laters.' ~ column ~ ') as ' ~ column ~ ', ') -%}
-    {%- endfor -%}
-    sent_messages as (
-
-        select
-            {{ of_group }}
-            customer_digest,
-            is_converted,
-            previous_sent_date{{ scope }} as previous_date
-        from messages
-        where status = 'sent'
-
-    ),
-
     customers as (
 
-        {% if 'message_date' in by %}
+        {% if all_are_gathered(by) %}
         select
-            {{ of_either | join }}
-            coalesce(firsts.is_converted, false) or coalesce(laters.is_converted, false) as is_converted
-        from (
-            select * from sent_messages
-            where {{ is_first(since) }}
-        ) as firsts
-        full outer join (
-            select
-                {{ of_group }}
-                customer_digest,
-                bool_or(is_converted) as is_converted
-            from sent_messages
-            where not {{ is_first(since) }}
-            group by {{ of_group }}customer_digest
-        ) as laters
-            on {{ same_group(by + ['customer_digest'], 'firsts', 'laters') }}
+            {{ of_group }}
+            1 as customers_messaged,
+            case when bool_or(is_converted) then 1 else 0 end as customers_converted
+        from messages
+        where status = 'sent'
+        group by {{ of_group }}customer_digest
         {% else %}
         select
             {{ of_group }}
-            bool_or(is_converted) as is_converted
-        from sent_messages
+            1 - count(*) as customers_messaged,
+            least(1 - count(case when is_converted then 1 end), 0) as customers_converted
+        from messages
+        where
+            status = 'sent'
+            {% if 'message_date' in by %}
+            and not is_only_message_of_day
+            {% else %}
+            and customer_digest in (
+                select customer_digest from messages
+                where
+                    status = 'sent'
+                    and previous_sent_date_by_user >= {{ since }}
+            )
+            {% endif %}
         group by {{ of_group }}customer_digest
+        having count(*) > 1
         {% endif %}
 
-    ),
+    )
+{%- endmacro %}
 
+{#- Few customers come again on a day or from a user: only these are gathered, and taken off. In another range so many do
+    that it takes less to gather all, and to count none of them by message. -#}
+{% macro all_are_gathered(by) -%}
+    {{ return('message_date' not in by and 'user_id' not in by) }}
+{%- endmacro %}
+
+{% macro unless_all_are_gathered(messages, by, gathered) -%}
+    {%- if gathered != 'false' and all_are_gathered(by) -%}
+    case when {{ gathered }} then 0 else {{ messages }} end
+    {%- else -%}
+    {{ messages }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The CTE `orders`: those touched again in their group, and how often. Most touches are the only ones there. -#}
+{% macro orders_gathered(by) -%}
+    {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
+    {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by
+        else '_on_day' if 'message_date' in by else '' -%}
     orders as (
 
         select
             {{ of_group }}
             order_value,
-            refunded_value
+            refunded_value,
+            count(*) - 1 as times_again
         from message_orders
-        where touch_count{{ scope_of_touches }} = 1
+        where touch_count{{ scope }} > 1
+        group by {{ of_group }}order_digest, order_value, refunded_value
+        having count(*) > 1
 
-        union all
-
-        select
-            {{ of_group }}
-            order_value,
-            refunded_value
-        from (
-            select distinct
-                {{ of_group }}
-                order_digest,
-                order_value,
-                refunded_value
-            from message_orders
-            where touch_count{{ scope_of_touches }} > 1
-        ) as orders_of_several_touches
-
-    ),
-{%- endmacro %}
-
-{% macro is_first(since) -%}
-    coalesce(previous_date < {{ since }}, true)
+    )
 {%- endmacro %}
 
 {% macro same_group(by, left_relation, right_relation) -%}

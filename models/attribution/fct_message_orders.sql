@@ -158,6 +158,13 @@ select
     {{ id_digest('order_id') }} as order_digest
 from counted_touches
 {% if not is_incremental() %}
--- What is asked for together lies together, so that a question about some days reads no others.
-order by message_date
+-- What is asked for together lies together: in each month first the touches that have others beside them,
+-- which questions gather, and of one kind those of a day.
+order by
+    date_trunc('month', message_date),
+    touch_count_by_user = 1,
+    touch_count_in_queue = 1,
+    touch_count_on_day = 1,
+    touch_count = 1,
+    message_date
 {% endif %}

@@ -32,6 +32,7 @@ orders_of_messages as (
         message_id,
         count(*) as orders_in_window,
         sum(order_value) as revenue_in_window,
+        sum(refunded_value) as refunds_in_window,
         count(case when is_last_touch then 1 end) as orders_credited,
         sum(case when is_last_touch then order_value end) as revenue_credited
     from {{ ref('fct_message_orders') }}
@@ -56,6 +57,7 @@ what_messages_brought as (
         messages.message_date,
         coalesce(orders_of_messages.orders_in_window, 0) as orders_in_window,
         cast(coalesce(orders_of_messages.revenue_in_window, 0) as decimal(38, 2)) as revenue_in_window,
+        cast(coalesce(orders_of_messages.refunds_in_window, 0) as decimal(38, 2)) as refunds_in_window,
         coalesce(orders_of_messages.orders_credited, 0) as orders_credited,
         cast(coalesce(orders_of_messages.revenue_credited, 0) as decimal(38, 2)) as revenue_credited,
         orders_of_messages.message_id is not null as is_converted,
@@ -102,6 +104,8 @@ previous_days as (
     select
         message_id,
         lag(message_date) over of_customer as previous_sent_date,
+        coalesce(lag(message_date) over of_customer <> message_date, true)
+        and coalesce(lead(message_date) over of_customer <> message_date, true) as is_only_message_of_day,
         lag(message_date) over of_customer_in_queue as previous_sent_date_in_queue,
         lag(message_date) over of_customer_by_user as previous_sent_date_by_user,
         {{ last_known_before('converted_date', 'of_customer') }} as previous_converted_date,
@@ -127,6 +131,7 @@ select
     messages.message_date,
     messages.orders_in_window,
     messages.revenue_in_window,
+    messages.refunds_in_window,
     messages.orders_credited,
     messages.revenue_credited,
     messages.is_converted,
@@ -137,6 +142,7 @@ select
     previous_days.previous_converted_date,
     previous_days.previous_converted_date_in_queue,
     previous_days.previous_converted_date_by_user,
+    coalesce(previous_days.is_only_message_of_day, false) as is_only_message_of_day,
     {{ id_digest('messages.customer_id') }} as customer_digest
 from what_messages_brought as messages
 left join previous_days on messages.message_id = previous_days.message_id

@@ -23,7 +23,7 @@ messages_by_day as (
 
 figures as (
 
-    {{ report_figures(by=['message_date'], since='message_date', sources=['facts']) }}
+    {{ report_figures(by=['message_date'], since='message_date', gathered='true') }}
 
 ),
 

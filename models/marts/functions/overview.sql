@@ -49,7 +49,7 @@ messages_by_day as (
 
 figures as (
 
-    {{ report_figures(since='cast(date_from as date)', sources=['counts', 'facts']) }}
+    {{ report_figures(since='cast(date_from as date)', gathered=asks_otherwise()) }}
 
 )
 

@@ -35,7 +35,7 @@ messages_by_day as (
 
 figures as (
 
-    {{ report_figures(by=['queue_id'], since='cast(date_from as date)', sources=['counts', 'facts']) }}
+    {{ report_figures(by=['queue_id'], since='cast(date_from as date)', gathered='users is not null') }}
 
 )
 

@@ -35,7 +35,7 @@ messages_by_day as (
 
 figures as (
 
-    {{ report_figures(by=['user_id'], since='cast(date_from as date)', sources=['counts', 'facts']) }}
+    {{ report_figures(by=['user_id'], since='cast(date_from as date)', gathered='queues is not null') }}
 
 )
 

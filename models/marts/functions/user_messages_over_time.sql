@@ -29,7 +29,7 @@ messages_by_day as (
 
 figures as (
 
-    {{ report_figures(by=['message_date', 'user_id'], since='message_date', sources=['facts']) }}
+    {{ report_figures(by=['message_date', 'user_id'], since='message_date', gathered='true') }}
 
 )
 
