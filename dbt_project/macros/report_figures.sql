@@ -175,9 +175,7 @@
             {% else %}
             and customer_digest in (
                 select customer_digest from messages
-                where
-                    status = 'sent'
-                    and previous_sent_date_by_user >= {{ since }}
+                where previous_sent_date_by_user >= {{ since }}
             )
             {% endif %}
         group by {{ of_group }}customer_digest
