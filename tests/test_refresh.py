@@ -168,7 +168,8 @@ def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, 
     assert (second["files_loaded"], second["orders_accepted"], second["days_recomputed"]) == (1, 1, 1)
     assert second["rebuilt_because"] == []
     assert second["rows_replaced_by_model"]["fct_message_orders"] == 1
-    assert second["rows_replaced_by_model"]["fct_messages"] == 0
+    assert second["rows_replaced_by_model"]["fct_messages"] == 1
+    assert second["rows_replaced_by_model"]["superseded_messages"] == 0
     assert second["version_published"] == hub.published.resolve().parent.name
     assert second["finished_at"] > second["started_at"] > first["finished_at"]
 
