@@ -25,13 +25,14 @@ TICK = timedelta(microseconds=1)
 
 Drawn = TypeVar("Drawn")
 
-#: Zones with switches, with a half-hour switch, with an odd offset, and without either.
+#: Zones with switches, with a half-hour one, with one back across midnight, with an odd offset, and without any.
 TIMEZONES = (
     "UTC",
     "America/New_York",
     "Europe/Paris",
     "Asia/Kathmandu",
     "Australia/Lord_Howe",
+    "America/St_Johns",
 )
 
 #: The instants (UTC) at which clocks are put forward or back.
@@ -48,6 +49,8 @@ CLOCK_SWITCHES: dict[str, tuple[datetime, ...]] = {
         datetime(2026, 3, 29, 1),
         datetime(2026, 10, 25, 1),
     ),
+    # From 00:01 to 23:01: the day before comes again.
+    "America/St_Johns": (datetime(2010, 11, 7, 2, 31),),
     "Australia/Lord_Howe": (
         datetime(2025, 4, 5, 15),
         datetime(2025, 10, 4, 15, 30),

@@ -23,6 +23,8 @@ from orchestration.settings import Settings
 RULE = "assert_every_touch_obeys_the_rule"
 DIGESTS = "assert_digests_tell_ids_apart"
 CREDITS = "assert_each_attributed_order_is_credited_once"
+COUNTS = "assert_counts_are_of_all_messages_and_touches"
+BOUNDS = "assert_figures_are_within_their_bounds"
 
 SECOND = "interval 1 second"
 
@@ -55,7 +57,7 @@ def hub(built: Settings) -> Iterator[Settings]:
 
 
 def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
-    run_dbt(hub, "test", "--select", RULE, CREDITS, DIGESTS)
+    run_dbt(hub, "test", "--select", RULE, CREDITS, COUNTS, BOUNDS, DIGESTS)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,14 @@ def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
         ),
         (CREDITS, "update fct_messages set revenue_in_window = 1 where message_id = 'c1-m1'"),
         (CREDITS, "update fct_messages set refunds_in_window = 1 where message_id = 'c1-m1'"),
+        (COUNTS, "update messages_by_day set touches = touches + 1 where message_date = date '2026-01-11'"),
+        (COUNTS, "update messages_by_day set touched_value = touched_value + 1 where user_id = 'u1'"),
+        (COUNTS, "update counts_by_day set messages_converted = messages_converted + 1"),
+        (COUNTS, "update counts_by_day_and_queue set queue_id = 'q2'"),
+        (COUNTS, "delete from counts_by_day_and_user where previous_date is null"),
+        (BOUNDS, "update mart_overview set orders_generated = 0"),
+        (BOUNDS, "update mart_queue_breakdown set customers_converted = -1, conversion_rate = 0"),
+        (BOUNDS, "update mart_user_daily set revenue_refunded = -0.01"),
         (DIGESTS, "update fct_message_orders set order_digest = 1"),
         (DIGESTS, "update fct_messages set customer_digest = 1"),
     ],

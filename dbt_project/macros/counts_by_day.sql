@@ -1,10 +1,10 @@
-{#- What the distinct figures of any range of days are counted from: messages and touches by their day and by the
-    day of the one before them. One row per day, previous day and `by`, the queue or the user if given.
+{#- What comes again in any range of days is known from here: messages and touches by their day and by the day of the
+    one before them. One row per day, previous day and `by`, the queue or the user if given.
 
     Each kind has a previous day of its own: of a message the day of the message sent to the customer before it, of a
     converted message the day of the converted one before it, of a touch the day of the touch of the order before
     it; in the same queue, or by the same user, where `by` names these. So the customers messaged in a range of
-    days are the messages sent whose previous day lies before the range: one for each customer. -#}
+    days are the messages sent there, less those whose previous day lies in the range too: one for each customer. -#}
 {% macro counts_by_day(by=none) -%}
     {%- set of_group = by ~ ', ' if by else '' -%}
     {% if is_incremental() %}
@@ -67,8 +67,7 @@
     {{ counts_of_rows(by) }}
 
     {{ sums_of_counts(by) }}
-    -- What is asked for together lies together. Rows that are replaced later stand at the end.
-    order by {{ of_group }}message_date
+    {{ lies_together() }}
     {% endif %}
 {%- endmacro %}
 

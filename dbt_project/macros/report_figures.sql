@@ -6,22 +6,24 @@
     Every message counts its customer and every touch its order; those that come again in their group are taken off
     as often as they do. Expects these relations (usually import CTEs):
       messages_by_day   rows of messages_by_day, of the days, queues and users asked for
-      counts            rows of counts_by_day, or of its like by queue or user, if the groups are ranges of days of all
-                        messages, of queues or of users: what comes again is known there
-    and for any other set of messages, which is when the condition `gathered` holds, in the place of counts:
-      messages          rows of fct_messages
+      counts            what comes again, in groups that are ranges of days of all messages, of queues or of users: rows
+                        of counts_by_day, or of its like by queue or user
+      messages          for any other set of messages: rows of fct_messages
       message_orders    rows of fct_message_orders of those messages
+    What comes again is taken either from counts or from the facts: the others must be without rows. `gathered` is the
+    condition, as text, on which it is the facts: 'true', or one on the parameters of a table function. Without it
+    there are only counts.
 
     Gives one row per group that has a message, with the columns of `by` and of figure_columns(); without `by` one
     row in all, also for an empty set. Where `groups` names a relation, each of its rows is a group, also one
     without messages. -#}
-{% macro report_figures(by=[], since=none, groups=none, gathered='false') %}
+{% macro report_figures(by=[], since=none, groups=none, gathered=none) %}
     {%- set groups_relation = groups or 'sums' -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
     {%- set group_by = 'group by ' ~ by | join(', ') if by else '' -%}
     with
 
-    {% if gathered != 'false' %}
+    {% if gathered %}
     {{ customers_gathered(by, since) }},
 
     {{ orders_gathered(by) }},
@@ -64,7 +66,7 @@
         {{ group_by }}
         {% endif %}
 
-        {% if gathered != 'false' %}
+        {% if gathered %}
         union all
 
         select
@@ -192,7 +194,7 @@
 {%- endmacro %}
 
 {% macro unless_all_are_gathered(messages, by, gathered) -%}
-    {%- if gathered != 'false' and all_are_gathered(by) -%}
+    {%- if gathered and all_are_gathered(by) -%}
     case when {{ gathered }} then 0 else {{ messages }} end
     {%- else -%}
     {{ messages }}

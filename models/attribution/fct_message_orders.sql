@@ -1,10 +1,19 @@
+{#- Touches lie by month, in each first those that have others beside them, which questions gather. -#}
 {{
     config(
         unique_key='order_id',
         partition_by='message_date',
         concerned='concerned_orders',
         near='ordered_at',
-        slices='slices_of_orders'
+        slices='slices_of_orders',
+        lies_by=[
+            "date_trunc('month', message_date)",
+            'touch_count_by_user = 1',
+            'touch_count_in_queue = 1',
+            'touch_count_on_day = 1',
+            'touch_count = 1',
+            'message_date'
+        ]
     )
 }}
 
@@ -157,14 +166,4 @@ select
     touch_count_by_user,
     {{ id_digest('order_id') }} as order_digest
 from counted_touches
-{% if not is_incremental() %}
--- What is asked for together lies together: in each month first the touches that have others beside them,
--- which questions gather, and of one kind those of a day.
-order by
-    date_trunc('month', message_date),
-    touch_count_by_user = 1,
-    touch_count_in_queue = 1,
-    touch_count_on_day = 1,
-    touch_count = 1,
-    message_date
-{% endif %}
+{{ lies_together() }}

@@ -1,4 +1,4 @@
-{{ config(unique_key='message_date', concerned='concerned_days') }}
+{{ config(unique_key='message_date', concerned='concerned_days', lies_by=['message_date']) }}
 
 {%- set as_of_ends_at = 'select info.as_of_ends_at from ' ~ ref('report_info') ~ ' as info' %}
 
@@ -27,7 +27,4 @@ select
     cast(sum(revenue_credited) as decimal(38, 2)) as revenue_credited
 from messages
 group by message_date, queue_id, user_id
-{% if not is_incremental() %}
--- What is asked for together lies together. Rows that are replaced later stand at the end.
-order by message_date
-{% endif %}
+{{ lies_together() }}
