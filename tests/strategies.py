@@ -25,7 +25,7 @@ TICK = timedelta(microseconds=1)
 
 Drawn = TypeVar("Drawn")
 
-#: Zones with switches, with a half-hour one, with one back across midnight, with an odd offset, and without any.
+#: Zones with switches: of an hour, of half an hour, across midnight; with an odd offset; and without any.
 TIMEZONES = (
     "UTC",
     "America/New_York",

@@ -97,8 +97,8 @@ sent_messages_and_days_before as (
 ),
 {% endif %}
 
--- A message comes again in a range of days when the day of its customer's message before it lies in the range:
--- so the customers of any range are counted without gathering their messages.
+-- A message comes again in a range of days when the day of its customer's message before it lies there: so
+-- the customers of any range are counted without gathering their messages.
 previous_days as (
 
     select

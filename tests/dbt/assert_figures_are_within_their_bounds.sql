@@ -1,5 +1,5 @@
--- Rates lie within 0 and 1, converters are customers who were messaged and who ordered, nobody is messaged without a
--- message, nothing is less than nothing.
+-- Rates lie within 0 and 1, converters are customers who were messaged and who ordered, nobody is messaged
+-- without a message, nothing is less than nothing.
 {{ config(meta={'dagster': {'ref': {'name': 'mart_overview'}}}) }}
 
 {% for mart in [
