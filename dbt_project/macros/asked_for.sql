@@ -76,16 +76,3 @@
         false
     )
 {%- endmacro %}
-
-{#- How a CTE says that its rows are read from the table by each of those who select from it. Keeping a copy of them
-    for all, which is what DuckDB prefers, costs more here than reading the few columns that each needs. -#}
-{% macro read_in_place() -%}
-    {{ return(adapter.dispatch('read_in_place')()) }}
-{%- endmacro %}
-
-{% macro default__read_in_place() -%}
-{%- endmacro %}
-
-{% macro duckdb__read_in_place() -%}
-    not materialized
-{%- endmacro %}

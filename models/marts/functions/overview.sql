@@ -26,14 +26,14 @@ counts as (
 
 ),
 
-messages as {{ read_in_place() }} (
+messages as (
 
     select * from {{ ref('fct_messages') }}
     where {{ asked_for_otherwise() }}
 
 ),
 
-message_orders as {{ read_in_place() }} (
+message_orders as (
 
     select * from {{ ref('fct_message_orders') }}
     where {{ asked_for_otherwise() }}

@@ -8,7 +8,7 @@ counts as (
 
 ),
 
-messages as {{ read_in_place() }} (
+messages as (
 
     select * from {{ ref('fct_messages') }}
     where
@@ -17,7 +17,7 @@ messages as {{ read_in_place() }} (
 
 ),
 
-message_orders as {{ read_in_place() }} (
+message_orders as (
 
     select * from {{ ref('fct_message_orders') }}
     where

@@ -1,6 +1,6 @@
 with
 
-messages as {{ read_in_place() }} (
+messages as (
 
     select * from {{ ref('fct_messages') }}
     where
@@ -9,7 +9,7 @@ messages as {{ read_in_place() }} (
 
 ),
 
-message_orders as {{ read_in_place() }} (
+message_orders as (
 
     select * from {{ ref('fct_message_orders') }}
     where
