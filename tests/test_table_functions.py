@@ -230,9 +230,7 @@ def figures_of_facts(function: str) -> str:
     """
 
 
-def test_touches_lie_by_month_and_kind(
-    published: duckdb.DuckDBPyConnection,
-) -> None:
+def test_touches_lie_by_month_and_kind(published: duckdb.DuckDBPyConnection) -> None:
     rows = published.sql(
         """
         select

@@ -136,7 +136,7 @@
 {#- The CTE `counts`, of the relations `messages` (sent ones) and `message_orders`, each row `times` times. -#}
 {% macro counts_of_rows(by) -%}
     {%- set of_group = by ~ ', ' if by else '' -%}
-    {%- set scope = {none: '', 'queue_id': '_in_queue', 'user_id': '_by_user'}[by] -%}
+    {%- set scope = scope_of([by]) -%}
     touches as (
 
         -- A touch that is the only one of its order here has none before it to look for.

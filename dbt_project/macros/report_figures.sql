@@ -204,8 +204,7 @@
 {#- The CTE `orders`: those touched again in their group, and how often. Most touches are the only ones there. -#}
 {% macro orders_gathered(by) -%}
     {%- set of_group = by | join(', ') ~ ', ' if by else '' -%}
-    {%- set scope = '_in_queue' if 'queue_id' in by else '_by_user' if 'user_id' in by
-        else '_on_day' if 'message_date' in by else '' -%}
+    {%- set scope = scope_of(by) -%}
     orders as (
 
         select

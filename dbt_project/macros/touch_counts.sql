@@ -1,6 +1,17 @@
 {#- How many touches an order has within one day, one queue and one user. Most touches are the only ones there, and their
     orders count for the day, queue or user without being looked for among others. -#}
 
+{#- How the names of columns end that say something within the groups of these columns: within a queue or a user, else
+    within a day, else within all. -#}
+{% macro scope_of(by) -%}
+    {{ return(
+        '_in_queue' if 'queue_id' in by
+        else '_by_user' if 'user_id' in by
+        else '_on_day' if 'message_date' in by
+        else ''
+    ) }}
+{%- endmacro %}
+
 {#- The CTE `counted_touches`: the touches, each with these counts beside its own. -#}
 {% macro touches_counted_together(touches) -%}
     {{ return(adapter.dispatch('touches_counted_together')(
