@@ -16,9 +16,10 @@ from pathlib import Path
 import duckdb
 from packaging.version import Version
 
-from orchestration import VERSION, loading, readers, spark
+from orchestration import VERSION, loading, spark
 from orchestration.contracts import CONTRACTS, EventContract, Kind
-from orchestration.readers import LandedFile
+from orchestration.landing import formats
+from orchestration.landing.formats import LandedFile
 from orchestration.settings import STORAGE_VERSION, Engine, Settings, log_of
 from orchestration.sql import literal, one_row
 
@@ -283,7 +284,7 @@ def landed_files(
     def not_listed(error: OSError) -> None:
         folder = landed(Path(error.filename))
         if not isinstance(error, FileNotFoundError):
-            unlisted[folder] = readers.why_unreadable(error, folder)
+            unlisted[folder] = formats.why_unreadable(error, folder)
 
     seen = set()
     root = settings.landing / contract.entity
@@ -296,7 +297,7 @@ def landed_files(
         seen.add(real)
         for name in names:
             file = landed(Path(folder) / name)
-            if name.endswith(tuple(readers.ENDINGS)):
+            if name.endswith(tuple(formats.ENDINGS)):
                 files.append(file)
             else:
                 ignored.append(file.path)

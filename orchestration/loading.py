@@ -1,8 +1,8 @@
 """Files -> raw: each file once, in one transaction with its record; refused rows to the quarantine.
 
 Belongs here: the tables of raw and quarantine, the transaction, the records of files and of rejected rows.
-Does not belong here: which files are due (ingest.py), how a format is read (readers.py), what a good row is
-(contracts.py, casting.py).
+Does not belong here: which files are due (ingest.py), how a format is read (landing/formats), what a good row
+is (contracts.py, casting.py).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import casting, readers, refreshes
+from orchestration import casting, refreshes
 from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.readers import Format, LandedFile, Shape, UnreadableFileError
+from orchestration.landing import formats
+from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -120,11 +121,11 @@ def load_files(
     by_shape: dict[Shape, list[LandedFile]] = defaultdict(list)
     for file in files:
         try:
-            by_shape[readers.shape_of(connection, file, contract)].append(file)
+            by_shape[formats.shape_of(connection, file, contract)].append(file)
         except UnreadableFileError as error:
             record_failure(connection, settings, contract, file, str(error))
     for shape, files_of_shape in by_shape.items():
-        most_files, most_bytes = readers.MOST_FILES_AT_ONCE[shape.format], BATCH_BYTES[shape.format]
+        most_files, most_bytes = formats.MOST_FILES_AT_ONCE[shape.format], BATCH_BYTES[shape.format]
         for batch in batches(files_of_shape, most_files, most_bytes):
             _load_batch(connection, settings, contract, shape, batch)
 
@@ -203,7 +204,7 @@ def _load_batch(
     batch: list[LandedFile],
 ) -> None:
     """Load files of one shape in one transaction; when one of them fails, halve until it stands alone."""
-    readers.prepare(connection, shape.format)
+    formats.prepare(connection, shape.format)
     connection.execute("begin")
     try:
         _insert(connection, settings, contract, shape, batch)
@@ -215,7 +216,7 @@ def _load_batch(
         if not _is_the_files_fault(error):
             raise
         if len(batch) == 1:
-            reason = readers.why_unreadable(error, batch[0])
+            reason = formats.why_unreadable(error, batch[0])
             record_failure(connection, settings, contract, batch[0], reason)
             return
         middle = len(batch) // 2
@@ -233,7 +234,7 @@ def _insert(
     now = datetime.now(UTC).replace(tzinfo=None)
     files = dict(enumerate(batch, start=next_file_id(connection)))
     before = [file.location.stat() for file in batch]
-    rows = readers.read(connection, shape, files, contract)
+    rows = formats.read(connection, shape, files, contract)
     checked = casting.check(contract, rows.types, settings.currency, rows.query)
     connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
     connection.execute(

@@ -30,8 +30,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration import readers
 from orchestration.contracts import CONTRACTS
+from orchestration.landing import formats
 from orchestration.settings import Settings
 
 # A file that is still being written has an ending that no loader picks up.
@@ -195,7 +195,7 @@ USERS = (
 def something_has_landed(settings: Settings) -> bool:
     """Whether any file that a refresh would load lies in the landing folders."""
     return any(
-        path.name.endswith(tuple(readers.ENDINGS)) and path.is_file()
+        path.name.endswith(tuple(formats.ENDINGS)) and path.is_file()
         for contract in CONTRACTS
         for path in (settings.landing / contract.entity).rglob("*")
     )

@@ -31,7 +31,7 @@ import duckdb
 
 from orchestration import loading, refreshes
 from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.readers import LandedFile
+from orchestration.landing.formats import LandedFile
 from orchestration.settings import REPOSITORY, Settings
 from orchestration.sql import identifier, literal, one_row
 
@@ -331,8 +331,8 @@ def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[P
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "orchestration.zip"
         with zipfile.ZipFile(code, "w") as archive:
-            for file in (REPOSITORY / "orchestration").glob("*.py"):
-                archive.write(file, f"orchestration/{file.name}")
+            for file in (REPOSITORY / "orchestration").rglob("*.py"):
+                archive.write(file, file.relative_to(REPOSITORY))
         try:
             with SparkContext(pyFiles=[str(code)]) as context:
                 context.parallelize(portions, len(portions)).foreach(

@@ -29,8 +29,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from landing import Content, Loaded, csv_text, gzipped, json_lines_text, land, load, parquet_bytes
 
-from orchestration import ingest, loading, readers
+from orchestration import ingest, loading
 from orchestration.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
+from orchestration.landing import formats
 from orchestration.settings import Settings
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")
@@ -248,11 +249,11 @@ def test_a_loaded_file_that_is_taken_away_stays_loaded(hub: Settings) -> None:
 
 
 def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(readers.MOST_FILES_AT_ONCE, readers.Format.CSV, 2)
+    monkeypatch.setitem(formats.MOST_FILES_AT_ONCE, formats.Format.CSV, 2)
     many = {f"{number}.csv": messages(f"m{number}") for number in range(5)}
     assert load(hub, MESSAGES, many).column("message_id") == ["m0", "m1", "m2", "m3", "m4"]
 
-    monkeypatch.setitem(loading.BATCH_BYTES, readers.Format.CSV, 1)
+    monkeypatch.setitem(loading.BATCH_BYTES, formats.Format.CSV, 1)
     more = {f"{number}.csv": messages(f"m{number}") for number in range(5, 8)}
     assert load(hub, MESSAGES, more).report.files_loaded == 3
 
@@ -1649,7 +1650,7 @@ def test_what_is_not_the_fault_of_a_file_fails_the_load_and_not_the_file(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(readers, "read", fail)
+        patched.setattr(formats, "read", fail)
         with pytest.raises(type(error)):
             load(hub, MESSAGES, {"a.csv": messages("m1")})
 

@@ -1,0 +1,1 @@
+"""Landed files: what they look like, and how their rows are read."""

@@ -1,0 +1,114 @@
+"""Landed files as relations: one module for each format, each reading many files in one statement.
+
+Belongs here: which module reads which format. Does not belong here: what a good value is (casting.py), what
+is done with the rows (loading.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zlib
+from collections.abc import Mapping
+
+import duckdb
+
+from orchestration.contracts import EventContract
+from orchestration.landing.formats import delimited, json_lines, parquet_files
+from orchestration.landing.formats.common import (
+    ENDINGS,
+    Format,
+    LandedFile,
+    LandedRows,
+    Reader,
+    Shape,
+    UnreadableFileError,
+)
+from orchestration.landing.formats.text_scan import TEXT_THREADS
+
+__all__ = [
+    "ENDINGS",
+    "MOST_FILES_AT_ONCE",
+    "Format",
+    "LandedFile",
+    "LandedRows",
+    "Shape",
+    "UnreadableFileError",
+    "prepare",
+    "read",
+    "shape_of",
+    "why_unreadable",
+]
+
+READERS: Mapping[Format, Reader] = {
+    Format.CSV: delimited,
+    Format.GZIPPED_CSV: delimited,
+    Format.JSON_LINES: json_lines,
+    Format.PARQUET: parquet_files,
+}
+
+MOST_FILES_AT_ONCE = {
+    Format.CSV: 2 * TEXT_THREADS,
+    Format.GZIPPED_CSV: 2 * TEXT_THREADS,
+    Format.JSON_LINES: 2 * TEXT_THREADS,
+    Format.PARQUET: 500,
+}
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, file_format: Format) -> None:
+    """Set the connection up for reading files of a format."""
+    READERS[file_format].prepare(connection)
+
+
+def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract) -> Shape:
+    """The shape of a file.
+
+    Raises:
+        UnreadableFileError: when it cannot be opened, is not of its format, or lacks a required column.
+    """
+    try:
+        file.path.encode()
+        columns = READERS[file.format].columns_of(connection, file, contract)
+    except (OSError, EOFError, zlib.error, UnicodeEncodeError, csv.Error, duckdb.Error) as error:
+        raise UnreadableFileError(why_unreadable(error, file)) from error
+    return Shape(file.format, columns)
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    shape: Shape,
+    files: Mapping[int, LandedFile],
+    contract: EventContract,
+) -> LandedRows:
+    """Read files of one shape; what has to be kept for the query is stored in temporary tables.
+
+    Args:
+        connection: a connection with an open transaction.
+        shape: the shape of the files.
+        files: the files by their id.
+        contract: the contract of the entity.
+
+    Raises:
+        duckdb.Error: when one of the files cannot be read.
+        UnreadableFileError: when it cannot be told where the rows of one of the files end.
+    """
+    connection.execute("create or replace temp table files_at_hand (file_id integer, location varchar)")
+    connection.execute(
+        "insert into files_at_hand select unnest(?), unnest(?)",
+        [list(files), [str(file.location) for file in files.values()]],
+    )
+    return READERS[shape.format].read(connection, shape, files, contract)
+
+
+def why_unreadable(error: Exception, file: LandedFile) -> str:
+    """An error as one line that names the file as its record does."""
+    if isinstance(error, UnreadableFileError):
+        return str(error)
+    if isinstance(error, UnicodeEncodeError):
+        return "its name is not UTF-8; land it under another name"
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    first_line = message.strip().splitlines()[0] if message.strip() else type(error).__name__
+    first_line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first_line)
+    if "state machine reached an invalid state" in first_line:
+        first_line = "its lines end in different ways (\\n and \\r\\n)"
+    return first_line.replace(str(file.location), file.path)

@@ -1,0 +1,133 @@
+"""What all formats share: a landed file, its shape, its rows, and where the contract's fields are in it.
+
+Belongs here: what more than one format needs. Does not belong here: anything about one format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+
+from orchestration.contracts import EventContract
+
+
+class Format(Enum):
+    CSV = "CSV"
+    GZIPPED_CSV = "gzipped CSV"
+    JSON_LINES = "JSON lines"
+    PARQUET = "Parquet"
+
+
+ENDINGS = {
+    ".csv": Format.CSV,
+    ".csv.gz": Format.GZIPPED_CSV,
+    ".jsonl": Format.JSON_LINES,
+    ".ndjson": Format.JSON_LINES,
+    ".parquet": Format.PARQUET,
+}
+
+
+class UnreadableFileError(Exception):
+    """A file that cannot be loaded at all; the message says why."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file in the landing folder.
+
+    Attributes:
+        path: where it lies, relative to the data directory; its name in every record.
+        location: where it can be opened.
+    """
+
+    path: str
+    location: Path
+
+    @property
+    def format(self) -> Format:
+        return next(kind for ending, kind in ENDINGS.items() if self.path.endswith(ending))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What files must share to be read by one statement: format, and name and type of each column.
+
+    JSON lines have no columns in common; any of them share a shape.
+    """
+
+    format: Format
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class LandedRows:
+    """The rows of some files, not yet judged.
+
+    Attributes:
+        query: SQL with a row for each landed row: ``file_id, row_number, fault`` and ``landed_<field>``
+            for each field that the files carry. ``fault`` is why a row does not divide into fields, or NULL.
+        types: the DuckDB type of each field that the files carry.
+        counts: SQL with ``file_id, rows``: how many rows the files have, counted apart from the query, so
+            that a row which gets lost on the way is noticed.
+    """
+
+    query: str
+    types: Mapping[str, str]
+    counts: str
+
+
+class Reader(Protocol):
+    """How files of a format are read. Each module of a format is one."""
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Set the connection up for reading."""
+
+    def columns_of(
+        self, connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
+    ) -> tuple[tuple[str, str], ...]:
+        """Name and type of each column of a file that must be the same in all files of one statement.
+
+        Raises:
+            UnreadableFileError: when the file is not of the format, or lacks a required column.
+            OSError, EOFError, zlib.error, csv.Error, duckdb.Error: when it cannot be opened.
+        """
+
+    def read(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        shape: Shape,
+        files: Mapping[int, LandedFile],
+        contract: EventContract,
+    ) -> LandedRows:
+        """Read files of one shape; see :func:`orchestration.landing.formats.read`."""
+
+
+def match_exactly(file: LandedFile) -> str:
+    """The file's location as a pattern that matches it alone, whatever characters its name has."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in str(file.location))
+
+
+def columns_by_field(
+    contract: EventContract, columns: Sequence[tuple[str, str]]
+) -> dict[str, tuple[int, str, str]]:
+    """Position, name and type of each field's column, whatever its letter case and the blanks around it."""
+    found: dict[str, tuple[int, str, str]] = {}
+    names = {field.name for field in contract.fields}
+    for position, (column, column_type) in enumerate(columns):
+        field = column.strip().lower()
+        if field not in names:
+            continue
+        if field in found:
+            raise UnreadableFileError(f"it has the column {field} twice")
+        found[field] = (position, column, column_type)
+    missing = [name for name in contract.required_columns if name not in found]
+    if missing:
+        raise UnreadableFileError(
+            f"it lacks the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        )
+    return found
