@@ -135,7 +135,8 @@ class CheckedRows:
     """Landed rows, checked and cast: two queries over the same rows, each of which is in one of them.
 
     Attributes:
-        accepted: SQL with a row for each good row: ``file_id, row_number`` and the kept fields.
+        accepted: SQL with a row for each good row: ``file_id, row_number``, the kept fields, and
+            ``has_version``: whether the version was landed, and is not the default; never NULL.
         rejected: SQL with a row for each other row: ``file_id, row_number``, ``reasons`` (codes) and
             ``raw_text`` (the fields as they were landed, a JSON object).
     """
@@ -175,6 +176,7 @@ def check(
     codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
     raw = ", ".join(f"{field.field.name} := {field.landed_text}" for field in fields)
     kept = ", ".join(field.name for field in contract.kept_fields)
+    has_version = next((field.present for field in fields if field.field.name == contract.version), "false")
     judged = f"""
         with landed as ({landed_rows}),
         typed as (select *, {", ".join(typed)} from landed),
@@ -182,7 +184,10 @@ def check(
         judged as (select *, fault is not null or {is_refused} as is_refused from valued)
     """
     return CheckedRows(
-        accepted=f"{judged} select file_id, row_number, {kept} from judged where not is_refused",
+        accepted=f"""
+            {judged}
+            select file_id, row_number, {kept}, {has_version} as has_version from judged where not is_refused
+        """,
         rejected=f"""
             {judged}
             select

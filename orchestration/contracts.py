@@ -61,6 +61,7 @@ class EventContract:
     Attributes:
         happened_at: the field that says when the event happened.
         fields: the identifier of the event, then the others.
+        version: the field of which the greatest value among the rows of one event counts.
     """
 
     entity: str
@@ -68,6 +69,7 @@ class EventContract:
     happened_at: str
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = ()
+    version: str = "updated_at"
 
     @property
     def event_id(self) -> str:

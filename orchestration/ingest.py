@@ -167,12 +167,16 @@ def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings
 
 def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     # By the columns, since the record of refreshes may have been taken over from an older warehouse.
-    (raw_tables,) = one_row(
-        connection,
-        "select count(*) from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'raw' and column_name = 'id_digest'",
+    columns = set(
+        connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where database_name = current_database() and schema_name = 'raw'"
+        ).fetchall()
     )
-    if raw_tables < len(CONTRACTS):
+    needed = {
+        (contract.table, name) for contract in CONTRACTS for name, _ in loading.columns_of_raw(contract)
+    }
+    if not needed <= columns:
         connection.close()
         raise WarehouseError(
             f"{settings.warehouse} was written by an older version, which kept the landed rows in another "

@@ -99,9 +99,15 @@ def make_event_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
-    """Name and type of each column of the table of an entity: fields, where a row came from, digest."""
+    """Name and type of each column of the table of an entity: fields, facts about the row, hash of the id."""
     kept = [(field.name, field.kind.column_type) for field in contract.kept_fields]
-    return [*kept, ("file_id", "integer"), ("row_number", "bigint"), ("id_digest", "ubigint")]
+    return [
+        *kept,
+        ("has_version", "boolean"),
+        ("file_id", "integer"),
+        ("row_number", "bigint"),
+        ("id_digest", "ubigint"),
+    ]
 
 
 def load_files(

@@ -391,6 +391,28 @@ def test_parquet_values_that_are_no_timestamps_are_malformed(hub: Settings, valu
     assert outcomes_of_column(hub, MESSAGES, "occurred_at", values) == [["malformed_occurred_at"]]
 
 
+# Versions.
+
+
+@pytest.mark.parametrize("ending", TEXT_ENDINGS)
+def test_a_row_tells_whether_its_version_was_landed_or_is_the_default(hub: Settings, ending: str) -> None:
+    rows = [
+        {**MESSAGE, "message_id": "own version", "updated_at": "2026-01-10T10:00:00Z"},
+        {**MESSAGE, "message_id": "blank", "updated_at": "\u00a0"},
+        {**MESSAGE, "message_id": "none", "updated_at": None},
+    ]
+
+    loaded = load(hub, MESSAGES, {f"a{ending}": rows, f"without_the_field{ending}": [MESSAGE]})
+
+    assert {event["message_id"]: event["has_version"] for event in loaded.events} == {
+        "own version": True,
+        "blank": False,
+        "none": False,
+        "m": False,
+    }
+    assert {event["updated_at"] for event in loaded.events} == {datetime(2026, 1, 10, 10)}
+
+
 # Money.
 
 AMOUNTS: dict[str, Decimal] = {

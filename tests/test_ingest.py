@@ -549,6 +549,7 @@ def test_a_csv_header_may_be_written_in_many_ways(with_headers: Loaded, header: 
             "user_id": "unassigned",
             "occurred_at": TEN_O_CLOCK,
             "updated_at": TEN_O_CLOCK,
+            "has_version": False,
         }
     ]
 
@@ -598,7 +599,8 @@ def test_columns_beyond_the_contract_are_ignored(hub: Settings) -> None:
 
     assert loaded.failed == {}
     assert loaded.column("message_id") == ["m1"] * 5 + ["m2"] * 5
-    assert all(event.keys() == {field.name for field in MESSAGES.fields} for event in loaded.events)
+    kept = {*(field.name for field in MESSAGES.fields), "has_version"}
+    assert all(event.keys() == kept for event in loaded.events)
 
 
 def test_the_one_column_name_that_the_parquet_reader_needs_for_itself_fails_its_file(hub: Settings) -> None:
@@ -643,6 +645,7 @@ def test_optional_columns_may_be_missing_and_have_their_defaults(hub: Settings) 
                 "status": "sent",
                 "occurred_at": TEN_O_CLOCK,
                 "updated_at": TEN_O_CLOCK,
+                "has_version": False,
             }
         ]
         * 5
@@ -659,6 +662,7 @@ def test_optional_columns_may_be_missing_and_have_their_defaults(hub: Settings) 
                 "sales_channel": "online",
                 "status": "placed",
                 "updated_at": TEN_O_CLOCK,
+                "has_version": False,
             }
         ]
         * 5
