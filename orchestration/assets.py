@@ -64,10 +64,10 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
     def event_asset(
         context: dg.AssetExecutionContext, lock: RefreshLock
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        settings = Settings.from_environment()
+        settings = lock.settings
         started = time.monotonic()
         with writing(settings), ingest.connect(settings, say=context.log.warning) as connection:
-            number = record.begin(connection, context.run_id, settings.engine)
+            number = record.begin(connection, context.run_id, settings)
             report = ingest.load(connection, settings, contract)
             record.record_load(
                 connection,
@@ -152,7 +152,7 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         description="The file that readers open: facts, marts and table functions, replaced in one step.",
     )
     def contact_reports(context: dg.AssetExecutionContext, lock: RefreshLock) -> dg.MaterializeResult:
-        settings = Settings.from_environment()
+        settings = lock.settings
         require_checked(settings.dbt_target)
         if settings.engine is Engine.SPARK:
             collect(settings)

@@ -143,8 +143,8 @@ def run(settings: Settings, period: str) -> int:
     CONSOLE.print(
         f"Refreshing {escape(str(settings.data_dir))} as of {settings.as_of} ({settings.timezone}) ..."
     )
-    # All steps of one refresh have one as-of day, also across midnight.
-    os.environ.update(settings.as_environment())
+    # The as-of day that was said, also when a day ends meanwhile.
+    os.environ["CONTACT_AS_OF"] = settings.as_of.isoformat()
     # All that is imported stays. Looking for garbage in it, again and again, takes a tenth of the time.
     gc.disable()
     import dagster as dg

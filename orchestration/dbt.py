@@ -152,7 +152,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
     def dbt_models(
         context: dg.AssetExecutionContext, dbt: DbtCliResource, lock: RefreshLock
     ) -> Iterator[Any]:
-        settings = Settings.from_environment()
+        settings = lock.settings
         manifest = json.loads(project.manifest_path.read_text())
         run_results = settings.dbt_target / "run_results.json"
         run_results.unlink(missing_ok=True)
@@ -179,7 +179,7 @@ def planned(
 ) -> Plan:
     """The plan of the refresh of a run; see :func:`orchestration.plan.make_plan`."""
     with ingest.connect(settings, say=say) as connection:
-        return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id, settings.engine))
+        return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id, settings))
 
 
 def record_models(
@@ -201,7 +201,7 @@ def record_models(
     with ingest.connect(settings) as connection:
         refreshes.record_models(
             connection,
-            refreshes.begin(connection, run_id, settings.engine),
+            refreshes.begin(connection, run_id, settings),
             planning.rows_replaced(connection, manifest, plan, tables_of(settings)),
             planning.days_recomputed(connection, manifest, plan, tables_of(settings)),
             {"models": seconds * (1 - share_of_checks), "checks": seconds * share_of_checks},

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+from pydantic import PrivateAttr
 
+from orchestration import hub
 from orchestration.settings import Settings
 
 WAIT_SECONDS = 3600
@@ -66,11 +68,24 @@ def refresh_lock(
 
 
 class RefreshLock(dg.ConfigurableResource):
-    """The lock as a resource: whichever steps a run has, they hold it from the first to the last."""
+    """The lock as a resource: whichever steps a run has, they hold it from the first to the last.
+
+    All steps of a run have its settings, also when hub.toml is edited or a day ends meanwhile.
+    """
+
+    _settings: Settings = PrivateAttr()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run, as they were when it got the lock."""
+        return self._settings
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshLock]:
         with refresh_lock(Settings.from_environment().lock, say=context.log.warning):
+            # Read again: the refresh that this one waited for may have written the first hub.toml.
+            self._settings = Settings.from_environment()
+            hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)
             yield self
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from orchestration import VERSION
-from orchestration.settings import Engine
+from orchestration.settings import Settings
 from orchestration.sql import one_row
 
 TABLE = """
@@ -35,16 +35,27 @@ create table if not exists raw.refreshes (
     version_published varchar,
     loaded_through integer,
     software_version varchar not null,
-    engine varchar not null
+    engine varchar not null,
+    timezone varchar,
+    currency varchar
 );
 
 -- A warehouse of before there was another engine.
 alter table raw.refreshes add column if not exists engine varchar default 'duckdb';
+
+-- One of before zone and currency belonged to the hub.
+alter table raw.refreshes add column if not exists timezone varchar;
+alter table raw.refreshes add column if not exists currency varchar;
 """
 
 
-def begin(connection: duckdb.DuckDBPyConnection, run_id: str, engine: Engine) -> int:
+def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings) -> int:
     """Begin the refresh of a run, or find it when an earlier step of the run has begun it.
+
+    Args:
+        connection: a connection to the warehouse.
+        run_id: the run of the refresh.
+        settings: the settings of the hub.
 
     Returns:
         The number of the refresh.
@@ -64,10 +75,19 @@ def begin(connection: duckdb.DuckDBPyConnection, run_id: str, engine: Engine) ->
             0 as orders_rejected,
             map {} as seconds_by_step,
             $software_version as software_version,
-            $engine as engine
+            $engine as engine,
+            $timezone as timezone,
+            $currency as currency
         where $run_id not in (select run_id from raw.refreshes)
         """,
-        {"run_id": run_id, "now": _now(), "software_version": VERSION, "engine": engine.value},
+        {
+            "run_id": run_id,
+            "now": _now(),
+            "software_version": VERSION,
+            "engine": settings.engine.value,
+            "timezone": settings.timezone,
+            "currency": settings.currency,
+        },
     )
     return one_row(connection, "select refresh_number from raw.refreshes where run_id = ?", [run_id])[0]
 

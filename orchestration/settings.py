@@ -1,7 +1,8 @@
-"""The settings of a hub, read once from the environment; every path is derived here.
+"""The settings of a hub, read once from the environment and hub.toml; every path is derived here.
 
-Belongs here: the environment variables of the README's "Settings" and the layout of the data
-directory. Does not belong here: anything that reads or writes data.
+Belongs here: the environment variables of the README's "Settings", where they contradict hub.toml, and the
+layout of the data directory. Does not belong here: what hub.toml may say (hub.py), anything that reads or
+writes data.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from orchestration import hub as hub_toml
+from orchestration.hub import Hub, HubFile, SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -23,6 +27,11 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099
 # How what readers open is stored: many drivers still carry DuckDB 1.x, which cannot read what DuckDB 2 writes
 # unless asked to. dbt_project/profiles.yml says the same.
 STORAGE_VERSION = "v1.2.0"
+
+# Files of the data directory that are looked at before there are settings.
+HUB_FILE = "hub.toml"
+WAREHOUSE_FILE = "warehouse.duckdb"
+PUBLISHED_FILE = "published/contact_reports.duckdb"
 
 # How much memory a refresh may use, when nothing is said: enough for a history of ten million messages.
 DEFAULT_MEMORY_LIMIT = "3GB"
@@ -39,8 +48,34 @@ class Engine(Enum):
     SPARK = "spark"
 
 
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message names the variable and what it takes."""
+@dataclass(frozen=True)
+class Pattern:
+    """A variable whose values match a regular expression, and what to do about one that does not."""
+
+    variable: str
+    default: str
+    expression: str
+    advice: str
+
+
+MEMORY_LIMIT = Pattern(
+    "CONTACT_MEMORY_LIMIT",
+    DEFAULT_MEMORY_LIMIT,
+    r"[1-9][0-9]*(\.[0-9]+)? ?[MGT]i?B",
+    "which is not an amount of memory. Set it to one such as '3GB' or '500MB'.",
+)
+SPARK_MASTER = Pattern(
+    "CONTACT_SPARK_MASTER",
+    DEFAULT_SPARK_MASTER,
+    r"local(\[[*0-9,]+\])?|yarn|(spark|k8s)://\S+",
+    "which is no cluster of Spark. Set it to one such as 'local[*]', 'spark://host:7077' or 'yarn'.",
+)
+SPARK_THRIFT = Pattern(
+    "CONTACT_SPARK_THRIFT",
+    "",
+    r"([^\s:]+:[0-9]{1,5})?",
+    "which is no host and port. Set it to one such as '127.0.0.1:10000', or leave it unset.",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +89,7 @@ class Settings:
         spark_master: the cluster that Spark's programs are sent to, as Spark writes it.
         spark_thrift: host and port of the Thrift server that the models are sent to; without one, they are a
             program of the cluster.
+        hub: the limits and landing tables of ``hub.toml``.
     """
 
     data_dir: Path
@@ -64,93 +100,39 @@ class Settings:
     engine: Engine = Engine.DUCKDB
     spark_master: str = DEFAULT_SPARK_MASTER
     spark_thrift: str | None = None
+    hub: Hub = field(default_factory=Hub)
 
     @classmethod
     def from_environment(
         cls, environment: Mapping[str, str] | None = None, now: datetime | None = None
     ) -> Settings:
-        """Read the ``CONTACT_*`` variables; a variable that is unset or blank has its default.
+        """Read the ``CONTACT_*`` variables and ``hub.toml``; an unset or blank variable has its default.
+
+        Zone and currency are those of ``hub.toml``. Where it lacks one, a hub that has been refreshed before
+        keeps that of its last refresh; only a new hub takes it from the environment.
 
         Args:
             environment: the variables, by default those of the process.
             now: the instant from which the default as-of day is taken, by default the present.
 
         Raises:
-            SettingsError: when a variable has a value that cannot be used.
+            SettingsError: when a variable or key has a value that cannot be used, or a variable contradicts
+                the hub.
         """
         environment = os.environ if environment is None else environment
-
-        def value(name: str, default: str) -> str:
-            return environment.get(name, "").strip() or default
-
-        data_dir = Path(value("CONTACT_DATA_DIR", str(REPOSITORY / "data"))).expanduser().absolute()
-
-        unusable = set("#%?*[]") & set(str(data_dir))
-        if unusable:
-            raise SettingsError(
-                f"CONTACT_DATA_DIR is {str(data_dir)!r}, which has {' '.join(sorted(unusable))} in it; the "
-                "databases below it could not be opened. Choose a path without."
-            )
-
-        timezone = value("CONTACT_TIMEZONE", "UTC")
-        try:
-            if timezone == "localtime":
-                raise KeyError("the zone of the machine is no name that every machine knows")
-            zone = ZoneInfo(timezone)
-        except (KeyError, ValueError, OSError) as error:
-            raise SettingsError(
-                f"CONTACT_TIMEZONE is {timezone!r}, which is not an IANA time zone. "
-                "Set it to a name such as 'Europe/Paris' or 'America/New_York'."
-            ) from error
-
-        yesterday = (now or datetime.now(UTC)).astimezone(zone).date() - timedelta(days=1)
-        as_of_text = value("CONTACT_AS_OF", yesterday.isoformat())
-        try:
-            as_of = datetime.strptime(as_of_text, "%Y-%m-%d").date()
-        except ValueError as error:
-            raise SettingsError(
-                f"CONTACT_AS_OF is {as_of_text!r}, which is not a day. Set it to a day such as "
-                "'2026-01-31', or leave it unset for yesterday."
-            ) from error
-        if not FIRST_YEAR <= as_of.year <= LAST_YEAR:
-            raise SettingsError(
-                f"CONTACT_AS_OF is {as_of_text!r}; it must lie between {FIRST_YEAR} and {LAST_YEAR}."
-            )
-
-        currency = value("CONTACT_CURRENCY", "USD")
-        if not re.fullmatch(r"[A-Z]{3}", currency):
-            raise SettingsError(
-                f"CONTACT_CURRENCY is {currency!r}, which is not an ISO 4217 code. "
-                "Set it to three capital letters such as 'EUR'."
-            )
-
-        memory_limit = value("CONTACT_MEMORY_LIMIT", DEFAULT_MEMORY_LIMIT)
-        if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[MGT]i?B", memory_limit):
-            raise SettingsError(
-                f"CONTACT_MEMORY_LIMIT is {memory_limit!r}, which is not an amount of memory. "
-                "Set it to one such as '3GB' or '500MB'."
-            )
-
-        engine = value("CONTACT_ENGINE", Engine.DUCKDB.value)
-        if engine not in {known.value for known in Engine}:
-            raise SettingsError(f"CONTACT_ENGINE is {engine!r}; it may be 'duckdb' (the default) or 'spark'.")
-
-        spark_master = value("CONTACT_SPARK_MASTER", DEFAULT_SPARK_MASTER)
-        if not re.fullmatch(r"local(\[[*0-9,]+\])?|yarn|(spark|k8s)://\S+", spark_master):
-            raise SettingsError(
-                f"CONTACT_SPARK_MASTER is {spark_master!r}, which is no cluster of Spark. Set it to one "
-                "such as 'local[*]', 'spark://host:7077' or 'yarn'."
-            )
-
-        spark_thrift = value("CONTACT_SPARK_THRIFT", "") or None
-        if spark_thrift and not re.fullmatch(r"[^\s:]+:[0-9]{1,5}", spark_thrift):
-            raise SettingsError(
-                f"CONTACT_SPARK_THRIFT is {spark_thrift!r}, which is no host and port. Set it to one such as "
-                "'127.0.0.1:10000', or leave it unset."
-            )
+        data_dir = _data_dir(environment)
+        file = hub_toml.read(data_dir / HUB_FILE)
+        timezone, currency = _zone_and_currency(environment, data_dir, file)
         return cls(
-            *(data_dir, timezone, as_of, currency, memory_limit),
-            *(Engine(engine), spark_master, spark_thrift),
+            data_dir=data_dir,
+            timezone=timezone,
+            as_of=_as_of(environment, (now or datetime.now(UTC)).astimezone(ZoneInfo(timezone)).date()),
+            currency=currency,
+            memory_limit=_matching(environment, MEMORY_LIMIT),
+            engine=_engine(environment),
+            spark_master=_matching(environment, SPARK_MASTER),
+            spark_thrift=_matching(environment, SPARK_THRIFT) or None,
+            hub=file.hub,
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -167,6 +149,11 @@ class Settings:
         }
 
     @property
+    def hub_file(self) -> Path:
+        """What belongs to the hub, whoever starts its refreshes: zone, currency, limits."""
+        return self.data_dir / HUB_FILE
+
+    @property
     def landing(self) -> Path:
         """Where the outside world lands files; nothing here ever writes to it but the sample."""
         return self.data_dir / "landing"
@@ -174,7 +161,7 @@ class Settings:
     @property
     def warehouse(self) -> Path:
         """The database of what landed, and of what is known of it: raw, quarantine, staging."""
-        return self.data_dir / "warehouse.duckdb"
+        return self.data_dir / WAREHOUSE_FILE
 
     @property
     def reports(self) -> Path:
@@ -200,7 +187,7 @@ class Settings:
     @property
     def published(self) -> Path:
         """The file that readers open: a symbolic link to the newest published version."""
-        return self.data_dir / "published" / "contact_reports.duckdb"
+        return self.data_dir / PUBLISHED_FILE
 
     @property
     def published_parquet(self) -> Path:
@@ -236,3 +223,84 @@ class Settings:
 def log_of(database: Path) -> Path:
     """The file in which DuckDB keeps what it has not written to a database yet."""
     return database.with_name(database.name + ".wal")
+
+
+def _value(environment: Mapping[str, str], name: str, default: str = "") -> str:
+    return environment.get(name, "").strip() or default
+
+
+def _matching(environment: Mapping[str, str], pattern: Pattern) -> str:
+    value = _value(environment, pattern.variable, pattern.default)
+    if not re.fullmatch(pattern.expression, value):
+        raise SettingsError(f"{pattern.variable} is {value!r}, {pattern.advice}")
+    return value
+
+
+def _data_dir(environment: Mapping[str, str]) -> Path:
+    given = _value(environment, "CONTACT_DATA_DIR", str(REPOSITORY / "data"))
+    try:
+        data_dir = Path(given).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(
+            f"CONTACT_DATA_DIR is {given!r}, but that user has no home here. Write the path out."
+        ) from None
+    unusable = set("#%?*[]") & set(str(data_dir))
+    if unusable:
+        raise SettingsError(
+            f"CONTACT_DATA_DIR is {str(data_dir)!r}, which has {' '.join(sorted(unusable))} in it; the "
+            "databases below it could not be opened. Choose a path without."
+        )
+    return data_dir
+
+
+def _zone_and_currency(environment: Mapping[str, str], data_dir: Path, file: HubFile) -> tuple[str, str]:
+    """Those of hub.toml, of the last refresh, or of the environment, in this order.
+
+    Raises:
+        SettingsError: when a variable says another one.
+    """
+    location = data_dir / HUB_FILE
+    known = {"timezone": file.timezone, "currency": file.currency}
+    sources = {key: f"{location}{hub_toml.line_of(location, key)} says" for key in known}
+    if None in known.values():
+        last = hub_toml.of_last_refresh(data_dir / PUBLISHED_FILE, data_dir / WAREHOUSE_FILE)
+        for key, value in zip(known, last or (), strict=False):
+            if known[key] is None:
+                known[key], sources[key] = value, "the last refresh of this hub had"
+    settled = []
+    for key, default, why_unusable in (
+        ("timezone", "UTC", hub_toml.why_no_timezone),
+        ("currency", "USD", hub_toml.why_no_currency),
+    ):
+        variable = f"CONTACT_{key.upper()}"
+        value = _value(environment, variable, known[key] or default)
+        if advice := why_unusable(value):
+            raise SettingsError(f"{variable} is {value!r}. {advice}")
+        if known[key] and value != known[key]:
+            raise SettingsError(
+                f'{variable} is {value!r}, but {sources[key]} {key} = "{known[key]}". Nothing was done. '
+                f'Unset {variable}; or, to change the hub, write {key} = "{value}" into {location}.'
+            )
+        settled.append(value)
+    return settled[0], settled[1]
+
+
+def _as_of(environment: Mapping[str, str], today: date) -> date:
+    text = _value(environment, "CONTACT_AS_OF", (today - timedelta(days=1)).isoformat())
+    try:
+        as_of = datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError as error:
+        raise SettingsError(
+            f"CONTACT_AS_OF is {text!r}, which is not a day. Set it to a day such as "
+            "'2026-01-31', or leave it unset for yesterday."
+        ) from error
+    if not FIRST_YEAR <= as_of.year <= LAST_YEAR:
+        raise SettingsError(f"CONTACT_AS_OF is {text!r}; it must lie between {FIRST_YEAR} and {LAST_YEAR}.")
+    return as_of
+
+
+def _engine(environment: Mapping[str, str]) -> Engine:
+    engine = _value(environment, "CONTACT_ENGINE", Engine.DUCKDB.value)
+    if engine not in {known.value for known in Engine}:
+        raise SettingsError(f"CONTACT_ENGINE is {engine!r}; it may be 'duckdb' (the default) or 'spark'.")
+    return Engine(engine)

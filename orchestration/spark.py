@@ -357,7 +357,7 @@ def _load_portion(settings: Settings, contract: EventContract, portion: Portion)
         connection.execute("set TimeZone = 'UTC'")
         loading.make_record_tables(connection)
         loading.make_event_tables(connection)
-        refreshes.begin(connection, portion.name, settings.engine)
+        refreshes.begin(connection, portion.name, settings)
         # Files are numbered from here on.
         refreshes.record_plan(connection, 1, portion.first_id - 1, [])
         loading.load_files(connection, settings, contract, portion.files)

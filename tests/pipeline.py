@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from orchestration import ingest
+from orchestration import hub, ingest
 from orchestration.contracts import CONTRACTS
 from orchestration.dbt import BUILD, environment_of, planned, prepared_project, project_arguments
 from orchestration.plan import Plan, finish
@@ -29,6 +30,19 @@ from orchestration.settings import Settings
 
 # dbt's parse of the project, shared by all tests of a session.
 DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid()}"
+
+
+def edit_hub_file(settings: Settings, **values: object) -> Settings:
+    """Set keys of hub.toml, as a person with an editor would; returns the settings of the edited hub."""
+    hub.add_missing(settings.hub_file, settings.timezone, settings.currency)
+    text = settings.hub_file.read_text(encoding="utf-8")
+    for key, value in values.items():
+        text, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
+        assert found == 1, f"{key} is in hub.toml {found} times"
+    settings.hub_file.write_text(text, encoding="utf-8")
+    return Settings.from_environment(
+        {**settings.as_environment(), "CONTACT_TIMEZONE": "", "CONTACT_CURRENCY": ""}
+    )
 
 
 def load(settings: Settings) -> None:

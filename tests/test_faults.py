@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from hashlib import shake_256
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from landing import land_csv
-from pipeline import load, load_and_build, reading
+from pipeline import edit_hub_file, load, load_and_build, reading
 from pipeline import refresh as refresh_in_process
 
 from orchestration import ingest
@@ -256,12 +255,12 @@ def test_a_warehouse_that_is_open_elsewhere_is_waited_for(hub: Settings) -> None
         ({"currency": "EUR"}, "the reporting currency changed from USD to EUR"),
     ],
 )
-def test_a_changed_setting_is_noticed_and_rebuilds_with_a_word_why(
+def test_an_edited_hub_file_rebuilds_with_a_word_why(
     hub: Settings, command: Command, change: dict[str, str], reason: str
 ) -> None:
     refresh_in_process(hub)
 
-    finished = command(replace(hub, **change), "run")
+    finished = command(edit_hub_file(hub, **change), "run")
 
     assert finished.returncode == 0, finished.stdout
     assert reason in finished.stdout

@@ -18,7 +18,7 @@ from pipeline import reading, refresh
 
 from orchestration import refreshes
 from orchestration.publish import publish
-from orchestration.settings import Engine, Settings
+from orchestration.settings import Settings
 from orchestration.sql import one_row
 
 # Whole refreshes, and after them further publishes that follow each other faster.
@@ -185,7 +185,7 @@ def publish_another_message(hub: Settings, number: int) -> None:
     """Publish with one message more, which was put where a refresh would have put it."""
     run_id = f"publish {number}"
     with duckdb.connect(str(hub.warehouse)) as connection:
-        refreshes.begin(connection, run_id, Engine.DUCKDB)
+        refreshes.begin(connection, run_id, hub)
     with duckdb.connect(str(hub.reports)) as connection:
         connection.execute("begin")
         connection.execute("update report_info set refreshed_at = refreshed_at + interval 1 second")

@@ -9,17 +9,26 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orchestration import settings as settings_module
 from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
 
 MIDNIGHT = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 
 
-def test_every_setting_has_its_default() -> None:
+@pytest.fixture
+def nothing_refreshed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository whose default data directory is empty, whatever the real one holds."""
+    monkeypatch.setattr(settings_module, "REPOSITORY", tmp_path)
+
+
+@pytest.mark.usefixtures("nothing_refreshed")
+def test_every_setting_has_its_default(tmp_path: Path) -> None:
     assert Settings.from_environment({}, now=MIDNIGHT) == Settings(
-        data_dir=REPOSITORY / "data", timezone="UTC", as_of=date(2026, 2, 28), currency="USD"
+        data_dir=tmp_path / "data", timezone="UTC", as_of=date(2026, 2, 28), currency="USD"
     )
 
 
+@pytest.mark.usefixtures("nothing_refreshed")
 def test_a_blank_setting_has_its_default() -> None:
     blank = dict.fromkeys(
         ["CONTACT_DATA_DIR", "CONTACT_TIMEZONE", "CONTACT_AS_OF", "CONTACT_CURRENCY", "CONTACT_MEMORY_LIMIT"],
@@ -33,6 +42,7 @@ def test_a_blank_setting_has_its_default() -> None:
     ("timezone", "as_of"),
     [("America/New_York", date(2026, 2, 27)), ("Asia/Kathmandu", date(2026, 2, 28))],
 )
+@pytest.mark.usefixtures("nothing_refreshed")
 def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: str, as_of: date) -> None:
     assert Settings.from_environment({"CONTACT_TIMEZONE": timezone}, now=MIDNIGHT).as_of == as_of
 
@@ -43,16 +53,24 @@ def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: 
         ("CONTACT_TIMEZONE", "Mars/Olympus"),
         ("CONTACT_TIMEZONE", "../../etc/passwd"),
         ("CONTACT_TIMEZONE", "x'; drop table y"),
+        ("CONTACT_TIMEZONE", "right/Europe/Paris"),
+        ("CONTACT_TIMEZONE", "posix/Europe/Paris"),
+        ("CONTACT_TIMEZONE", "Factory"),
+        ("CONTACT_TIMEZONE", "2"),
         ("CONTACT_AS_OF", "31.01.2026"),
         ("CONTACT_AS_OF", "2026-02-30"),
         ("CONTACT_AS_OF", "1999-12-31"),
         ("CONTACT_DATA_DIR", "/data#1"),
         ("CONTACT_DATA_DIR", "/data%20"),
+        ("CONTACT_DATA_DIR", "~no-such-user/data"),
         ("CONTACT_TIMEZONE", "localtime"),
         ("CONTACT_CURRENCY", "dollars"),
         ("CONTACT_CURRENCY", "usd"),
         ("CONTACT_MEMORY_LIMIT", "much"),
         ("CONTACT_MEMORY_LIMIT", "0GB"),
+        ("CONTACT_MEMORY_LIMIT", "3"),
+        ("CONTACT_AS_OF", "1"),
+        ("CONTACT_CURRENCY", "978"),
         ("CONTACT_ENGINE", "Spark"),
         ("CONTACT_SPARK_MASTER", "127.0.0.1:7077"),
         ("CONTACT_SPARK_MASTER", "spark://"),
@@ -60,6 +78,7 @@ def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: 
         ("CONTACT_SPARK_THRIFT", "host:10000/path"),
     ],
 )
+@pytest.mark.usefixtures("nothing_refreshed")
 def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, value: str) -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.from_environment({variable: value})
