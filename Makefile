@@ -18,7 +18,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run rebuild export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild files retract export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -33,6 +33,12 @@ run: $(VENV)/ready  ## one refresh of what has landed, then both reports
 
 rebuild: $(VENV)/ready  ## make the warehouse anew from the landed files, then both reports
 	@$(VENV)/bin/python -m orchestration.cli rebuild
+
+files: $(VENV)/ready  ## each landed file with its state, and what to do
+	@$(VENV)/bin/python -m orchestration.cli files
+
+retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
+	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
 
 export: $(VENV)/ready  ## what is published as Parquet and CSV files
 	@$(VENV)/bin/python -m orchestration.cli export

@@ -1,6 +1,7 @@
 """The assets that are not dbt models: loading at one end, publishing at the other; thin, over functions.
 
-Belongs here: what Dagster shows of a step. Does not belong here: how the step works (ingest.py, publish.py).
+Belongs here: what Dagster shows of a step. Does not belong here: how the step works (landing/load.py,
+publish.py).
 """
 
 import time
@@ -16,7 +17,9 @@ from orchestration import refreshes as record
 from orchestration.collect import collect
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.dbt import require_checked
-from orchestration.ingest import LoadReport
+from orchestration.landing.discovery import LandingError
+from orchestration.landing.load import LoadReport, load_entity
+from orchestration.landing.notices import left_behind, notices
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plot import plot_of_messages
@@ -40,8 +43,9 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         freshness_policy=FRESHNESS,
         kinds={"python", "duckdb"},
         description=(
-            f"Accepted rows of the files in landing/{contract.entity}, each file loaded once. "
-            "Refused rows are in quarantine.rejected_events, what became of each file in raw.landed_files."
+            f"Accepted rows of the files in landing/{contract.entity}, with the rows that are kept of files "
+            "that have left. Rejected rows are in quarantine.rejected_events, what became of each file in "
+            "raw.landed_files."
         ),
         check_specs=[
             dg.AssetCheckSpec(
@@ -50,9 +54,13 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 description="No file failed; failed files are tried again.",
             ),
             dg.AssetCheckSpec(
-                "no_loaded_file_changed",
+                "no_overwritten_file_left_ids_behind",
                 asset=key,
-                description="Each loaded file still holds what was loaded.",
+                blocking=True,
+                description=(
+                    "The ids of each overwritten file come again, but for max_left_behind of them, or "
+                    "hub.toml says what overwriting it means."
+                ),
             ),
             dg.AssetCheckSpec(
                 "no_row_was_rejected",
@@ -68,7 +76,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         started = time.monotonic()
         with writing(settings), ingest.connect(settings, say=context.log.warning) as connection:
             number = record.begin(connection, context.run_id, settings)
-            report = ingest.load(connection, settings, contract)
+            report = load_entity(connection, settings, contract)
             record.record_load(
                 connection,
                 number,
@@ -78,20 +86,8 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 seconds=time.monotonic() - started,
             )
             metadata = _load_metadata(connection, contract, report)
-        for path, reason in report.failed.items():
-            context.log.warning(f"{path} was not loaded: {reason}. It is tried again at the next refresh.")
-        for path in report.changed:
-            context.log.warning(
-                f"{path} has changed since it was loaded. Its rows stay as they were loaded; land its new "
-                "content in a file of another name."
-            )
-        if report.gone:
-            context.log.warning(
-                f"{len(report.gone)} loaded files, such as {report.gone[0]}, have left the landing folder. "
-                "Their rows stay, but a rebuild needs the files: put them back before one."
-            )
-        if report.ignored:
-            context.log.warning(f"Names without an ending that is read: {', '.join(report.ignored)}")
+        for notice in notices(report):
+            context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
         yield dg.AssetCheckResult(
             passed=not report.failed,
@@ -100,10 +96,13 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
             metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
         )
         yield dg.AssetCheckResult(
-            passed=not report.changed,
-            check_name="no_loaded_file_changed",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"changed": ", ".join(report.changed[:FAILED_FILES_SHOWN])},
+            passed=not report.left_behind,
+            check_name="no_overwritten_file_left_ids_behind",
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={
+                path: left_behind(path, *ids)
+                for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
+            },
         )
         yield dg.AssetCheckResult(
             passed=not report.rows_rejected,
@@ -120,7 +119,7 @@ def writing(settings: Settings) -> Iterator[None]:
     """Says what to do when the warehouse cannot be written, as on a full disk, or Spark cannot be used."""
     try:
         yield
-    except spark.SparkError as error:
+    except (spark.SparkError, LandingError) as error:
         raise dg.Failure(description=str(error)) from None
     except (OSError, duckdb.IOException, duckdb.FatalException) as error:
         raise dg.Failure(
@@ -172,7 +171,7 @@ def _load_metadata(
         "dagster/row_count": dg.MetadataValue.int(total),
         "files_loaded": dg.MetadataValue.int(report.files_loaded),
         "files_failed": dg.MetadataValue.int(len(report.failed)),
-        "files_ignored": dg.MetadataValue.int(len(report.ignored)),
+        "files_left_alone": dg.MetadataValue.int(len(report.left_alone)),
         "rows_landed": dg.MetadataValue.int(report.rows_landed),
         "rows_accepted": dg.MetadataValue.int(report.rows_accepted),
         "rows_rejected": dg.MetadataValue.int(report.rows_rejected),

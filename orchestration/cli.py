@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="one refresh of what has landed, then the reports")
     commands.add_parser("rebuild", help="remove the warehouse, then one refresh of all landed files")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
+    commands.add_parser("files", help="each landed file with its state")
+    commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
@@ -63,6 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
             return docs(settings, options.port)
         if options.command == "export":
             return export(settings)
+        if options.command == "files":
+            return files(settings)
+        if options.command == "retract":
+            return retract(settings, options.file)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
         if settings.engine is Engine.SPARK and not spark_is_ready(settings):
@@ -107,35 +113,74 @@ def spark_is_ready(settings: Settings) -> bool:
 
 
 def remove_warehouse(settings: Settings) -> bool:
-    """Remove the warehouse, so that the next refresh makes it anew from the landed files alone.
+    """Remove the warehouse, so that the next refresh rebuilds it from files alone.
+
+    What changed in the landing folder is noticed first, so that no row is lost of a file that has left it. A
+    warehouse that cannot be opened has nothing to give.
 
     Returns:
-        Whether it was removed. It is kept when landed files are missing, since their rows would be lost.
+        Whether it was removed: not while the landing folder is away, or another program has it open.
     """
     from orchestration import ingest
+    from orchestration.contracts import CONTRACTS
+    from orchestration.landing.discovery import LandingError
+    from orchestration.landing.load import load_entity
     from orchestration.lock import refresh_lock
 
     with refresh_lock(settings.lock, say=CONSOLE.print):
         try:
-            gone = ingest.loaded_files_that_are_gone(settings)
-        except ingest.WarehouseInUseError as error:
+            if settings.warehouse.exists():
+                with ingest.connect(settings, wait_seconds=0) as connection:
+                    for contract in CONTRACTS:
+                        load_entity(connection, settings, contract)
+        except (LandingError, ingest.WarehouseInUseError) as error:
             CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
             return False
         except ingest.WarehouseError as error:
             CONSOLE.print(f"[yellow]![/] {escape(str(error))}")
-            CONSOLE.print("It is made anew from the files that are landed now.")
-            gone = []
-        if gone:
-            CONSOLE.print(
-                f"[red]✗[/] {len(gone)} loaded files, such as {escape(gone[0])}, have left the landing "
-                "folder; a rebuild would lose their rows. Nothing was done. Put the files back, then rebuild."
-            )
-            return False
+            CONSOLE.print("It is rebuilt from landing/ and kept/ as they are now.")
         for file in settings.databases:
             file.unlink(missing_ok=True)
         for folder in settings.folders_of_spark:
             shutil.rmtree(folder, ignore_errors=True)
     return True
+
+
+def retract(settings: Settings, file: str) -> int:
+    """Take a loaded file back."""
+    from orchestration import ingest
+    from orchestration.landing import retract as retracting
+    from orchestration.lock import refresh_lock
+
+    try:
+        with (
+            refresh_lock(settings.lock, say=CONSOLE.print),
+            ingest.connect(settings, say=CONSOLE.print) as connection,
+        ):
+            request = retracting.retract(connection, settings, file)
+    except (retracting.RetractError, ingest.WarehouseError) as error:
+        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        return 1
+    CONSOLE.print(
+        f"[green]✓[/] Taken back: {escape(', '.join(request.paths))}. Its files are in retracted/ now; "
+        "`make run` publishes the reports without it."
+    )
+    return 0
+
+
+def files(settings: Settings) -> int:
+    """Print each file of the landing folder with its state, as the last load left it."""
+    from orchestration.landing import states
+
+    listed = states.saved(settings)
+    for state in listed:
+        rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
+        about = f": {state.reason}" if state.reason else ""
+        to_do = f" -> {state.to_do}" if state.to_do else ""
+        CONSOLE.print(f"{state.state:<11} {escape(state.path)} ({rows}){escape(about)}{escape(to_do)}")
+    if not listed:
+        CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
+    return 0
 
 
 def run(settings: Settings, period: str) -> int:

@@ -1,7 +1,7 @@
 """The two event contracts as data: which fields an event has, of what kind, under which rules.
 
 Belongs here: what a good row is. Does not belong here: how files are read (landing/formats), how a landed
-value becomes a typed one (casting.py), how rows are loaded (ingest.py).
+value becomes a typed one (casting.py), how rows are loaded (loading.py).
 """
 
 from __future__ import annotations

@@ -1,27 +1,25 @@
 """Files -> raw: each file once, in one transaction with its record; refused rows to the quarantine.
 
-Belongs here: the tables of raw and quarantine, the transaction, the records of files and of rejected rows.
-Does not belong here: which files are due (ingest.py), how a format is read (landing/formats), what a good row
-is (contracts.py, casting.py).
+Belongs here: batches, the transaction of a batch, and whose fault it is when one fails. Does not belong
+here: which files are due (landing/load.py), how a format is read (landing/formats), what a good row is
+(contracts.py, casting.py), what happens to the rows that a path had before (landing/arrivals.py).
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
-from orchestration import casting, refreshes
-from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import formats
+from orchestration import casting
+from orchestration.landing import arrivals, formats, records
+from orchestration.landing.arrivals import Arrival, Load
+from orchestration.landing.discovery import Signature, recordable
 from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError
-from orchestration.settings import Settings
+from orchestration.landing.inspection import Inspection
 from orchestration.sql import one_row
 
 # Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to
@@ -50,226 +48,131 @@ NOT_THE_FILES_FAULT = (
     duckdb.TransactionException,
 )
 
-RECORDS = """
-create schema if not exists raw;
-create schema if not exists quarantine;
 
-create table if not exists raw.landed_files (
-    file_id integer not null,
-    path varchar not null,
-    content_hash varchar,
-    entity varchar not null,
-    status varchar not null,
-    rows_landed bigint not null,
-    rows_accepted bigint not null,
-    rows_rejected bigint not null,
-    error varchar,
-    currency varchar not null,
-    loaded_at timestamp not null,
-    size bigint,
-    modified_ns bigint
-);
+@dataclass(frozen=True)
+class DueFile:
+    """A file that is due to be loaded, as it was when it was inspected."""
 
-create table if not exists quarantine.rejected_events (
-    entity varchar not null,
-    path varchar not null,
-    row_number bigint not null,
-    raw_text varchar not null,
-    reasons varchar[] not null,
-    rejected_at timestamp not null
-);
-"""
+    file: LandedFile
+    signature: Signature
+    inspection: Inspection
+
+    @property
+    def path(self) -> str:
+        """Its name in every record."""
+        return recordable(self.file.path)
+
+    @property
+    def arrival(self) -> Arrival:
+        """The file as new content of its path."""
+        return Arrival(self.path, self.file.location, self.inspection)
 
 
-def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of what became of files, rows and refreshes, where they are missing."""
-    connection.execute(RECORDS)
-    connection.execute(refreshes.TABLE)
+class ChangedWhileReadError(Exception):
+    """Files that are not as they were inspected any more, so that what was read of them is of no moment."""
+
+    def __init__(self, files: Sequence[DueFile]) -> None:
+        super().__init__(", ".join(due.path for due in files))
+        self.files = files
 
 
-def make_event_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of the accepted events, where they are missing, and what loading needs of the connection."""
-    connection.execute(casting.MACROS)
-    for contract in CONTRACTS:
-        columns = ", ".join(
-            f"{name} {column_type}{'' if name in contract.field_names else ' not null'}"
-            for name, column_type in columns_of_raw(contract)
-        )
-        connection.execute(f"create table if not exists raw.{contract.table} ({columns})")
-
-
-def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
-    """Name and type of each column of the table of an entity: fields, facts about the row, hash of the id."""
-    kept = [(field.name, field.kind.column_type) for field in contract.kept_fields]
-    return [
-        *kept,
-        ("has_version", "boolean"),
-        ("file_id", "integer"),
-        ("row_number", "bigint"),
-        ("id_digest", "ubigint"),
-    ]
-
-
-def load_files(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    files: Sequence[LandedFile],
-) -> None:
+def load_files(load: Load, files: Sequence[DueFile]) -> None:
     """Load files of an entity, and record what became of each.
 
     Args:
-        connection: a connection with the tables of :func:`make_event_tables`.
-        settings: the settings of the hub.
-        contract: the contract of the entity.
-        files: files that are not loaded yet.
+        load: the load, on a connection with the tables of
+            :func:`orchestration.landing.records.make_event_tables`.
+        files: files whose content is new.
     """
-    by_shape: dict[Shape, list[LandedFile]] = defaultdict(list)
-    for file in files:
+    by_shape: dict[Shape, list[DueFile]] = defaultdict(list)
+    for due in files:
         try:
-            by_shape[formats.shape_of(connection, file, contract)].append(file)
+            by_shape[formats.shape_of(load.connection, due.file, load.contract)].append(due)
         except UnreadableFileError as error:
-            record_failure(connection, settings, contract, file, str(error))
+            records.record_unread(load, due.path, records.FAILED, str(error), due.inspection)
     for shape, files_of_shape in by_shape.items():
         most_files, most_bytes = formats.MOST_FILES_AT_ONCE[shape.format], BATCH_BYTES[shape.format]
         for batch in batches(files_of_shape, most_files, most_bytes):
-            _load_batch(connection, settings, contract, shape, batch)
+            _load_batch(load, shape, batch)
 
 
-def batches(files: Sequence[LandedFile], most_files: int, most_bytes: int) -> Iterator[list[LandedFile]]:
+def record_signatures(load: Load, files: Sequence[DueFile]) -> None:
+    """Record what the file system says of files now whose content is what was loaded."""
+    _make_records(load.connection, dict(enumerate(files)))
+    load.connection.execute(
+        """
+        update raw.landed_files set
+            size = records.size,
+            modified_ns = records.modified_ns,
+            changed_ns = records.changed_ns,
+            inode = records.inode
+        from records
+        where landed_files.path = records.path
+        """
+    )
+
+
+def batches(files: Sequence[DueFile], most_files: int, most_bytes: int) -> Iterator[list[DueFile]]:
     """Files in their order, in batches of at most so many files and bytes; a larger file is a batch."""
-    batch: list[LandedFile] = []
+    batch: list[DueFile] = []
     size = 0
-    for file in files:
-        file_size = file.location.stat().st_size if file.location.exists() else 0
-        if batch and (size + file_size > most_bytes or len(batch) == most_files):
+    for due in files:
+        if batch and (size + due.inspection.size > most_bytes or len(batch) == most_files):
             yield batch
             batch, size = [], 0
-        batch.append(file)
-        size += file_size
+        batch.append(due)
+        size += due.inspection.size
     if batch:
         yield batch
 
 
-def next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
-    """The number of the next file: one that no file has, nor had when it was taken in by a refresh."""
-    return one_row(
-        connection,
-        "select greatest("
-        "(select coalesce(max(file_id), 0) from raw.landed_files), "
-        "(select coalesce(max(loaded_through), 0) from raw.refreshes)) + 1",
-    )[0]
-
-
-def record_failure(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    file: LandedFile,
-    reason: str,
-) -> None:
-    path = recordable(file.path)
-    connection.execute("begin")
-    file_id = next_file_id(connection)
-    connection.execute("delete from raw.landed_files where path = ? and status = 'failed'", [path])
-    connection.execute(
-        """
-        insert into raw.landed_files (
-            file_id, path, entity, status,
-            rows_landed, rows_accepted, rows_rejected, error, currency, loaded_at
-        )
-        values (?, ?, ?, 'failed', 0, 0, 0, ?, ?, ?)
-        """,
-        [
-            file_id,
-            path,
-            contract.entity,
-            reason,
-            settings.currency,
-            datetime.now(UTC).replace(tzinfo=None),
-        ],
-    )
-    connection.execute("commit")
-
-
-def recordable(path: str) -> str:
-    """The path as text; what is not UTF-8 in it as the shell would show it."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def content_hash(location: Path) -> str:
-    with location.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _load_batch(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    shape: Shape,
-    batch: list[LandedFile],
-) -> None:
-    """Load files of one shape in one transaction; when one of them fails, halve until it stands alone."""
-    formats.prepare(connection, shape.format)
-    connection.execute("begin")
+def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
+    """Load files of one shape in one transaction; when one of them fails, halve until it is alone."""
+    formats.prepare(load.connection, shape.format)
     try:
-        _insert(connection, settings, contract, shape, batch)
-        connection.execute("commit")
+        with records.settling(load) as segments:
+            arrived = _insert(load, shape, batch)
+            _require_unchanged(batch)
+            segments.append(arrivals.settle(load, arrived))
+            records.count_rows(load, [due.path for due in batch])
+    except ChangedWhileReadError as error:
+        for due in error.files:
+            records.record_unread(load, due.path, records.ARRIVING, inspection=due.inspection)
+        rest = [due for due in batch if due not in error.files]
+        if rest:
+            _load_batch(load, shape, rest)
     except (duckdb.Error, OSError, UnreadableFileError) as error:
-        # A commit that failed, as on a full disk, has ended the transaction.
-        with suppress(duckdb.TransactionException):
-            connection.execute("rollback")
         if not _is_the_files_fault(error):
             raise
         if len(batch) == 1:
-            reason = formats.why_unreadable(error, batch[0])
-            record_failure(connection, settings, contract, batch[0], reason)
+            reason = formats.why_unreadable(error, batch[0].file)
+            records.record_unread(load, batch[0].path, records.FAILED, reason, batch[0].inspection)
             return
         middle = len(batch) // 2
-        _load_batch(connection, settings, contract, shape, batch[:middle])
-        _load_batch(connection, settings, contract, shape, batch[middle:])
+        _load_batch(load, shape, batch[:middle])
+        _load_batch(load, shape, batch[middle:])
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    shape: Shape,
-    batch: list[LandedFile],
-) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    files = dict(enumerate(batch, start=next_file_id(connection)))
-    before = [file.location.stat() for file in batch]
-    rows = formats.read(connection, shape, files, contract)
-    checked = casting.check(contract, rows.types, settings.currency, rows.query)
+def _require_unchanged(batch: Sequence[DueFile]) -> None:
+    changed = [due for due in batch if Signature.of(due.file.location.stat()) != due.signature]
+    if changed:
+        raise ChangedWhileReadError(changed)
+
+
+def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival]:
+    """Insert the rows and records of files; gives the files by the ids of their contents."""
+    connection, contract = load.connection, load.contract
+    now = records.now()
+    files = dict(enumerate(batch, start=records.next_file_id(connection)))
+    rows = formats.read(connection, shape, {number: due.file for number, due in files.items()}, contract)
+    checked = casting.check(contract, rows.types, load.settings.currency, rows.query)
     connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
-    connection.execute(
-        """
-        create or replace temp table records as
-        select
-            unnest($ids) as file_id,
-            unnest($paths) as path,
-            unnest($hashes) as content_hash,
-            unnest($sizes) as size,
-            unnest($modified)::bigint as modified_ns
-        """,
-        {
-            "ids": list(files),
-            "paths": [file.path for file in batch],
-            "hashes": [content_hash(file.location) for file in batch],
-            "sizes": [status.st_size for status in before],
-            "modified": [status.st_mtime_ns for status in before],
-        },
-    )
-
-    connection.execute(
-        f"insert into raw.{contract.table} by name "
-        f"select *, hash({contract.event_id}) as id_digest from ({checked.accepted})"
-    )
+    _make_records(connection, files)
+    records.insert_events(load, checked.accepted)
     connection.execute(
         f"""
         create or replace temp table accepted_rows as
-        select file_id, count(*) as rows from raw.{contract.table} where file_id >= $first group by file_id
+        select file_id, count(*) as rows from {load.table} where file_id >= $first group by file_id
         """,
         {"first": min(files)},
     )
@@ -283,9 +186,9 @@ def _insert(
         connection.execute(
             f"""
             insert into quarantine.rejected_events (
-                entity, path, row_number, raw_text, reasons, rejected_at
+                entity, path, row_number, raw_text, reasons, rejected_at, file_id
             )
-            select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now
+            select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now, rows.file_id
             from ({checked.rejected}) as rows
             inner join records on rows.file_id = records.file_id
             order by records.path, rows.row_number
@@ -293,28 +196,67 @@ def _insert(
             {"entity": contract.entity, "now": now},
         )
     # The three counts are taken in three places, so that rows landed = accepted + rejected says something.
-    connection.execute("delete from raw.landed_files where path in (select path from records)")
     connection.execute(
         """
-        insert into raw.landed_files (
-            file_id, path, content_hash, entity, status,
-            rows_landed, rows_accepted, rows_rejected, currency, loaded_at, size, modified_ns
-        )
+        insert into raw.contents by name
         select
-            records.file_id, records.path, records.content_hash, $entity, 'loaded',
-            coalesce(landed.rows, 0), coalesce(accepted.rows, 0), coalesce(rejected.rows, 0), $currency, $now,
-            records.size, records.modified_ns
+            records.* exclude (modified_ns, changed_ns, inode),
+            $entity as entity,
+            $currency as currency,
+            coalesce(landed.rows, 0) as rows_landed,
+            coalesce(accepted.rows, 0) as rows_accepted,
+            coalesce(rejected.rows, 0) as rows_rejected
         from records
         left join counted_rows as landed on records.file_id = landed.file_id
         left join accepted_rows as accepted on records.file_id = accepted.file_id
         left join (
-            select path, count(*) as rows
-            from quarantine.rejected_events
-            where rejected_at = $now
-            group by path
-        ) as rejected on records.path = rejected.path
+            select file_id, count(*) as rows from quarantine.rejected_events group by file_id
+        ) as rejected on records.file_id = rejected.file_id
         """,
-        {"entity": contract.entity, "currency": settings.currency, "now": now},
+        {"entity": contract.entity, "currency": records.currency_of(load)},
+    )
+    connection.execute("delete from raw.landed_files where path in (select path from records)")
+    connection.execute(
+        """
+        insert into raw.landed_files by name
+        select
+            path, content_hash, size, modified_ns, changed_ns, inode,
+            $entity as entity,
+            'loaded' as status,
+            $now as loaded_at
+        from records
+        """,
+        {"entity": contract.entity, "now": now},
+    )
+    return {number: due.arrival for number, due in files.items()}
+
+
+def _make_records(connection: duckdb.DuckDBPyConnection, files: Mapping[int, DueFile]) -> None:
+    connection.execute(
+        """
+        create or replace temp table records as
+        select
+            unnest($ids)::integer as file_id,
+            unnest($paths) as path,
+            unnest($hashes) as content_hash,
+            unnest($sizes)::bigint as size,
+            unnest($trimmed_hashes) as trimmed_hash,
+            unnest($trimmed_sizes)::bigint as trimmed_size,
+            unnest($modified)::bigint as modified_ns,
+            unnest($changed)::bigint as changed_ns,
+            unnest($inodes)::ubigint as inode
+        """,
+        {
+            "ids": list(files),
+            "paths": [due.path for due in files.values()],
+            "hashes": [due.inspection.content_hash for due in files.values()],
+            "sizes": [due.inspection.size for due in files.values()],
+            "trimmed_hashes": [due.inspection.trimmed_hash for due in files.values()],
+            "trimmed_sizes": [due.inspection.trimmed_size for due in files.values()],
+            "modified": [due.signature.modified_ns for due in files.values()],
+            "changed": [due.signature.changed_ns for due in files.values()],
+            "inodes": [due.signature.inode for due in files.values()],
+        },
     )
 
 

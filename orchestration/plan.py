@@ -22,6 +22,7 @@ import duckdb
 import yaml
 
 from orchestration import refreshes, spark
+from orchestration.contracts import CONTRACTS
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import one_row
 from orchestration.tables import Tables, tables_of
@@ -144,9 +145,7 @@ def make_plan(
             "parts": [json.dumps(parts[name], sort_keys=True) for name in computed_whole],
         },
     )
-    taken_in = one_row(
-        connection, "select coalesce(max(file_id), 0) from raw.landed_files where status = 'loaded'"
-    )[0]
+    taken_in = one_row(connection, "select coalesce(max(file_id), 0) from raw.contents")[0]
     refreshes.record_plan(connection, number, taken_in, reasons)
     connection.execute("commit")
     return Plan(number, loaded_through, computed_whole, reasons)
@@ -164,6 +163,9 @@ def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, sec
     connection.execute("begin")
     connection.execute("update raw.built_models set is_published = true")
     refreshes.finish(connection, run_id, version, seconds)
+    # What is published is without the rows that were removed, so nobody has to be told of them any more.
+    for contract in CONTRACTS:
+        connection.execute(f"delete from raw.removed_{contract.table}")
     connection.execute("commit")
 
 

@@ -6,8 +6,8 @@ import hashlib
 
 import dagster as dg
 
-from orchestration import ingest
 from orchestration.contracts import CONTRACTS
+from orchestration.landing import discovery
 from orchestration.settings import Settings
 
 refresh = dg.define_asset_job(
@@ -55,6 +55,15 @@ def refresh_when_files_land(context: dg.SensorEvaluationContext) -> dg.RunReques
 
 
 def landing_fingerprint(settings: Settings) -> str | None:
-    """A digest of the names of all landed files; None when there are none."""
-    paths = [file.path for contract in CONTRACTS for file in ingest.landed_files(settings, contract)[0]]
-    return hashlib.sha256("\n".join(paths).encode(errors="surrogateescape")).hexdigest() if paths else None
+    """A hash of what the file system says of all landed files; None when there are none."""
+    found = []
+    for contract in CONTRACTS:
+        if (settings.landing / contract.entity).is_dir():
+            landing = discovery.find(
+                settings.data_dir, settings.landing, contract.entity, settings.hub.links_to
+            )
+            found += [
+                (file.path, signature.size, signature.modified_ns, signature.inode)
+                for file, signature in landing.files.items()
+            ]
+    return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None

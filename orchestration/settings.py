@@ -159,6 +159,16 @@ class Settings:
         return self.data_dir / "landing"
 
     @property
+    def kept(self) -> Path:
+        """What is kept of contents that have left the landing folder or were overwritten."""
+        return self.data_dir / "kept"
+
+    @property
+    def retracted(self) -> Path:
+        """The files that were taken back, with what was kept of them."""
+        return self.data_dir / "retracted"
+
+    @property
     def warehouse(self) -> Path:
         """The database of what landed, and of what is known of it: raw, quarantine, staging."""
         return self.data_dir / WAREHOUSE_FILE

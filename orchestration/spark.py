@@ -31,6 +31,7 @@ import duckdb
 
 from orchestration import loading, refreshes
 from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.landing import records
 from orchestration.landing.formats import LandedFile
 from orchestration.settings import REPOSITORY, Settings
 from orchestration.sql import identifier, literal, one_row
@@ -161,7 +162,7 @@ def load_files(
     _remove_unrecorded(connection, settings, contract)
     if not files:
         return
-    portions = list(_portions(files, loading.next_file_id(connection)))
+    portions = list(_portions(files, records.next_file_id(connection)))
     # In a process of its own, with which the machine of Java ends.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         pool.submit(_run_tasks, settings, contract, portions).result()
@@ -194,7 +195,7 @@ def show_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> No
         empty = folder / "0-0.parquet"
         if not empty.exists():
             columns = ", ".join(
-                f"null::{column_type} as {name}" for name, column_type in loading.columns_of_raw(contract)
+                f"null::{column_type} as {name}" for name, column_type in records.columns_of_raw(contract)
             )
             _write(connection, f"select {columns} limit 0", empty)
         files = literal(str(folder / "*.parquet"))
@@ -355,8 +356,8 @@ def _load_portion(settings: Settings, contract: EventContract, portion: Portion)
     """Load a portion, in a task of Spark. It may be repeated, also beside itself, and leaves the same."""
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        loading.make_record_tables(connection)
-        loading.make_event_tables(connection)
+        records.make_record_tables(connection)
+        records.make_event_tables(connection)
         refreshes.begin(connection, portion.name, settings)
         # Files are numbered from here on.
         refreshes.record_plan(connection, 1, portion.first_id - 1, [])

@@ -29,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that do not end as their format does are read at once, so that tests do not wait."""
+    monkeypatch.setattr("orchestration.landing.load.REST_SECONDS", 0.0)
+
+
 @pytest.fixture
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs a command of the project for a hub, in a process of its own, as a person would."""

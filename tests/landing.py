@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from orchestration import ingest
 from orchestration.contracts import EventContract
-from orchestration.ingest import LoadReport
+from orchestration.landing.load import LoadReport, load_entity
 from orchestration.settings import Settings
 
 Row = Mapping[str, Any]
@@ -110,6 +110,7 @@ class FileRecord:
     rows_landed: int
     rows_accepted: int
     rows_rejected: int
+    rows_kept: int
     error: str | None
     content_hash: str | None
     loaded_at: datetime
@@ -167,7 +168,7 @@ def load(
     for name, content in (files or {}).items():
         land(folder / name, content)
     with ingest.connect(settings) as connection:
-        report = ingest.load(connection, settings, contract)
+        report = load_entity(connection, settings, contract)
         loaded = _read(connection, contract, report)
     for path, record in loaded.files.items():
         accepted = loaded.by_file.get(path, [])
@@ -188,7 +189,8 @@ def _read(connection: duckdb.DuckDBPyConnection, contract: EventContract, report
     records = _rows(
         connection,
         """
-        select path, status, rows_landed, rows_accepted, rows_rejected, error, content_hash, loaded_at
+        select path, status, rows_landed, rows_accepted, rows_rejected, rows_kept, error, content_hash,
+            loaded_at
         from raw.landed_files
         where entity = ?
         order by path
@@ -205,7 +207,7 @@ def _read(connection: duckdb.DuckDBPyConnection, contract: EventContract, report
             coalesce(files.path, 'a file without a record') as path,
             events.* exclude (file_id, row_number, id_digest)
         from raw.{contract.table} as events
-        left join raw.landed_files as files on events.file_id = files.file_id
+        left join raw.contents as files on events.file_id = files.file_id
         order by all
         """,
     ):

@@ -24,6 +24,7 @@ from dbt.cli.main import dbtRunner
 from orchestration import hub, ingest
 from orchestration.contracts import CONTRACTS
 from orchestration.dbt import BUILD, environment_of, planned, prepared_project, project_arguments
+from orchestration.landing.load import load_entity
 from orchestration.plan import Plan, finish
 from orchestration.publish import publish
 from orchestration.settings import Settings
@@ -49,7 +50,7 @@ def load(settings: Settings) -> None:
     """Load what has landed."""
     with ingest.connect(settings) as connection:
         for contract in CONTRACTS:
-            ingest.load(connection, settings, contract)
+            load_entity(connection, settings, contract)
 
 
 def run_dbt(settings: Settings, *arguments: str, plan: Plan | None = None) -> None:

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import random
+import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,10 @@ from landing import Content, Loaded, csv_text, gzipped, json_lines_text, land, l
 
 from orchestration import ingest, loading
 from orchestration.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
+from orchestration.hub import Hub
 from orchestration.landing import formats
+from orchestration.landing.discovery import LandingError
+from orchestration.landing.load import LoadReport, load_entity
 from orchestration.settings import Settings
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")
@@ -80,7 +84,7 @@ def json_line(message_id: object = "m1", **fields: object) -> str:
     return json_lines_text([message(message_id, **fields)])
 
 
-def did_nothing(report: ingest.LoadReport) -> bool:
+def did_nothing(report: LoadReport) -> bool:
     return not any(value for name, value in vars(report).items() if name != "entity")
 
 
@@ -105,14 +109,12 @@ def test_files_of_all_five_endings_load(hub: Settings, contract: EventContract) 
     assert loaded.report.files_loaded == 5
 
 
-def test_files_of_other_names_are_ignored_and_reported(hub: Settings) -> None:
+def test_files_with_an_unsupported_extension_are_left_alone_and_named(hub: Settings) -> None:
     others = [
-        "a.CSV",
         "a.csv.part",
         "a.csv~",
         "a.gz",
         "a.json",
-        "a.jsonl.gz",
         "a.parquet.crc",
         "b/csv",
         "c.txt",
@@ -122,7 +124,30 @@ def test_files_of_other_names_are_ignored_and_reported(hub: Settings) -> None:
 
     assert loaded.column("message_id") == ["m1"]
     assert list(loaded.files) == ["a.csv"]
-    assert sorted(loaded.report.ignored) == [f"landing/messages/{name}" for name in others]
+    assert list(loaded.report.left_alone) == [f"landing/messages/{name}" for name in others]
+
+
+def test_names_that_writers_leave_while_they_work_are_passed_over_and_named_once(hub: Settings) -> None:
+    at_work = [
+        "#a.csv",
+        "._a.csv",
+        ".a.csv",
+        "_temporary/0/a.csv",
+        "deep/tmp_a.csv",
+        "tmp_a.parquet",
+        "~$a.csv",
+    ]
+
+    loaded = load(
+        hub, MESSAGES, {"a.csv": messages("m1"), **dict.fromkeys(at_work, HEADER + good_line("m2"))}
+    )
+
+    assert loaded.column("message_id") == ["m1"]
+    assert loaded.report.at_work == [
+        "landing/messages/" + name.replace("_temporary/0/a.csv", "_temporary") for name in at_work
+    ]
+    assert load(hub, MESSAGES).report.at_work == []
+    assert load(hub, MESSAGES, {"_b.csv": ""}).report.at_work == ["landing/messages/_b.csv"]
 
 
 def test_a_hub_without_a_landing_folder_has_nothing_to_load(hub: Settings) -> None:
@@ -136,7 +161,7 @@ def test_files_in_sub_folders_load_whatever_the_folders_are_called(hub: Settings
     loaded = load(hub, MESSAGES, {"2026/01/a.csv": messages("m1"), "folder.csv/b.parquet": messages("m2")})
 
     assert loaded.failed == {}
-    assert loaded.report.ignored == []
+    assert loaded.report.left_alone == {}
     assert {path: len(rows) for path, rows in loaded.by_file.items()} == {
         "2026/01/a.csv": 1,
         "folder.csv/b.parquet": 1,
@@ -154,8 +179,8 @@ def test_messages_and_orders_keep_to_their_own_folders(hub: Settings) -> None:
 
 ODD_NAMES = (
     "a[1]", "a1", "a", "b", "[ab]", "[a-z]", "[!a]", "[", "]", "*", "**", "a*", "?", "a?", "{a,b}", "it's",
-    '"q"', " ", "two words", "tab\t", "new\nline", "back\\slash", "semi;colon", "comma,", "file:", "~", "#",
-    "$HOME", "%20", "😀", "ü", "u\u0308", "", ".hidden", ".d/[x]", "**/z", "day=1/a", "day=2/a", "a.csv",
+    '"q"', " ", "two words", "tab\t", "new\nline", "back\\slash", "semi;colon", "comma,", "file:", "a~", "a#",
+    "$HOME", "%20", "😀", "ü", "u\u0308", "a.hidden", "d/[x]", "**/z", "day=1/a", "day=2/a", "a.csv",
     "x" * 200,
 )  # fmt: skip
 
@@ -239,13 +264,15 @@ def test_the_same_content_in_another_file_loads_its_rows_again(hub: Settings) ->
         assert len({loaded.files[f"{name}{ending}"].content_hash for name in "abc"}) == 1
 
 
-def test_a_loaded_file_that_is_taken_away_stays_loaded(hub: Settings) -> None:
+def test_the_rows_of_a_file_that_has_left_stay(hub: Settings) -> None:
     first = load(hub, MESSAGES, {"a.csv": messages("m1")})
     (hub.landing / "messages" / "a.csv").unlink()
 
     second = load(hub, MESSAGES)
 
-    assert (second.files, second.by_file) == (first.files, first.by_file)
+    assert second.by_file == first.by_file
+    assert (second.files["a.csv"].status, second.files["a.csv"].rows_kept) == ("left", 1)
+    assert second.report.left == ["landing/messages/a.csv"]
 
 
 def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +317,8 @@ def test_a_record_holds_the_path_below_the_data_directory_and_the_hash_of_the_by
 
     assert files == [
         (
-            "landing/messages/b.csv", None, "messages", "failed", 0, 0, 0,
+            "landing/messages/b.csv", hashlib.sha256(b"customer_id\nc1\n").hexdigest(), "messages", "failed",
+            0, 0, 0,
             "it lacks the required columns message_id, status, occurred_at",
         ),
         (
@@ -315,7 +343,8 @@ def test_a_report_counts_what_the_load_did(hub: Settings) -> None:
         },
     ).report
 
-    assert (report.entity, report.files_loaded, report.ignored) == ("messages", 2, ["landing/messages/d.txt"])
+    assert (report.entity, report.files_loaded) == ("messages", 2)
+    assert list(report.left_alone) == ["landing/messages/d.txt"]
     assert (report.rows_landed, report.rows_accepted, report.rows_rejected) == (4, 2, 2)
     assert report.reasons == {"missing_message_id": 1, "unknown_status": 2}
     assert list(report.failed) == ["landing/messages/c.parquet"]
@@ -353,7 +382,7 @@ def test_a_load_interrupted_at_any_point_is_finished_by_the_next(tmp_path: Path)
             land(hub.landing / "messages" / name, content)
         with ingest.connect(hub) as connection:
             try:
-                ingest.load(_InterruptedConnection(connection, statements), hub, MESSAGES)  # type: ignore[arg-type]
+                load_entity(_InterruptedConnection(connection, statements), hub, MESSAGES)  # type: ignore[arg-type]
             except _Interrupted:
                 pass
             else:
@@ -470,7 +499,7 @@ def test_several_unreadable_files_fail_each_with_its_own_reason(hub: Settings) -
     assert loaded.failed["f.csv"] == "it lacks the required columns message_id, occurred_at"
 
 
-def test_a_link_to_nothing_fails_alone(hub: Settings) -> None:
+def test_a_link_to_nothing_is_left_alone(hub: Settings) -> None:
     for ending in ENDINGS:
         land(hub.landing / "messages" / f"a{ending}", messages(ending))
         (hub.landing / "messages" / f"b{ending}").symlink_to("nowhere")
@@ -478,7 +507,26 @@ def test_a_link_to_nothing_fails_alone(hub: Settings) -> None:
     loaded = load(hub, MESSAGES)
 
     assert loaded.column("message_id") == sorted(ENDINGS)
-    assert set(loaded.failed) == {f"b{ending}" for ending in ENDINGS}
+    assert set(loaded.report.left_alone) == {f"landing/messages/b{ending}" for ending in ENDINGS}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_regular_file_is_left_alone_and_never_opened(hub: Settings, kind: str) -> None:
+    folder = hub.landing / "messages"
+    land(folder / "a.csv", messages("m1"))
+    match kind:
+        case "pipe":
+            os.mkfifo(folder / "b.csv")
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(str(folder / "b.csv"))
+        case "device":
+            (folder / "b.csv").symlink_to("/dev/zero")
+
+    loaded = load(hub, MESSAGES)
+
+    assert loaded.column("message_id") == ["m1"]
+    assert list(loaded.report.left_alone) == ["landing/messages/b.csv"]
 
 
 @pytest.mark.parametrize(
@@ -1391,7 +1439,7 @@ def stored_with_secrets(tmp_path_factory: pytest.TempPathFactory) -> str:
     with ingest.connect(hub) as connection:
         for case, (ending, content) in WITH_SECRETS.items():
             location = land(hub.landing / "messages" / f"{case}{ending}", _with_secret_of(case, content))
-            report = ingest.load(connection, hub, MESSAGES)
+            report = load_entity(connection, hub, MESSAGES)
             assert report.rows_landed == 1 or f"landing/messages/{location.name}" in report.failed
     in_files = [path.read_bytes() for path in hub.data_dir.rglob("*.duckdb*")]
     assert in_files
@@ -1661,15 +1709,33 @@ def test_what_is_not_the_fault_of_a_file_fails_the_load_and_not_the_file(
     assert load(hub, MESSAGES).column("message_id") == ["m1"]
 
 
-def test_files_in_a_linked_folder_load_once_and_a_loop_ends(hub: Settings, tmp_path: Path) -> None:
+def test_a_link_may_stay_in_the_landing_folder_or_lead_to_a_folder_of_links_to(
+    hub: Settings, tmp_path: Path
+) -> None:
     load(hub, MESSAGES, {"a.csv": messages("m1")})
     elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
     land(elsewhere / "b.csv", messages("m2"))
     (hub.landing / "messages" / "linked").symlink_to(elsewhere)
     (elsewhere / "back").symlink_to(hub.landing / "messages")
+    (hub.landing / "messages" / "copy.csv").symlink_to(hub.landing / "messages" / "a.csv")
 
-    assert load(hub, MESSAGES).column("message_id") == ["m1", "m2"]
+    outside = load(hub, MESSAGES)
+    assert outside.column("message_id") == ["m1", "m1"]
+    assert list(outside.report.left_alone) == ["landing/messages/linked"]
+
+    allowed = load(replace(hub, hub=Hub(links_to=(elsewhere,))), MESSAGES)
+    assert allowed.column("message_id") == ["m1", "m1", "m2"]
+
+
+def test_a_landing_folder_that_is_away_is_an_error_and_nothing_is_judged_gone(hub: Settings) -> None:
+    load(hub, MESSAGES, {"a.csv": messages("m1")})
+    hub.landing.rename(hub.data_dir / "unmounted")
+
+    with pytest.raises(LandingError, match="landing/messages is not there"):
+        load(hub, MESSAGES)
+
+    (hub.data_dir / "unmounted").rename(hub.landing)
+    assert load(hub, MESSAGES).files["a.csv"].status == "loaded"
 
 
 def test_a_failed_file_that_was_taken_away_is_forgotten(hub: Settings) -> None:

@@ -128,6 +128,71 @@ def test_an_older_version_that_lands_late_changes_nothing(tmp_path: Path) -> Non
     assert_equals_a_rebuild(hub)
 
 
+def test_overwritten_and_removed_files_change_what_a_rebuild_says(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    file = hub.landing / "messages" / "dump.jsonl"
+    first = [_message(name, "c1") for name in ("m1", "m2", "m3")]
+    land(hub, _of_version(1), 0)
+    for content in (
+        first,
+        # The full dump again, with one message more: nothing that was there has changed.
+        [*first, _message("m4", "c1")],
+        # A message that has left, which stays; one that says something else.
+        [_message("m1", "c1"), _message("m2", "c2", version=1)],
+        # An older dump, in which every message comes again: an older version counts once more.
+        [_message("m1", "c1"), _message("m2", "c1")],
+        [],
+        None,
+        [_message("m9", "c1")],
+    ):
+        if content is None:
+            file.unlink()
+        else:
+            _write(file, content)
+        build(hub)
+        assert_equals_a_rebuild(hub)
+
+
+def test_rows_that_a_killed_refresh_removed_are_gone_after_the_next(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    file = hub.landing / "messages" / "dump.jsonl"
+    land(hub, _of_version(1), 0)
+    _write(file, [_message("m2", "c1")])
+    build(hub)
+    _write(file, [_message("m2", "c2"), _message("m3", "c1")])
+    load_and_build(hub, "killed before it published")
+    # What the killed refresh had loaded is dumped again, in part as it was.
+    _write(file, [_message("m2", "c1"), _message("m3", "c1"), _message("m4", "c1")])
+    build(hub)
+
+    assert_equals_a_rebuild(hub)
+
+
+def test_a_dump_that_repeats_what_is_there_changes_no_fact(tmp_path: Path) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    file = hub.landing / "messages" / "dump.jsonl"
+    land(hub, _of_version(1), 0)
+    _write(file, [_message("m2", "c1"), _message("m3", "c1")])
+    build(hub)
+    _write(file, [_message("m3", "c1"), _message("m2", "c1"), _message("m4", "c2")])
+    load_and_build(hub, "one")
+
+    with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
+        changed = connection.sql("select distinct message_id from changes.stg_messages").fetchall()
+    assert changed == [("m4",)]
+
+
+def _message(message_id: str, customer_id: str, version: int = 0) -> Message:
+    sent_at = datetime(2026, 1, 10, 12)
+    return Message(message_id, customer_id, "q1", "u1", "sent", sent_at, sent_at + timedelta(days=version))
+
+
+def _write(file: Path, events: list[Message]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({name: _text(value) for name, value in asdict(e).items()}) for e in events]
+    file.write_text("".join(line + "\n" for line in lines))
+
+
 def test_versions_are_found_after_a_change_of_duckdb_that_makes_other_digests(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
     land(hub, _of_version(1), 0)
@@ -196,7 +261,9 @@ def rebuilt(hub: Settings, *arguments: str) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory() as folder:
         other = replace(hub, data_dir=Path(folder) / "hub")
         other.data_dir.mkdir()
-        shutil.copytree(hub.landing, other.landing)
+        for source, target in ((hub.landing, other.landing), (hub.kept, other.kept)):
+            if source.exists():
+                shutil.copytree(source, target)
         build(other, *arguments)
         yield other
 

@@ -3,21 +3,35 @@
 
     The order is the unit of the attribution: all messages that touch it lie in the window before it. -#}
 
-{#- Messages and orders that landed since the last finished refresh, in any version. -#}
+{#- Messages and orders of which rows landed or were removed since the last finished refresh, in any version. -#}
 {% macro landed_messages() -%}
-    select distinct
+    select
         message_id,
         id_digest
     from {{ source('raw', 'message_events') }}
     where file_id > {{ loaded_through() }}
+
+    union
+
+    select
+        message_id,
+        id_digest
+    from {{ source('raw', 'removed_message_events') }}
 {%- endmacro %}
 
 {% macro landed_orders() -%}
-    select distinct
+    select
         order_id,
         id_digest
     from {{ source('raw', 'order_events') }}
     where file_id > {{ loaded_through() }}
+
+    union
+
+    select
+        order_id,
+        id_digest
+    from {{ source('raw', 'removed_order_events') }}
 {%- endmacro %}
 
 {#- Orders whose touches may differ, as they are now: those that changed, and those in the window of a sent message

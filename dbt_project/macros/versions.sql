@@ -31,33 +31,61 @@
     )
 {%- endmacro %}
 
-{#- After a view of latest versions: which of them came and went since the last finished refresh, as landed. All
-    is known from what landed and from what was superseded, so the view itself need not be compared. A version that
-    both landed and was superseded since went too: a refresh that was killed may have taken it for the latest. An
-    older version that landed late was never the latest one; it changes nothing. -#}
-{% macro keep_changes_of_versions(events, superseded, id) -%}
+{#- After a view of latest versions: which of them were removed and inserted since the last finished refresh, as
+    landed. All is known from what landed, what was removed and what was superseded, so the view itself need not be
+    compared. A row that landed and left, or was superseded, since then counts as removed too: a refresh that was
+    killed may have taken it for the latest. So does an older version that was never the latest; it does no harm.
+    A message or order that says what it said before, as after a full dump that repeats it, has not changed. -#}
+{% macro keep_changes_of_versions(events, removed, superseded, id) -%}
     {%- if execute and not computed_whole(model.name) -%}
+    {%- set columns = adapter.get_columns_in_relation(events) | map(attribute='name') | list -%}
+    {%- set said = [] -%}
+    {%- for column in columns if column not in ['updated_at', 'has_version', 'file_id', 'row_number', 'id_digest'] -%}
+        {%- do said.append(column) -%}
+    {%- endfor -%}
     {%- set changes -%}
     with
-    gained as (
+    inserted as (
         select * from {{ events }} as events
         where
-            events.file_id > {{ loaded_through() }}
+            (
+                events.file_id > {{ loaded_through() }}
+                or {{ has_key_of(removed, id, events, 'id_digest') }}
+            )
             and {{ is_latest_version('events', superseded) }}
     ),
     superseded_since as (
         select file_id, row_number from {{ changes_of(superseded.identifier) }} where is_added
         except all
         select file_id, row_number from {{ changes_of(superseded.identifier) }} where not is_added
+    ),
+    removed as (
+        select {{ columns | join(', ') }} from {{ removed }}
+        union all
+        select {% for column in columns %}events.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        from {{ events }} as events
+        inner join superseded_since
+            on events.file_id = superseded_since.file_id and events.row_number = superseded_since.row_number
+        where events.{{ id }} in (select {{ id }} from inserted)
+    ),
+    changes as (
+        select *, true as is_added from inserted
+        union all
+        select *, false as is_added from removed
     )
-    select *, true as is_added
-    from gained
-    union all
-    select events.*, false as is_added
-    from {{ events }} as events
-    inner join superseded_since
-        on events.file_id = superseded_since.file_id and events.row_number = superseded_since.row_number
-    where events.{{ id }} in (select {{ id }} from gained)
+    select * from changes
+    where {{ id }} not in (
+        select {{ id }}
+        from (
+            select {{ said | join(', ') }},
+                bool_or(is_added) as is_there,
+                min(file_id) as first_file_id
+            from changes
+            group by {{ said | join(', ') }}
+        ) as said
+        group by {{ id }}
+        having count(*) = 1 and bool_and(is_there) and min(first_file_id) <= {{ loaded_through() }}
+    )
     {%- endset -%}
     {{ replace_table(changes_of(model.name), changes) }}
     {%- endif -%}

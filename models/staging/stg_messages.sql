@@ -1,6 +1,6 @@
 {{
     config(post_hook="{{ keep_changes_of_versions(
-        source('raw', 'message_events'), ref('superseded_messages'), 'message_id'
+        source('raw', 'message_events'), source('raw', 'removed_message_events'), ref('superseded_messages'), 'message_id'
     ) }}")
 }}
 

@@ -1,6 +1,6 @@
 {{
     config(post_hook="{{ keep_changes_of_versions(
-        source('raw', 'order_events'), ref('superseded_orders'), 'order_id'
+        source('raw', 'order_events'), source('raw', 'removed_order_events'), ref('superseded_orders'), 'order_id'
     ) }}")
 }}
 

@@ -4,15 +4,21 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
 {% set entities = {
-    'message': (source('raw', 'message_events'), ref('superseded_messages'), ref('fct_messages'), 'occurred_at'),
-    'order': (source('raw', 'order_events'), ref('superseded_orders'), ref('fct_orders'), 'ordered_at'),
+    'message': (
+        source('raw', 'message_events'), source('raw', 'removed_message_events'),
+        ref('superseded_messages'), ref('fct_messages'), 'occurred_at',
+    ),
+    'order': (
+        source('raw', 'order_events'), source('raw', 'removed_order_events'),
+        ref('superseded_orders'), ref('fct_orders'), 'ordered_at',
+    ),
 } %}
 
 with
 
 counts as (
 
-    {% for entity, (events, superseded, facts, happened_at) in entities.items() %}
+    {% for entity, (events, removed, superseded, facts, happened_at) in entities.items() %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ events }}) - (select count(*) from {{ superseded }}) as expected,
@@ -29,7 +35,8 @@ counts as (
             where {{ entity }}_id in (select {{ entity }}_id from {{ superseded }})
         ) as in_facts
     {% else %}
-    -- The latest versions that landed are there, and what was there still is.
+    -- The latest versions that landed are there; what was there still is, unless all its rows were removed.
+    {% set gone = '(select * from ' ~ removed ~ ' where file_id <= ' ~ loaded_through() ~ ')' %}
     {% set landed = '(select * from ' ~ changes_of('stg_' ~ entity ~ 's') ~ ' where is_added)' %}
     select
         '{{ entity }}' as entity,
@@ -43,7 +50,11 @@ counts as (
 
     select
         '{{ entity }}' as entity,
-        0 as expected,
+        (select count(distinct {{ entity }}_id) from {{ gone }})
+        - (
+            select count(distinct {{ entity }}_id) from {{ events }}
+            where {{ has_key_of(gone, entity ~ '_id', events, 'id_digest') }}
+        ) as expected,
         (
             select count(*)
             from (

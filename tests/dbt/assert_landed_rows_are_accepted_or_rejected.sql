@@ -9,14 +9,27 @@ with
 accepted as (
 
     select
-        file_id,
+        contents.path,
         count(*) as row_count
     from (
         select file_id from {{ source('raw', 'message_events') }}
         union all
         select file_id from {{ source('raw', 'order_events') }}
-    )
-    group by file_id
+    ) as events
+    inner join {{ source('raw', 'contents') }} as contents on events.file_id = contents.file_id
+    group by contents.path
+
+),
+
+accepted_without_content as (
+
+    select file_id
+    from (
+        select distinct file_id from {{ source('raw', 'message_events') }}
+        union
+        select distinct file_id from {{ source('raw', 'order_events') }}
+    ) as events
+    where file_id not in (select contents.file_id from {{ source('raw', 'contents') }} as contents)
 
 ),
 
@@ -36,9 +49,18 @@ select
     coalesce(accepted.row_count, 0) as rows_accepted,
     coalesce(rejected.row_count, 0) as rows_rejected
 from {{ source('raw', 'landed_files') }} as files
-left join accepted on files.file_id = accepted.file_id
+left join accepted on files.path = accepted.path
 left join rejected on files.path = rejected.path
 where
-    files.rows_landed <> files.rows_accepted + files.rows_rejected
+    files.rows_landed <> files.rows_accepted + files.rows_rejected + files.rows_skipped
     or files.rows_accepted <> coalesce(accepted.row_count, 0)
     or files.rows_rejected <> coalesce(rejected.row_count, 0)
+
+union all
+
+select
+    'a content without a record, number ' || cast(file_id as varchar(20)) as path,
+    0 as rows_landed,
+    0 as rows_accepted,
+    0 as rows_rejected
+from accepted_without_content

@@ -1,0 +1,112 @@
+"""One pass over a file before it is loaded: what its bytes are, and whether its writer has come to the end.
+
+Belongs here: hashes, and what tells that a file is still being written. Does not belong here: rows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.landing.formats import Format, LandedFile
+
+BLOCK_BYTES = 1 << 20
+
+PARQUET_MARK = b"PAR1"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What the bytes of a file say.
+
+    Attributes:
+        content_hash: SHA-256 of the bytes.
+        size: how many there are.
+        trimmed_hash, trimmed_size: the same without the NULs at the end, with which some writers fill a file
+            before they write it.
+        is_complete: whether the file ends as its format does when the writer has come to the end.
+    """
+
+    content_hash: str
+    size: int
+    trimmed_hash: str
+    trimmed_size: int
+    is_complete: bool
+
+
+def inspect(file: LandedFile) -> Inspection:
+    """Read a file from its beginning to its end.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    whole, trimmed, pending = hashlib.sha256(), hashlib.sha256(), 0
+    size = 0
+    for block in _blocks(file.location):
+        size += len(block)
+        whole.update(block)
+        visible = block.rstrip(b"\0")
+        if visible:
+            for _ in range(pending // BLOCK_BYTES):
+                trimmed.update(bytes(BLOCK_BYTES))
+            trimmed.update(bytes(pending % BLOCK_BYTES))
+            trimmed.update(visible)
+            pending = 0
+        pending += len(block) - len(visible)
+    return Inspection(whole.hexdigest(), size, trimmed.hexdigest(), size - pending, _is_complete(file, size))
+
+
+def begins_with(location: Path, size: int, content_hash: str) -> bool:
+    """Whether the first bytes of a file have this hash."""
+    found, left = hashlib.sha256(), size
+    for block in _blocks(location):
+        found.update(block[:left])
+        left -= min(left, len(block))
+        if not left:
+            break
+    return not left and found.hexdigest() == content_hash
+
+
+def _blocks(location: Path) -> Iterator[bytes]:
+    with location.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield block
+
+
+def _is_complete(file: LandedFile, size: int) -> bool:
+    # Nothing has no last line that could lack its end; the format says whether it is a file.
+    if not size:
+        return True
+    match file.format:
+        case Format.PARQUET:
+            with file.location.open("rb") as stream:
+                begins = stream.read(len(PARQUET_MARK)) == PARQUET_MARK
+                stream.seek(max(0, size - len(PARQUET_MARK)))
+                return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
+        case Format.CSV | Format.JSON_LINES:
+            return _ends_with_a_line(_blocks(file.location))
+    # What is no gzip at all will not become one; its reader says so.
+    with suppress(gzip.BadGzipFile, zlib.error):
+        try:
+            return _ends_with_a_line(_unpacked(file.location))
+        except EOFError:
+            return False
+    return True
+
+
+def _unpacked(location: Path) -> Iterator[bytes]:
+    with gzip.open(location, "rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield block
+
+
+def _ends_with_a_line(blocks: Iterator[bytes]) -> bool:
+    last, has_nul = b"\n", False
+    for block in blocks:
+        last, has_nul = block[-1:], has_nul or b"\0" in block
+    return last in (b"\n", b"\r") and not has_nul

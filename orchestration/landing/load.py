@@ -1,0 +1,330 @@
+"""The landing folder -> raw: what is due, what has left, and what a load did.
+
+Belongs here: one load of an entity, step by step. Does not belong here: each step: discovery.py,
+inspection.py, restore.py, orchestration/loading.py, arrivals.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from orchestration import loading, spark
+from orchestration.contracts import CONTRACTS, EventContract
+from orchestration.landing import arrivals, discovery, formats, records, restore, retract, states
+from orchestration.landing.arrivals import Load
+from orchestration.landing.discovery import Landing, Signature, recordable
+from orchestration.landing.inspection import inspect
+from orchestration.landing.kept import KeptRows
+from orchestration.loading import DueFile
+from orchestration.settings import Engine, Settings
+from orchestration.sql import one_row
+
+# How long a file that does not end as its format does must stay the same before it is read as it is.
+REST_SECONDS = 2.0
+
+EMPTIED = "it holds no bytes any more; its former rows stay until it can be read again"
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """What the last load found of a file."""
+
+    status: str
+    content_hash: str | None
+    signature: Signature | None
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load did for one entity. Paths are relative to the data directory.
+
+    Attributes:
+        files_loaded: how many files were loaded.
+        rows_landed, rows_accepted, rows_rejected: the rows of those files.
+        days_touched: on how many days of the reporting zone events came or went.
+        reasons: how many of the rejected rows each reason refused.
+        failed: why each file that could not be loaded could not.
+        arriving: files that are still being written.
+        left: files that have left the landing folder since the last load; their rows stay.
+        overwritten: how many former rows are kept of each file that was overwritten.
+        dropped: how many former rows did not come again in each file that replaces what it held.
+        left_behind: for each overwritten file of whose ids too many come again nowhere, how many these are,
+            and how many ids it had.
+        at_work: names that writers leave while they work, met for the first time.
+        left_alone: why each other name in the landing folder is not read.
+    """
+
+    entity: str
+    files_loaded: int
+    rows_landed: int
+    rows_accepted: int
+    rows_rejected: int
+    days_touched: int
+    reasons: dict[str, int]
+    failed: dict[str, str] = field(default_factory=dict)
+    arriving: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    overwritten: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    left_behind: dict[str, tuple[int, int]] = field(default_factory=dict)
+    at_work: list[str] = field(default_factory=list)
+    left_alone: dict[str, str] = field(default_factory=dict)
+
+
+def load_entity(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract
+) -> LoadReport:
+    """Bring the rows of an entity in line with what is stored in the landing folder and in ``kept/``.
+
+    A file that failed before is tried again: what was wrong with it, such as missing rights, may be fixed.
+
+    Args:
+        connection: a connection from :func:`orchestration.ingest.connect`.
+        settings: the settings of the hub.
+        contract: the contract of the entity.
+
+    Raises:
+        LandingError: when the landing folder is away.
+    """
+    load = Load(connection, settings, contract, KeptRows(settings.kept / contract.entity, contract))
+    first_id = records.next_file_id(connection)
+    _require_landing(load)
+    found_at = time.monotonic()
+    restore.recover(load)
+    retract.finish_all(load)
+    landing = discovery.find(settings.data_dir, settings.landing, contract.entity, settings.hub.links_to)
+    known = _known_files(load)
+    due, unread = _due_files(load, landing, known)
+    left = _set_aside_what_left(load, landing, known)
+    restore.load_kept(load)
+    for path, reason in (*landing.unlisted.items(), *unread.items()):
+        records.record_unread(load, path, records.FAILED, reason)
+    due, arriving = _rested(due, found_at)
+    for file in arriving:
+        records.record_unread(load, file.path, records.ARRIVING, inspection=file.inspection)
+    due = _without_emptied(load, due)
+    load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
+    load_due(load, due)
+    with records.settling(load) as segments:
+        segments.append(arrivals.drop_what_is_replaced(load))
+    retract.restore_records(load)
+    restore.merge_segments(load)
+    return _report(load, first_id, landing, left)
+
+
+def _known_files(load: Load) -> dict[str, KnownFile]:
+    return {
+        path: KnownFile(status, content_hash, Signature(*signature) if signature[0] is not None else None)
+        for path, status, content_hash, *signature in load.connection.execute(
+            "select path, status, content_hash, size, modified_ns, changed_ns, inode "
+            "from raw.landed_files where entity = ?",
+            [load.contract.entity],
+        ).fetchall()
+    }
+
+
+def _require_landing(load: Load) -> None:
+    """Nothing has left a landing folder that is away, as when a disk is not mounted."""
+    landing, entity = load.settings.landing, load.contract.entity
+    if (landing / entity).is_dir():
+        return
+    (found,) = one_row(
+        load.connection,
+        "select count(*) from raw.landed_files where entity = ? and status <> 'retracted'",
+        [entity],
+    )
+    # A new warehouse knows nothing but what the refreshes of the one before it did.
+    (refreshes,) = one_row(load.connection, "select count(*) from raw.refreshes where files_loaded > 0")
+    is_away = not any((landing / contract.entity).is_dir() for contract in CONTRACTS)
+    if found or load.kept.groups() or (refreshes and is_away):
+        raise discovery.LandingError(
+            f"{landing / entity} is not there, but files were loaded from it before. Nothing was done, and "
+            "readers keep what was published. If a disk is not mounted, mount it. If the files have been "
+            "taken away on purpose, make the empty folder again: their rows stay."
+        )
+
+
+def _due_files(
+    load: Load, landing: Landing, known: Mapping[str, KnownFile]
+) -> tuple[list[DueFile], dict[str, str]]:
+    """The files whose content is new, and why each file that cannot be read cannot be.
+
+    Only what looks touched is read; a file that was touched alone gets its new signature.
+    """
+    currency = records.currency_of(load)
+    checked_by_others = {
+        path
+        for (path,) in load.connection.execute(
+            "select path from raw.contents where entity = ? and currency is distinct from ?",
+            [load.contract.entity, currency],
+        ).fetchall()
+    }
+    due, unread, touched = [], {}, []
+    for file, signature in landing.files.items():
+        path = recordable(file.path)
+        before = known.get(path)
+        is_loaded = before and before.status == records.LOADED
+        if is_loaded and before.signature == signature and path not in checked_by_others:
+            load.paths_by_hash.setdefault(before.content_hash, set()).add(path)
+            continue
+        try:
+            inspection = inspect(file)
+        except OSError as error:
+            unread[path] = formats.why_unreadable(error, file)
+            continue
+        load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
+        one = DueFile(file, signature, inspection)
+        if is_loaded and before.content_hash == inspection.content_hash and path not in checked_by_others:
+            touched.append(one)
+        else:
+            due.append(one)
+    if touched:
+        loading.record_signatures(load, touched)
+    return due, unread
+
+
+def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, KnownFile]) -> list[str]:
+    """Keep the rows of files that are gone, except below folders that cannot be listed; gives their paths."""
+    present = {recordable(file.path) for file in landing.files}
+    gone = [
+        path
+        for path, before in known.items()
+        if path not in present
+        and before.status not in (records.LEFT, records.RETRACTED)
+        and not any(path == folder or path.startswith(f"{folder}/") for folder in landing.unlisted)
+    ]
+    for path in gone:
+        records.record_unread(load, path, records.LEFT)
+    # What left nothing behind, as a file that failed or was moved, needs no record.
+    load.connection.execute(
+        "delete from raw.landed_files "
+        "where entity = ? and status = 'left' and path not in (select path from raw.contents)",
+        [load.contract.entity],
+    )
+    return gone
+
+
+def _rested(due: Sequence[DueFile], found_at: float) -> tuple[list[DueFile], list[DueFile]]:
+    """The files whose writers have come to the end, and those that change still: one wait for all.
+
+    Args:
+        due: the files to look at.
+        found_at: when their signatures were taken, as :func:`time.monotonic` says it.
+    """
+    unsure = [one for one in due if not one.inspection.is_complete]
+    if not unsure:
+        return list(due), []
+    time.sleep(max(0.0, found_at + REST_SECONDS - time.monotonic()))
+    arriving = []
+    for one in unsure:
+        try:
+            has_changed = Signature.of(one.file.location.stat()) != one.signature
+        except OSError:
+            has_changed = True
+        if has_changed:
+            arriving.append(one)
+    return [one for one in due if one not in arriving], arriving
+
+
+def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
+    """The files without those that hold no bytes any more: their former rows stay in force."""
+    emptied = [one for one in due if not one.inspection.size]
+    former = {one.path for one in arrivals.contents_of(load, [one.path for one in emptied]) if one.is_former}
+    for one in emptied:
+        if one.path in former:
+            records.record_unread(load, one.path, records.FAILED, EMPTIED, one.inspection)
+    return [one for one in due if one.inspection.size or one.path not in former]
+
+
+def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> LoadReport:
+    connection, entity = load.connection, load.contract.entity
+    at_work = _record_not_read(load, landing)
+    states.save(load)
+    files_loaded, rows_landed, rows_accepted, rows_rejected = one_row(
+        connection,
+        """
+        select count(*), coalesce(sum(rows_landed), 0), coalesce(sum(rows_accepted), 0),
+            coalesce(sum(rows_rejected), 0)
+        from raw.contents
+        where entity = ? and file_id >= ? and kept_in is null
+        """,
+        [entity, first_id],
+    )
+    reasons = connection.execute(
+        """
+        select reason, count(*)
+        from (
+            select unnest(reasons) as reason
+            from quarantine.rejected_events
+            where entity = ? and file_id >= ?
+        )
+        group by reason
+        order by reason
+        """,
+        [entity, first_id],
+    ).fetchall()
+    unread = connection.execute(
+        "select path, status, error from raw.landed_files "
+        "where entity = ? and status in ('failed', 'arriving') order by path",
+        [entity],
+    ).fetchall()
+    return LoadReport(
+        entity=entity,
+        files_loaded=files_loaded,
+        rows_landed=int(rows_landed),
+        rows_accepted=int(rows_accepted),
+        rows_rejected=int(rows_rejected),
+        days_touched=_days_touched(load, first_id),
+        reasons=dict(reasons),
+        failed={path: error for path, status, error in unread if status == records.FAILED},
+        arriving=[path for path, status, _ in unread if status == records.ARRIVING],
+        left=sorted(left),
+        overwritten=load.overwritten,
+        dropped={path: rows for path, rows in load.dropped.items() if rows},
+        left_behind=arrivals.left_behind(load),
+        at_work=at_work,
+        left_alone=landing.left_alone,
+    )
+
+
+def _days_touched(load: Load, first_id: int) -> int:
+    # All instants of a quarter of an hour lie on one day, whatever the zone, and there are few quarters.
+    (days,) = one_row(
+        load.connection,
+        f"""
+        select count(distinct cast(timezone($zone, timezone('UTC', quarter)) as date))
+        from (
+            select distinct time_bucket(interval 15 minutes, {load.contract.happened_at}) as quarter
+            from (
+                select {load.contract.happened_at} from {load.table} where file_id >= $first
+                union all
+                select {load.contract.happened_at} from raw.removed_{load.contract.table}
+            )
+        )
+        """,
+        {"zone": load.settings.timezone, "first": first_id},
+    )
+    return days
+
+
+def _record_not_read(load: Load, landing: Landing) -> list[str]:
+    """Record the names that are not read; gives those that writers leave and that no load has named yet."""
+    entity = load.contract.entity
+    known = {
+        path
+        for (path,) in load.connection.execute(
+            "select path from raw.not_read where entity = ? and reason is null", [entity]
+        ).fetchall()
+    }
+    at_work = [recordable(path) for path in landing.at_work]
+    left_alone = {recordable(path): reason for path, reason in landing.left_alone.items()}
+    load.connection.execute("delete from raw.not_read where entity = ?", [entity])
+    load.connection.execute(
+        "insert into raw.not_read select ?, unnest(?::varchar[]), unnest(?::varchar[])",
+        [entity, [*at_work, *left_alone], [*[None] * len(at_work), *left_alone.values()]],
+    )
+    return [path for path in at_work if path not in known]

@@ -1,0 +1,216 @@
+"""Taking a loaded file back: it leaves the landing folder for ``retracted/``, and its rows the warehouse.
+
+A request is written down before anything is moved, and marked as done when the warehouse has committed it, so
+that a command which is killed is finished by the next load.
+
+Belongs here: requests and what they move. Does not belong here: how rows leave (arrivals.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+
+from orchestration.contracts import CONTRACTS
+from orchestration.landing import arrivals, records
+from orchestration.landing.arrivals import Load
+from orchestration.landing.formats import LandedFile
+from orchestration.landing.inspection import inspect
+from orchestration.landing.kept import KeptRows
+from orchestration.settings import Settings
+from orchestration.sql import one_row
+
+REQUEST = "request.json"
+UNFINISHED = ".unfinished-"
+
+
+class RetractError(RuntimeError):
+    """A file that cannot be taken back; the message says why."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A content that is taken back.
+
+    Attributes:
+        paths: the paths that hold it, or of which rows of it are kept.
+    """
+
+    entity: str
+    content_hash: str
+    paths: tuple[str, ...]
+
+
+def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str) -> Request:
+    """Take the content of a path back, with every copy of it and all that is kept of it.
+
+    Args:
+        connection: a connection from :func:`orchestration.ingest.connect`.
+        settings: the settings of the hub.
+        file: a path of the record, or the same file as the file system names it.
+
+    Raises:
+        RetractError: when nothing of the path is loaded.
+    """
+    path = _recorded_path(connection, settings, file)
+    (entity,) = one_row(connection, "select entity from raw.landed_files where path = ?", [path])
+    contract = next(contract for contract in CONTRACTS if contract.entity == entity)
+    load = Load(connection, settings, contract, KeptRows(settings.kept / entity, contract))
+    loaded = [one for one in arrivals.contents_of(load, [path]) if one.is_former]
+    if not loaded:
+        raise RetractError(
+            f"Nothing of {path} is loaded, so there is nothing to take back. `make files` lists what is."
+        )
+    content_hash = loaded[0].content_hash
+    paths = {one.path for one in arrivals.contents_of(load) if one.content_hash == content_hash}
+    request = Request(entity, content_hash, tuple(sorted(paths)))
+    finish(load, _write(settings, request))
+    return request
+
+
+def finish_all(load: Load) -> None:
+    """Finish the requests of an entity that were not, as when the command was killed."""
+    for folder, request in _requests(load.settings.retracted, f"{UNFINISHED}*"):
+        if request.entity == load.contract.entity:
+            finish(load, folder)
+
+
+def finish(load: Load, folder: Path) -> None:
+    """Carry a request out: move files, remove rows, mark it as done. May be repeated."""
+    request = _read(folder)
+    for path in request.paths:
+        location = load.settings.data_dir / path
+        if location.is_file() and inspect(LandedFile(path, location)).content_hash == request.content_hash:
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            location.replace(target)
+            _sync(target.parent)
+    with records.settling(load) as segments:
+        contents = [
+            one
+            for one in arrivals.contents_of(load, request.paths)
+            if one.content_hash == request.content_hash
+        ]
+        arrivals.save_rows(load, contents, folder / "kept.parquet")
+        segments.append(arrivals.drop(load, contents))
+        _record(load, request)
+        records.count_rows(load, request.paths)
+    folder.replace(folder.with_name(folder.name.removeprefix(UNFINISHED)))
+    _sync(folder.parent)
+
+
+def restore_records(load: Load) -> None:
+    """Let each retracted path have its record, also after a rebuild, unless another one is there by now."""
+    for _, request in _requests(load.settings.retracted, "[0-9]*"):
+        if request.entity == load.contract.entity:
+            # Of a former content rows may be kept, so that the path was taken for one that has left.
+            load.connection.execute(
+                """
+                delete from raw.landed_files
+                where
+                    path in (select unnest(?))
+                    and status = 'left'
+                    and path not in (select path from raw.contents where gave_way_to = '')
+                """,
+                [list(request.paths)],
+            )
+            _insert_records(load, request)
+            records.count_rows(load, request.paths)
+
+
+def _record(load: Load, request: Request) -> None:
+    load.connection.execute(
+        """
+        delete from raw.landed_files
+        where
+            path in (select unnest($paths))
+            and not (status = 'loaded' and content_hash is distinct from $content_hash)
+        """,
+        {"paths": list(request.paths), "content_hash": request.content_hash},
+    )
+    _insert_records(load, request)
+
+
+def _insert_records(load: Load, request: Request) -> None:
+    load.connection.execute(
+        """
+        insert into raw.landed_files by name
+        select
+            path,
+            $content_hash as content_hash,
+            $entity as entity,
+            'retracted' as status,
+            $now as loaded_at
+        from (select unnest($paths) as path)
+        where path not in (select path from raw.landed_files)
+        """,
+        {
+            "paths": list(request.paths),
+            "content_hash": request.content_hash,
+            "entity": request.entity,
+            "now": records.now(),
+        },
+    )
+
+
+def _recorded_path(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str) -> str:
+    known = [
+        path for (path,) in connection.execute("select path from raw.landed_files order by path").fetchall()
+    ]
+    given = Path(file)
+    candidates = [file, f"landing/{file}"]
+    for base in (Path.cwd(), settings.data_dir):
+        location = Path(os.path.normpath(base / given))
+        if location.is_relative_to(settings.data_dir):
+            candidates.append(location.relative_to(settings.data_dir).as_posix())
+    for candidate in candidates:
+        if candidate in known:
+            return candidate
+    near = difflib.get_close_matches(file, known, 3, 0.4)
+    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise RetractError(f"{file} has no record. {meant}`make files` lists the paths that have.")
+
+
+def _write(settings: Settings, request: Request) -> Path:
+    settings.retracted.mkdir(parents=True, exist_ok=True)
+    taken = [
+        int(folder.name.removeprefix(UNFINISHED))
+        for folder in settings.retracted.iterdir()
+        if folder.name.removeprefix(UNFINISHED).isdigit()
+    ]
+    folder = settings.retracted / f"{UNFINISHED}{max(taken, default=0) + 1:08}"
+    folder.mkdir()
+    file = folder / REQUEST
+    with file.with_suffix(".part").open("w", encoding="utf-8") as stream:
+        json.dump(asdict(request), stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    file.with_suffix(".part").replace(file)
+    _sync(folder)
+    return folder
+
+
+def _requests(retracted: Path, pattern: str) -> Iterator[tuple[Path, Request]]:
+    for folder in sorted(retracted.glob(pattern)):
+        # One that was killed before it was written down has moved nothing.
+        if (folder / REQUEST).exists():
+            yield folder, _read(folder)
+
+
+def _read(folder: Path) -> Request:
+    request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    return Request(request["entity"], request["content_hash"], tuple(request["paths"]))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
