@@ -255,6 +255,23 @@ def check(
     )
 
 
+def as_text(contract: EventContract) -> str:
+    """The select list that renders a checked row as text, from which :func:`check` makes the same values.
+
+    It is over the kept fields and ``has_version``, as in the tables of raw, and has each kept field under its
+    own name. A version that was not landed is NULL again, so that it stays the default.
+    """
+    columns = []
+    for field in contract.kept_fields:
+        text = f"cast({field.name} as varchar)"
+        if field.kind is Kind.INSTANT:
+            text = f"strftime({field.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+        if field.name == contract.version:
+            text = f"case when has_version then {text} end"
+        columns.append(f"{text} as {field.name}")
+    return ", ".join(columns)
+
+
 @dataclass(frozen=True)
 class _CheckedField:
     """The SQL of one field, over the columns ``landed_<field>`` and ``typed_<field>``."""
