@@ -5,7 +5,9 @@ Belongs here: the notations that are read (timestamps, amounts, ids) and the rea
 Does not belong here: which fields there are (contracts.py), and anything about files.
 
 A landed value has the type that its file gives it: text in CSV, JSON in JSON lines, whatever the column is
-in Parquet. Money that a file carries as text is never read through a float.
+in Parquet. Two meanings cover all of them. Text, a JSON string too, is taken as it stands; an amount in text
+is never read through a float. Numbers mean the same in every type, as far as the type can hold them: a float
+that could be two ids, or two amounts, is refused, because nobody can tell which one was meant.
 """
 
 from __future__ import annotations
@@ -13,18 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestration.contracts import EventContract, Field, Kind
+from orchestration.contracts import BLANKS, EventContract, Field, Kind
 from orchestration.settings import FIRST_YEAR, LAST_YEAR
 from orchestration.sql import literal
-
-# Space, tab, line ends, form feeds and the no-break space that spreadsheets like to leave.
-BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160)"
 
 # The greatest amount, in whole units: with its cents it has 15 digits, the most that survive a reader
 # which takes numbers through a float, as JSON readers do.
 MAX_WHOLE_DIGITS = 13
-
-MOST_MONEY = "9" * MAX_WHOLE_DIGITS + ".99"
 
 TIME_OF_DAY = r"([01][0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
 OFFSET = r"([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
@@ -38,6 +35,7 @@ BASIC_ISO = (
 BASIC_DATE = r"[0-9]{8}"
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
+EXPONENT = r"([eE][+-]?[0-9]+)?"
 # The same of amounts.
 PLAIN_MONEY = rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,2}})?"
 AT_MOST_TWO_PLACES = r"[+-]?[0-9]*(\.[0-9]{0,2}0*)?"
@@ -45,12 +43,32 @@ IN_RANGE = rf"[+-]?0*[0-9]{{0,{MAX_WHOLE_DIGITS}}}(\..*)?"
 
 # Small functions of the connection, so that the statement that loads a file stays readable.
 MACROS = f"""
+create or replace temp macro trim_blanks(value) as trim(value, {literal(BLANKS)});
+
 -- Most text begins and ends with a visible character, which costs a tenth of trimming to see.
 create or replace temp macro clean_text(value) as
     case
         when ord(value) between ord('!') and ord('~') and value[-1] between '!' and '~' then value
-        else nullif(trim(value, {BLANKS}), '')
+        else nullif(trim_blanks(value), '')
     end;
+
+-- The content of a JSON string; NULL for any other JSON. Without a backslash it stands between the quotes.
+create or replace temp macro text_of_json(value) as
+    case
+        when ord(value) <> ord('"') then null
+        when contains(value, '\\') then clean_text(value ->> '$')
+        else clean_text(cast(value as varchar)[2:-2])
+    end;
+
+-- Libraries write NaN, in any letter case, for "no value".
+create or replace temp macro is_present_in_json(value) as
+    coalesce(
+        case
+            when ord(value) = ord('"') then text_of_json(value) is not null
+            else lower(cast(value as varchar)) not in ('null', 'nan', '-nan')
+        end,
+        false
+    );
 
 -- ISO 8601 in extended notation, rewritten to the one that the database casts; no offset means UTC.
 create or replace temp macro extended_iso(value) as
@@ -80,54 +98,87 @@ create or replace temp macro money_of_text(value) as
             then try_cast(value as decimal(18, 2))
     end;
 
-create or replace temp macro money_of_number(value) as
-    case
-        when value between -{MOST_MONEY} and {MOST_MONEY} and value = round(value, 2)
-            then cast(value as decimal(18, 2))
+-- Of a number of at most two places.
+create or replace temp macro money_of_exact(value) as
+    case when abs(try_cast(value as decimal(18, 2))) < 1e{MAX_WHOLE_DIGITS}
+        then try_cast(value as decimal(18, 2))
     end;
 
--- A float stands for a whole number of cents if it misses one by no more than a float of its size can.
-create or replace temp macro money_of_float(value) as
+-- A number stands for a whole number of cents if it misses one by no more than a double of its size can.
+create or replace temp macro is_noise(distance, value) as
+    distance <= least(0.0005, greatest(abs(cast(value as double)), 1) * 1e-12);
+
+create or replace temp macro money_of_double(value) as
     case
         when
             isfinite(value)
             and abs(value) < 1e{MAX_WHOLE_DIGITS}
-            and abs(value - round(value, 2)) <= least(0.0005, greatest(abs(value), 1) * 1e-12)
+            and is_noise(abs(value - round(value, 2)), value)
             then cast(round(value, 2) as decimal(18, 2))
     end;
 
--- Libraries turn whole numbers into floats where a column has gaps: 1234.0 is the id 1234.
-create or replace temp macro id_of_float(value) as
-    case when isfinite(value) and value = trunc(value) and abs(value) < 9007199254740992
+-- Of a decimal of more places.
+create or replace temp macro money_of_decimal(value) as
+    case
+        when is_noise(least(abs(value % 0.01), 0.01 - abs(value % 0.01)), value) then money_of_exact(value)
+    end;
+
+-- Of a float of fewer bits: also the cents to which it is the nearest, since these floats are further apart.
+-- That takes floats that are less than a cent apart.
+create or replace temp macro money_of_short_float(value, bits) as
+    case
+        when
+            abs(value) < pow(2, bits - 7)
+            and (
+                is_noise(abs(value - round(value, 2)), value)
+                or abs(value - round(value, 2)) <= pow(2, floor(log2(greatest(abs(value), 1e-12))) - bits)
+            )
+            then cast(round(value, 2) as decimal(18, 2))
+    end;
+
+-- Of a JSON number, which is a double. A double of so few digits has the text of its amount.
+create or replace temp macro money_of_json(value) as
+    case
+        when ord(value) = ord('"') then money_of_text(text_of_json(value))
+        when regexp_full_match(value, {literal(PLAIN_MONEY)}) then try_cast(value as decimal(18, 2))
+        else money_of_double(try_cast(cast(value as varchar) as double))
+    end;
+
+-- Libraries turn whole numbers into floats where a column has gaps: 1234.0 is the id 1234. From two to the
+-- power of the bits on, two ids would be one float.
+create or replace temp macro id_of_float(value, bits) as
+    case when isfinite(value) and value = trunc(value) and abs(value) < pow(2, bits)
         then cast(cast(value as bigint) as varchar)
     end;
 
-create or replace temp macro id_of_json(value) as
-    case json_type(value)
-        when 'VARCHAR' then clean_text(value ->> '$')
-        when 'BIGINT' then value ->> '$'
-        when 'UBIGINT' then value ->> '$'
-        when 'DOUBLE' then
-            case when regexp_full_match(value ->> '$', '-?[0-9]+') then value ->> '$'
-                else id_of_float(try_cast(value ->> '$' as double))
-            end
+create or replace temp macro id_of_decimal(value) as
+    case when regexp_full_match(cast(value as varchar), '-?[0-9]+(\\.0*)?')
+        then split_part(cast(value as varchar), '.', 1)
     end;
 
-create or replace temp macro text_of_json(value) as
-    case when json_type(value) not in ('NULL', 'OBJECT', 'ARRAY', 'BOOLEAN')
-        then clean_text(value ->> '$')
+create or replace temp macro id_of_json(value) as
+    case
+        when ord(value) = ord('"') then text_of_json(value)
+        when regexp_full_match(value, '-?[0-9]+') then cast(value as varchar)
+        when json_type(value) = 'DOUBLE' then id_of_float(try_cast(cast(value as varchar) as double), 53)
     end;
 """
 
-INTEGERS = {
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-}  # fmt: skip
-TEXTS = {"VARCHAR", "JSON"}
-FLOATS = {"FLOAT", "DOUBLE"}
-NAIVE_TIMESTAMPS = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"}
-ZONED_TIMESTAMPS = {"TIMESTAMP WITH TIME ZONE"}
-NANOSECOND_TIMESTAMPS = {"TIMESTAMP_NS", "TIMESTAMPTZ_NS"}
+# What the types of landed columns have in common, by their names in DuckDB.
+FAMILIES = {
+    "VARCHAR": "text",
+    "JSON": "json",
+    "UUID": "uuid",
+    "DECIMAL": "decimal",
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "integer"),
+    **dict.fromkeys(("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"), "timestamp"),
+    "TIMESTAMP WITH TIME ZONE": "zoned timestamp",
+    **dict.fromkeys(("TIMESTAMP_NS", "TIMESTAMPTZ_NS"), "nanosecond timestamp"),
+    **dict.fromkeys(("FLOAT16", "FLOAT", "DOUBLE"), "float"),
+}
+# How many binary digits of a number a float holds. FLOAT16 is a FLOAT whose file held only half of it.
+FLOAT_BITS = {"FLOAT16": 11, "FLOAT": 24, "DOUBLE": 53}
 
 
 @dataclass(frozen=True)
@@ -204,6 +255,23 @@ def check(
     )
 
 
+def as_text(contract: EventContract) -> str:
+    """The select list that renders a checked row as text, from which :func:`check` makes the same values.
+
+    It is over the kept fields and ``has_version``, as in the tables of raw, and has each kept field under its
+    own name. A version that was not landed is NULL again, so that it stays the default.
+    """
+    columns = []
+    for field in contract.kept_fields:
+        text = f"cast({field.name} as varchar)"
+        if field.kind is Kind.INSTANT:
+            text = f"strftime({field.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+        if field.name == contract.version:
+            text = f"case when has_version then {text} end"
+        columns.append(f"{text} as {field.name}")
+    return ", ".join(columns)
+
+
 @dataclass(frozen=True)
 class _CheckedField:
     """The SQL of one field, over the columns ``landed_<field>`` and ``typed_<field>``."""
@@ -223,56 +291,95 @@ class _CheckedField:
     @property
     def present(self) -> str:
         """Whether the row has a value at all."""
-        if self.landed_type in FLOATS:
-            # Libraries write NaN for "no value".
-            return f"({self.landed} is not null and not isnan({self.landed}))"
-        if self.landed_type == "VARCHAR" and self.field.kind in (Kind.ID, Kind.CHOICE, Kind.CURRENCY):
-            # The typed value is the text itself.
-            return f"(typed_{self.field.name} is not null)"
-        if self.landed_type in TEXTS:
-            return f"(clean_text({self.landed_text}) is not null)"
+        match self._family:
+            case "float":
+                return f"({self.landed} is not null and not isnan({self.landed}))"
+            case "json":
+                return f"is_present_in_json({self.landed})"
+            case "text" if self.field.kind in (Kind.ID, Kind.CHOICE, Kind.CURRENCY):
+                # The typed value is the text itself.
+                return f"(typed_{self.field.name} is not null)"
+            case "text":
+                return f"(clean_text({self.landed}) is not null)"
         return f"({self.landed} is not null)"
 
     @property
     def typed(self) -> str:
         """The value in its type; NULL where there is none or it cannot be read as one."""
-        landed = self.landed
-        text = f"text_of_json({landed})" if self.landed_type == "JSON" else f"clean_text({landed})"
-        match self.field.kind, self._type_family:
-            case Kind.ID, "json":
-                return f"id_of_json({landed})"
-            case Kind.ID | Kind.CHOICE | Kind.CURRENCY, "text" | "json":
-                return text
-            case Kind.ID, "float":
-                return f"id_of_float({landed})"
-            case Kind.ID, "number" | "uuid":
-                return f"cast({landed} as varchar)"
-            case Kind.INSTANT, "text" | "json":
-                return f"instant_of_text({text})"
-            case Kind.INSTANT, "timestamp":
-                return f"cast({landed} as timestamp)"
-            case Kind.INSTANT, "zoned timestamp":
-                return f"timezone('UTC', cast({landed} as timestamptz))"
-            case Kind.INSTANT, "nanosecond timestamp":
-                # Cut off like those of text; a cast would round up, at worst into the next day.
-                return f"make_timestamp(epoch_ns({landed}) // 1000)"
-            case Kind.MONEY, "text" | "json":
-                return f"money_of_text({text})"
-            case Kind.MONEY, "number":
-                return f"money_of_number({landed})"
-            case Kind.MONEY, "float":
-                # A FLOAT is taken at the decimal that it prints as, which is the one that was meant.
-                return f"money_of_float(cast(cast({landed} as varchar) as double))"
-        return f"cast(null as {self.field.kind.column_type})"
+        match self.field.kind:
+            case Kind.ID:
+                typed = self._id
+            case Kind.INSTANT:
+                typed = self._instant
+            case Kind.MONEY:
+                typed = self._money
+            case _:
+                typed = self._text
+        return typed or f"cast(null as {self.field.kind.column_type})"
 
     @property
-    def _type_family(self) -> str:
-        kinds = {"JSON": "json", "VARCHAR": "text", "UUID": "uuid"}
-        kinds |= dict.fromkeys(FLOATS, "float") | dict.fromkeys(INTEGERS, "number")
-        kinds |= dict.fromkeys(NAIVE_TIMESTAMPS, "timestamp")
-        kinds |= dict.fromkeys(ZONED_TIMESTAMPS, "zoned timestamp")
-        kinds |= dict.fromkeys(NANOSECOND_TIMESTAMPS, "nanosecond timestamp")
-        return "number" if self.landed_type.startswith("DECIMAL") else kinds.get(self.landed_type, "other")
+    def _text(self) -> str | None:
+        match self._family:
+            case "text":
+                return f"clean_text({self.landed})"
+            case "json":
+                return f"text_of_json({self.landed})"
+        return None
+
+    @property
+    def _id(self) -> str | None:
+        match self._family:
+            case "json":
+                return f"id_of_json({self.landed})"
+            case "float":
+                return f"id_of_float({self.landed}, {self._bits})"
+            case "decimal":
+                return f"id_of_decimal({self.landed})"
+            case "integer" | "uuid":
+                return f"cast({self.landed} as varchar)"
+        return self._text
+
+    @property
+    def _instant(self) -> str | None:
+        match self._family:
+            case "timestamp":
+                return f"cast({self.landed} as timestamp)"
+            case "zoned timestamp":
+                return f"timezone('UTC', cast({self.landed} as timestamptz))"
+            case "nanosecond timestamp":
+                # Cut off like those of text; a cast would round up, at worst into the next day.
+                return f"make_timestamp(epoch_ns({self.landed}) // 1000)"
+        return f"instant_of_text({self._text})" if self._text else None
+
+    @property
+    def _money(self) -> str | None:
+        match self._family:
+            case "text":
+                return f"money_of_text({self._text})"
+            case "json":
+                return f"money_of_json({self.landed})"
+            case "integer" | "decimal" if self._scale <= 2:
+                return f"money_of_exact({self.landed})"
+            case "decimal":
+                return f"money_of_decimal({self.landed})"
+            case "float" if self.landed_type == "DOUBLE":
+                return f"money_of_double({self.landed})"
+            case "float":
+                return f"money_of_short_float(cast({self.landed} as double), {self._bits})"
+        return None
+
+    @property
+    def _family(self) -> str:
+        return FAMILIES.get(self.landed_type.partition("(")[0], "other")
+
+    @property
+    def _scale(self) -> int:
+        """How many places a number of this type has behind the point, such as 2 in DECIMAL(18,2)."""
+        return int(self.landed_type.partition(",")[2].rstrip(")") or 0)
+
+    @property
+    def _bits(self) -> int:
+        return FLOAT_BITS[self.landed_type]
 
     @property
     def _accepted(self) -> str:
@@ -323,14 +430,28 @@ class _CheckedField:
             case Kind.CURRENCY:
                 return [*reasons, (unread, f"malformed_{name}"), (refused, f"foreign_{name}")]
             case Kind.MONEY:
-                exponent = "([eE][+-]?[0-9]+)?" if self._type_family == "float" else ""
-                is_number = f"regexp_full_match(clean_text({self.landed_text}), {literal(NUMBER + exponent)})"
-                in_range = f"abs(try_cast({self.landed_text} as double)) < 1e{MAX_WHOLE_DIGITS}"
-                return [
-                    *reasons,
-                    (f"{unread} and not {is_number}", f"malformed_{name}"),
-                    (f"{unread} and {is_number} and not {in_range}", f"{name}_out_of_range"),
-                    (f"{unread} and {is_number} and {in_range}", f"more_than_two_decimals_in_{name}"),
-                    (refused, f"negative_{name}"),
-                ]
+                return [*reasons, *self._reasons_of_money(unread), (refused, f"negative_{name}")]
         return [*reasons, (unread, f"malformed_{name}")]
+
+    def _reasons_of_money(self, unread: str) -> list[tuple[str, str]]:
+        name = self.field.name
+        number = f"clean_text({self.landed_text})"
+        is_float = self._family == "float"
+        size = f"abs({f'cast({self.landed} as double)' if is_float else f'try_cast({number} as double)'})"
+        in_range = f"{size} < 1e{MAX_WHOLE_DIGITS}"
+        is_inexact = f"{size} >= pow(2, {self._bits - 7})" if is_float else "false"
+        is_number = f"regexp_full_match({number}, {literal(NUMBER)})"
+        if self._family in ("float", "json"):
+            # A number may be written with an exponent, text that says one may not.
+            is_text = f"ord({self.landed}) = ord('\"')" if self._family == "json" else "false"
+            has_exponent = f"regexp_full_match({number}, {literal(NUMBER + EXPONENT)})"
+            is_number = f"case when {is_text} then {is_number} else {has_exponent} end"
+        return [
+            (f"{unread} and not {is_number}", f"malformed_{name}"),
+            (f"{unread} and {is_number} and not {in_range}", f"{name}_out_of_range"),
+            (f"{unread} and {is_number} and {in_range} and {is_inexact}", f"inexact_{name}"),
+            (
+                f"{unread} and {is_number} and {in_range} and not {is_inexact}",
+                f"more_than_two_decimals_in_{name}",
+            ),
+        ]

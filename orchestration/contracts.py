@@ -9,6 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+# What surrounds a value, or the name of a column, and is no part of it: Unicode's White_Space, and the two
+# characters without width that exports leave, U+FEFF and U+200B.
+BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b"
+)
+
 
 class Kind(Enum):
     """What a field holds."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +24,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from landing import Content, Loaded, json_lines_text, load, parquet_bytes
 
-from orchestration.contracts import MESSAGES, ORDERS, EventContract
+from orchestration import casting
+from orchestration.contracts import MESSAGES, ORDERS, EventContract, Kind
 from orchestration.settings import Settings
 
 TEXT_ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -939,3 +941,94 @@ def test_a_currency_that_is_no_text_is_malformed(hub: Settings) -> None:
     )
 
     assert [row.reasons for row in loaded.rejected] == [["malformed_currency"]] * 2
+
+
+# Rows of raw as text.
+
+EXTREME_IDS = (
+    "o1",
+    "0017",
+    "-0",
+    "12.0",
+    "1e2",
+    "NaN",
+    "null",
+    "unassigned",
+    "it's",
+    'say "hi"',
+    '"',
+    "a,b;c\td|e",
+    "two\nlines\r\nand\rmore",
+    "blanks \u3000 within",
+    "\\N \\u0041 %s {{ x }} <b>",
+    "\x00\x1f",
+    "\U0001f600\u0301\u200d",
+    "x" * 1000,
+    "\U0001f600" * 1000,
+)
+EXTREME_INSTANTS = (
+    datetime(2000, 1, 1),
+    datetime(2026, 3, 29, 1, 30, 0, 1),
+    datetime(2099, 12, 31, 23, 59, 59, 999_999),
+)
+EXTREME_AMOUNTS = tuple(map(Decimal, ("0.00", "0.01", "10.50", "9999999999999.99")))
+
+
+def extreme_rows(contract: EventContract) -> list[dict[str, Any]]:
+    """Typed rows, one after another with the next of the extreme values of each kind."""
+    of_kind = {
+        Kind.ID: EXTREME_IDS,
+        Kind.INSTANT: EXTREME_INSTANTS,
+        Kind.MONEY: EXTREME_AMOUNTS,
+    }
+    rows = []
+    for number in range(len(EXTREME_IDS)):
+        row: dict[str, Any] = {}
+        for place, field in enumerate(contract.kept_fields):
+            values = field.choices or of_kind[field.kind]
+            row[field.name] = values[(number + place) % len(values)]
+        row["has_version"] = number % 3 > 0
+        if not row["has_version"]:
+            row["updated_at"] = row[contract.happened_at]
+        if contract is ORDERS:
+            row["customer_id"] = None if number == 0 else row["customer_id"]
+            row["refunded_value"] = min(row["refunded_value"], row["order_value"])
+        rows.append(row)
+    return rows
+
+
+@pytest.mark.parametrize("contract", [MESSAGES, ORDERS], ids=lambda contract: contract.entity)
+def test_rows_of_raw_as_text_are_checked_into_the_same_rows(contract: EventContract) -> None:
+    expected = extreme_rows(contract)
+    kept = [field.name for field in contract.kept_fields]
+    landed = ", ".join(f"{name} as landed_{name}" for name in kept)
+    with duckdb.connect() as connection:
+        connection.execute(casting.MACROS)
+        connection.execute(
+            "create table checked ("
+            + ", ".join(f"{field.name} {field.kind.column_type}" for field in contract.kept_fields)
+            + ", has_version boolean, row_number bigint)"
+        )
+        connection.executemany(
+            f"insert into checked values ({', '.join('?' * (len(kept) + 2))})",
+            [[*row.values(), number] for number, row in enumerate(expected)],
+        )
+        connection.execute(
+            f"create table as_text as select row_number, {casting.as_text(contract)} from checked"
+        )
+        described = connection.execute("describe as_text").fetchall()
+        checked = casting.check(
+            contract,
+            dict.fromkeys(kept, "VARCHAR"),
+            "USD",
+            f"select 1 as file_id, row_number, cast(null as varchar) as fault, {landed} from as_text",
+        )
+        again = connection.execute(f"select * from ({checked.accepted}) order by row_number").fetchall()
+        rejected = connection.execute(checked.rejected).fetchall()
+
+    assert [column[:2] for column in described] == [
+        ("row_number", "BIGINT"),
+        *((name, "VARCHAR") for name in kept),
+    ]
+    assert rejected == []
+    assert again == [(1, number, *row.values()) for number, row in enumerate(expected)]

@@ -10,7 +10,11 @@ ids as (
 
 names as (
 
-    select * from {{ ref('queue_names') }}
+    -- Ids are compared without the blanks around them, as those of landed files are.
+    select
+        {{ trim_blanks('queue_id') }} as queue_id,
+        queue_name
+    from {{ ref('queue_names') }}
 
 )
 

@@ -10,7 +10,11 @@ ids as (
 
 names as (
 
-    select * from {{ ref('user_names') }}
+    -- Ids are compared without the blanks around them, as those of landed files are.
+    select
+        {{ trim_blanks('user_id') }} as user_id,
+        user_name
+    from {{ ref('user_names') }}
 
 )
 

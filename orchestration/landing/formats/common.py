@@ -13,7 +13,7 @@ from typing import Protocol
 
 import duckdb
 
-from orchestration.contracts import EventContract
+from orchestration.contracts import BLANKS, EventContract
 
 
 class Format(Enum):
@@ -119,7 +119,7 @@ def columns_by_field(
     found: dict[str, tuple[int, str, str]] = {}
     names = {field.name for field in contract.fields}
     for position, (column, column_type) in enumerate(columns):
-        field = column.strip().lower()
+        field = column.strip(BLANKS).lower()
         if field not in names:
             continue
         if field in found:

@@ -32,12 +32,18 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def columns_of(
     connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
 ) -> tuple[tuple[str, str], ...]:
-    """Name and type of each column."""
+    """Name and type of each column; FLOAT16 for floats of half the size, which are read as FLOAT."""
+    location = [match_exactly(file)]
     described = connection.execute(
-        "describe from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
-        [[match_exactly(file)]],
+        "describe from read_parquet(?, hive_partitioning = false, binary_as_string = true)", [location]
     ).fetchall()
-    columns = tuple((row[0], row[1]) for row in described)
+    halves = connection.execute(
+        "select name from parquet_schema(?) where logical_type like 'Float16%'", [location]
+    ).fetchall()
+    columns = tuple(
+        (name, "FLOAT16" if column_type == "FLOAT" and (name,) in halves else column_type)
+        for name, column_type, *_ in described
+    )
     _refuse_hidden_columns(connection, file, columns, contract)
     columns_by_field(contract, columns)
     return columns
