@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from support.plain_reader import FIELDS
 
 ENTITIES = ("messages", "orders")
-NAMES = ("a.csv", "b.csv", "c.jsonl", "d.csv.gz", "e.parquet", "F.CSV", "g.ndjson.gz")
+NAMES = ("a.csv", "b.csv", "c.jsonl", "d.csv.gz", "e.parquet", "F.CSV", "g.ndjson.gz", "r.csv")
 IDS = 5
 MOST_ROWS = 6
 MOST_NULS = 40
@@ -153,10 +153,15 @@ def _json_lines(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
             pairs.append(pairs[0])
         # Amounts are numbers, as most writers of JSON have them.
         shown = [
-            f"{json.dumps(name)}: {value if name.endswith('_value') else json.dumps(value)}"
+            f"{json.dumps(name)}: {_number(value) if name.endswith('_value') else json.dumps(value)}"
             for name, value in pairs
         ]
         yield "{" + ", ".join(shown) + "}"
+
+
+def _number(amount: str) -> str:
+    """Without zeros at the end, which a number does not have."""
+    return f"{Decimal(amount).normalize():f}"
 
 
 def _parquet(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
@@ -168,6 +173,24 @@ def _parquet(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays), buffer)
     return buffer.getvalue()
+
+
+def shrunk(history: Sequence[Batch], is_wrong: Callable[[Sequence[Batch]], bool]) -> list[Batch]:
+    """A history cut down to batches and steps without any of which it is no longer wrong."""
+    smallest = list(history)
+    while smaller := next(filter(is_wrong, _cut_down(smallest)), None):
+        smallest = smaller
+    return smallest
+
+
+def _cut_down(history: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """The histories without one batch, without one step, and without one refresh between two batches."""
+    for number, batch in enumerate(history):
+        before, after = list(history[:number]), list(history[number + 1 :])
+        yield before + after
+        yield from ([*before, batch[:at] + batch[at + 1 :], *after] for at in range(len(batch)))
+        if after and not any(isinstance(step, Retract) for step in after[0]):
+            yield [*before, batch + after[0], *after[1:]]
 
 
 @dataclass
