@@ -1,0 +1,1 @@
+"""What tests hold the product against: models, plain readers, generators. None imports the product."""
