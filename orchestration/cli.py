@@ -239,7 +239,7 @@ def export(settings: Settings) -> int:
 def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
     from orchestration import ingest
-    from orchestration.dbt import dbt_executable, project_arguments
+    from orchestration.dbt import PARSING_ALL, dbt_executable, project_arguments
     from orchestration.lock import refresh_lock
 
     arguments = project_arguments(settings.data_dir / "docs")
@@ -248,9 +248,8 @@ def docs(settings: Settings, port: int) -> int:
     with refresh_lock(settings.lock, say=CONSOLE.print):
         if not settings.warehouse.exists():
             ingest.connect(settings).close()
-        built = subprocess.run(
-            [dbt_executable(), "docs", "generate", "--static", "--quiet", *arguments], check=False
-        )
+        generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]
+        built = subprocess.run([dbt_executable(), *generate, *arguments], check=False)
     if built.returncode:
         return built.returncode
     # The one file holds all that the site needs; it may be sent or put anywhere.

@@ -29,6 +29,7 @@ from packaging.version import Version
 
 from orchestration import ingest, refreshes, spark
 from orchestration import plan as planning
+from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
@@ -40,18 +41,11 @@ PROJECT_DIR = REPOSITORY / "dbt_project"
 
 DBT_PROCESS = REPOSITORY / "orchestration" / "dbt_process.py"
 
-# Everything that dbt's manifest is made from.
-SOURCES = (
-    "dbt_project/*.yml",
-    *(
-        f"{folder}{below}"
-        for folder in ("dbt_project/macros", "models", "seeds", "tests/dbt")
-        for below in ("", "/**/*")
-    ),
-)
-
 # Unit tests say whether the models are right, not whether the data is; they run in the test suite.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
+
+# For a target in which dbt would take files for parsed that have changed since (dbt_sources.py).
+PARSING_ALL = "--no-partial-parse"
 
 FAILING_ROWS_SHOWN = 5
 
@@ -105,25 +99,23 @@ def prepared_project(engine: Engine = Engine.DUCKDB) -> DbtProject:
     """
     target_path = "target" if engine is Engine.DUCKDB else f"target-{engine.value}"
     project = DbtProject(project_dir=PROJECT_DIR, target=engine.value, target_path=Path(target_path))
-    if not _is_up_to_date(project.manifest_path):
-        project.manifest_path.parent.mkdir(parents=True, exist_ok=True)
+    target = project.manifest_path.parent
+    if not is_parsed(target, engine):
+        target.mkdir(parents=True, exist_ok=True)
         with project.manifest_path.with_suffix(".lock").open("w") as lock:
             # Of processes that begin at one moment one makes the manifest; the others wait, and find it made.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is_up_to_date(project.manifest_path):
+            if not is_parsed(target, engine):
+                sources = hash_of_sources(engine)
                 _parse(project)
+                record_parsed(target, sources)
     return project
 
 
-def _is_up_to_date(manifest: Path) -> bool:
-    # Folders count too: they change when a file is taken away.
-    sources = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern)]
-    newest_source = max(path.stat().st_mtime for path in sources)
-    return manifest.exists() and manifest.stat().st_mtime >= newest_source
-
-
 def _parse(project: DbtProject) -> None:
-    parse = dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path)
+    parse = dbt_resource(project).cli(
+        ["parse", "--quiet", PARSING_ALL], target_path=project.manifest_path.parent
+    )
     try:
         parse.wait()
     except DagsterDbtCliRuntimeError as error:
@@ -160,12 +152,15 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
         for reason in plan.reasons:
             context.log.warning(f"Rebuilt from all landed rows, since {reason}")
         started = time.monotonic()
+        sources = hash_of_sources(settings.engine)
+        parsing = [] if is_parsed(settings.dbt_target, settings.engine) else [PARSING_ALL]
         with environment_of(settings, plan):
-            invocation = dbt.cli(BUILD, context=context, target_path=settings.dbt_target)
+            invocation = dbt.cli([*BUILD, *parsing], context=context, target_path=settings.dbt_target)
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
             raise dg.Failure(description=why_dbt_failed(run_results, settings) or str(error)) from None
+        record_parsed(settings.dbt_target, sources)
         record_models(settings, manifest, context.run_id, plan, run_results, time.monotonic() - started)
 
     return dbt_models

@@ -49,6 +49,8 @@ SHAPING_CONFIG = (
     *("severity", "where", "warn_if", "error_if"),
 )
 
+DBT_PROJECT = REPOSITORY / "dbt_project"
+
 # The model whose rows are the days.
 DAYS = "counts_by_day"
 
@@ -207,7 +209,7 @@ def parts_of(
         name: (column.get("data_type"), column.get("constraints")) for name, column in node["columns"].items()
     }
     parts = {
-        "its text": _digest(node["raw_code"], node["checksum"], node.get("test_metadata")),
+        "its text": _digest(node["raw_code"], node["checksum"], node.get("test_metadata"), _names_in(node)),
         "its settings in dbt": _digest(
             columns,
             *(config.get(name) for name in SHAPING_CONFIG),
@@ -240,6 +242,13 @@ def parts_of(
     return parts
 
 
+def _names_in(node: Mapping[str, Any]) -> str | None:
+    """A hash of the content of a seed, since dbt's checksum of a large one is of its path alone."""
+    if node["resource_type"] != "seed":
+        return None
+    return hashlib.sha256((DBT_PROJECT / node["original_file_path"]).read_bytes()).hexdigest()
+
+
 def engine_version(settings: Settings) -> Parts:
     """What the models run on."""
     if settings.engine is Engine.SPARK:
@@ -247,7 +256,7 @@ def engine_version(settings: Settings) -> Parts:
     return {"DuckDB": duckdb.__version__}
 
 
-def project_variables(project: Path = REPOSITORY / "dbt_project" / "dbt_project.yml") -> Mapping[str, Any]:
+def project_variables(project: Path = DBT_PROJECT / "dbt_project.yml") -> Mapping[str, Any]:
     """The variables of the dbt project."""
     return yaml.safe_load(project.read_text(encoding="utf-8"))["vars"]
 

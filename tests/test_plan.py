@@ -18,7 +18,7 @@ from pipeline import BUILD, build, load, manifest, run_dbt
 from orchestration import plan as planning
 from orchestration.dbt import planned
 from orchestration.plan import Plan
-from orchestration.settings import Settings
+from orchestration.settings import REPOSITORY, Settings
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -111,6 +111,18 @@ def test_another_seed_rebuilds_the_names_and_no_fact(hub: Settings, changed: Man
     assert of_seed.reasons == ["its text changed: queue_names"]
     assert models(of_seed) >= {"dim_queues", "mart_queue_daily"}
     assert {"fct_messages", "mart_overview_daily", "mart_user_daily"}.isdisjoint(of_seed.computed_whole)
+
+
+def test_another_content_of_a_seed_that_dbt_knows_by_its_path_alone_rebuilds_the_names(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As dbt does where a seed is larger than a megabyte.
+    shutil.copytree(REPOSITORY / "seeds", hub.data_dir / "seeds")
+    (hub.data_dir / "dbt_project").mkdir()
+    (hub.data_dir / "seeds" / "queue_names.csv").write_text("queue_id,queue_name\nq1,Other\n")
+    monkeypatch.setattr(planning, "DBT_PROJECT", hub.data_dir / "dbt_project")
+
+    assert plan(hub).reasons == ["its text changed: queue_names"]
 
 
 def test_another_model_is_rebuilt_with_all_to_its_right(hub: Settings, changed: Manifest) -> None:

@@ -1,0 +1,145 @@
+"""Content decides whether the sources of dbt are parsed again, never the times of files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from landing import land_csv
+from pipeline import reading
+
+from orchestration import dbt_sources
+from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.settings import REPOSITORY, Engine, Settings
+
+LONG_AGO = 1_000_000_000
+
+# What a refresh needs of this repository.
+DEPLOYED = ("orchestration", "dbt_project", "models", "seeds", "tests/dbt")
+
+MESSAGE = {
+    "message_id": "m1",
+    "customer_id": "c1",
+    "queue_id": "birthday",
+    "status": "sent",
+    "occurred_at": "2026-01-10T10:00:00Z",
+}
+ORDER = {
+    "order_id": "o1",
+    "customer_id": "c1",
+    "ordered_at": "2026-01-12T10:00:00Z",
+    "order_value": "5.00",
+    "sales_channel": "online",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a source of each kind, whose parse is recorded."""
+    monkeypatch.setattr(dbt_sources, "REPOSITORY", tmp_path)
+    for name in ("models/marts/a.sql", "models/marts/a.yml", "dbt_project/macros/b.sql", "seeds/c.csv"):
+        write(tmp_path / name, "as it was")
+    write(tmp_path / "target" / "manifest.json", "{}")
+    record_parsed(tmp_path / "target", hash_of_sources(Engine.DUCKDB))
+    return tmp_path
+
+
+def write(file: Path, content: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+    os.utime(file, (LONG_AGO, LONG_AGO))
+
+
+def test_sources_that_did_not_change_are_not_parsed_again(tree: Path) -> None:
+    os.utime(tree / "models" / "marts" / "a.sql")
+
+    assert is_parsed(tree / "target", Engine.DUCKDB)
+
+
+@pytest.mark.parametrize("name", ["models/marts/a.sql", "models/marts/a.yml", "dbt_project/macros/b.sql"])
+def test_another_content_of_the_same_size_and_time_is_noticed(tree: Path, name: str) -> None:
+    write(tree / name, "as it is.")
+
+    assert not is_parsed(tree / "target", Engine.DUCKDB)
+
+
+def test_a_source_that_came_went_or_moved_is_noticed(tree: Path) -> None:
+    model = tree / "models" / "marts" / "a.sql"
+    write(model.with_name("d.sql"), "new")
+    assert not is_parsed(tree / "target", Engine.DUCKDB)
+
+    model.with_name("d.sql").unlink()
+    assert is_parsed(tree / "target", Engine.DUCKDB)
+
+    model.rename(model.with_name("e.sql"))
+    assert not is_parsed(tree / "target", Engine.DUCKDB)
+
+
+def test_another_version_of_dbt_or_of_its_adapter_is_noticed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for changed in ("dbt-core", "dbt-duckdb"):
+        with monkeypatch.context() as upgraded:
+            upgraded.setattr(dbt_sources, "version", lambda name, new=changed: "2" if name == new else "1")
+            assert not is_parsed(tree / "target", Engine.DUCKDB)
+
+
+def test_a_manifest_that_was_written_by_hand_is_noticed(tree: Path) -> None:
+    write(tree / "target" / "manifest.json", "[]")
+
+    assert not is_parsed(tree / "target", Engine.DUCKDB)
+
+
+def test_without_a_record_that_can_be_read_all_is_parsed(tree: Path) -> None:
+    (tree / "target" / dbt_sources.RECORD).write_bytes(b"\xff{")
+    assert not is_parsed(tree / "target", Engine.DUCKDB)
+    assert not is_parsed(tree / "nowhere", Engine.DUCKDB)
+
+
+def test_a_model_a_macro_and_a_seed_put_back_with_older_times_count_in_the_next_refresh(
+    tmp_path: Path,
+) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    land_csv(hub.landing / "orders" / "a.csv", [ORDER])
+    deployed = tmp_path / "deployed"
+    for folder in DEPLOYED:
+        ignored = shutil.ignore_patterns("target*", "__pycache__")
+        shutil.copytree(REPOSITORY / folder, deployed / folder, ignore=ignored)
+    changes = {
+        "models/facts/dim_queues.sql": ("names.queue_name", "upper(names.queue_name)"),
+        "dbt_project/macros/report_figures.sql": ("as conversion_rate", "/ 2 as conversion_rate"),
+        "seeds/queue_names.csv": ("Birthday", "Birthdays"),
+    }
+    before = {name: (deployed / name).read_text() for name in changes}
+    for name, (old, new) in changes.items():
+        assert old in before[name], name
+        (deployed / name).write_text(before[name].replace(old, new))
+    assert refreshed(deployed, hub) == [("BIRTHDAYS", 0.5)]
+
+    for name, content in before.items():
+        write(deployed / name, content)
+
+    assert refreshed(deployed, hub) == [("Birthday", 1.0)]
+
+
+def refreshed(tree: Path, hub: Settings) -> list[tuple[str, float]]:
+    """Refresh by the code of a tree; queues with their conversion rates, as published."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "run"],
+        cwd=tree,
+        env={**os.environ, **hub.as_environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    with reading(hub.published) as connection:
+        return connection.sql(
+            "select queue_name, conversion_rate from mart_queue_breakdown where period = 'all_time'"
+        ).fetchall()
