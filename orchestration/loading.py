@@ -20,7 +20,7 @@ import duckdb
 from orchestration import casting, refreshes
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.landing import formats
-from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError
+from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError, UnreadableFilesError
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -29,7 +29,6 @@ from orchestration.sql import one_row
 # again and, of text, which is held while it is judged, memory.
 BATCH_BYTES = {
     Format.CSV: 64 * 1024 * 1024,
-    Format.GZIPPED_CSV: 64 * 1024 * 1024,
     Format.JSON_LINES: 64 * 1024 * 1024,
     Format.PARQUET: 512 * 1024 * 1024,
 }
@@ -215,7 +214,17 @@ def _load_batch(
     try:
         _insert(connection, settings, contract, shape, batch)
         connection.execute("commit")
-    except (duckdb.Error, OSError, UnreadableFileError) as error:
+    except UnreadableFilesError as unreadable:
+        connection.execute("rollback")
+        machines = [error for error in unreadable.errors.values() if not _is_the_files_fault(error)]
+        if machines:
+            raise machines[0] from None
+        for file, error in unreadable.errors.items():
+            record_failure(connection, settings, contract, file, formats.why_unreadable(error, file))
+        others = [file for file in batch if file not in unreadable.errors]
+        if others:
+            _load_batch(connection, settings, contract, shape, others)
+    except (duckdb.Error, OSError) as error:
         # A commit that failed, as on a full disk, has ended the transaction.
         with suppress(duckdb.TransactionException):
             connection.execute("rollback")

@@ -291,7 +291,8 @@ def test_a_record_holds_the_path_below_the_data_directory_and_the_hash_of_the_by
     assert files == [
         (
             "landing/messages/b.csv", None, "messages", "failed", 0, 0, 0,
-            "it lacks the required columns message_id, status, occurred_at",
+            "it lacks the required columns message_id, status, occurred_at. Its first line, divided by "
+            "commas, has: customer_id",
         ),
         (
             "landing/messages/deep/a.csv", hashlib.sha256(content.encode()).hexdigest(), "messages", "loaded",
@@ -331,6 +332,9 @@ class _InterruptedConnection:
     def __init__(self, connection: duckdb.DuckDBPyConnection, statements: int) -> None:
         self.connection = connection
         self.statements_left = statements
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
 
     def execute(self, statement: str, *parameters: Any) -> duckdb.DuckDBPyConnection:
         if statement.split()[0] in ("insert", "update", "delete", "commit"):
@@ -399,9 +403,9 @@ def _parquet_with_damaged_pages() -> bytes:
 
 
 UNREADABLE: dict[str, tuple[str, Callable[[], bytes | str]]] = {
-    "lines_that_end_in_different_ways": (
+    "quotes_that_swallow_a_line": (
         ".csv",
-        lambda: HEADER + good_line("m1") + good_line("m2").replace("\n", "\r\n") + good_line("m3"),
+        lambda: HEADER + good_line("m1") + '"' + good_line("m2") + '"m3"' + good_line("m4"),
     ),
     "gzip_cut_short": (".csv.gz", lambda: gzipped(HEADER + good_line("m1"))[:-12]),
     "gzip_without_its_last_bytes": (".csv.gz", lambda: gzipped(HEADER + good_line("m1"))[:-1]),
@@ -451,15 +455,15 @@ def test_an_unreadable_file_fails_alone(hub: Settings, kind: str) -> None:
 
 
 def test_several_unreadable_files_fail_each_with_its_own_reason(hub: Settings) -> None:
-    mixed = HEADER + good_line("x") + good_line("y").replace("\n", "\r\n")
+    open_quote = HEADER + good_line("x") + '"' + good_line("y") + good_line("z")
     loaded = load(
         hub,
         MESSAGES,
         {
-            "a.csv": mixed,
+            "a.csv": open_quote,
             "b.csv": messages("m1"),
-            "c.csv": mixed,
-            "d.csv": mixed,
+            "c.csv": open_quote,
+            "d.csv": open_quote,
             "e.csv": messages("m2"),
             "f.csv": "customer_id,status\nc1,sent\n",
         },
@@ -467,7 +471,13 @@ def test_several_unreadable_files_fail_each_with_its_own_reason(hub: Settings) -
 
     assert loaded.column("message_id") == ["m1", "m2"]
     assert set(loaded.failed) == {"a.csv", "c.csv", "d.csv", "f.csv"}
-    assert loaded.failed["f.csv"] == "it lacks the required columns message_id, occurred_at"
+    assert loaded.failed["a.csv"] == (
+        "the quotes of row 2 (line 3) do not match, so it cannot be told where the row ends"
+    )
+    assert loaded.failed["f.csv"] == (
+        "it lacks the required columns message_id, occurred_at. Its first line, divided by commas, has: "
+        "customer_id, status"
+    )
 
 
 def test_a_link_to_nothing_fails_alone(hub: Settings) -> None:
@@ -485,7 +495,7 @@ def test_a_link_to_nothing_fails_alone(hub: Settings) -> None:
     ("ending", "broken"),
     [
         (".csv", "customer_id\nc1\n"),
-        (".csv", HEADER + good_line("m1") + good_line("m1").replace("\n", "\r\n")),
+        (".csv", HEADER + good_line("m1") + '"' + good_line("m1") + good_line("m1")),
         (".csv.gz", gzipped(HEADER + good_line("m1"))[:-5]),
         (".parquet", b"PAR1"),
     ],
@@ -523,6 +533,7 @@ HEADERS = {
     "crlf": GOOD_CSV.replace("\n", "\r\n"),
     "bom and crlf": "\ufeff" + GOOD_CSV.replace("\n", "\r\n"),
     "cr": GOOD_CSV.replace("\n", "\r"),
+    "different line ends": HEADER.replace("\n", "\r\n") + good_line("m1"),
     "no line end": GOOD_CSV.strip(),
 }
 
@@ -699,9 +710,12 @@ def test_a_file_without_a_required_column_fails_with_its_name(hub: Settings, end
         {f"a{ending}": [without_one], f"b{ending}": [without_two], f"c{ending}": messages("m2")},
     )
 
+    found = "" if ending == ".parquet" else ". Its first line, divided by commas, has: "
     assert loaded.failed == {
-        f"a{ending}": "it lacks the required column status",
-        f"b{ending}": "it lacks the required columns message_id, occurred_at",
+        f"a{ending}": "it lacks the required column status"
+        + (found and f"{found}message_id, customer_id, occurred_at, queue_id"),
+        f"b{ending}": "it lacks the required columns message_id, occurred_at"
+        + (found and f"{found}customer_id, status, queue_id"),
     }
     assert loaded.column("message_id") == ["m2"]
 

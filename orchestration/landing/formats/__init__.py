@@ -23,6 +23,7 @@ from orchestration.landing.formats.common import (
     Reader,
     Shape,
     UnreadableFileError,
+    UnreadableFilesError,
 )
 from orchestration.landing.formats.text_scan import TEXT_THREADS
 
@@ -34,6 +35,7 @@ __all__ = [
     "LandedRows",
     "Shape",
     "UnreadableFileError",
+    "UnreadableFilesError",
     "prepare",
     "read",
     "shape_of",
@@ -42,14 +44,12 @@ __all__ = [
 
 READERS: Mapping[Format, Reader] = {
     Format.CSV: delimited,
-    Format.GZIPPED_CSV: delimited,
     Format.JSON_LINES: json_lines,
     Format.PARQUET: parquet_files,
 }
 
 MOST_FILES_AT_ONCE = {
-    Format.CSV: 2 * TEXT_THREADS,
-    Format.GZIPPED_CSV: 2 * TEXT_THREADS,
+    Format.CSV: 500,
     Format.JSON_LINES: 2 * TEXT_THREADS,
     Format.PARQUET: 500,
 }
@@ -90,7 +90,7 @@ def read(
 
     Raises:
         duckdb.Error: when one of the files cannot be read.
-        UnreadableFileError: when it cannot be told where the rows of one of the files end.
+        UnreadableFilesError: when it is known which of the files cannot be read.
     """
     connection.execute("create or replace temp table files_at_hand (file_id integer, location varchar)")
     connection.execute(
@@ -109,6 +109,4 @@ def why_unreadable(error: Exception, file: LandedFile) -> str:
     message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first_line = message.strip().splitlines()[0] if message.strip() else type(error).__name__
     first_line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first_line)
-    if "state machine reached an invalid state" in first_line:
-        first_line = "its lines end in different ways (\\n and \\r\\n)"
     return first_line.replace(str(file.location), file.path)

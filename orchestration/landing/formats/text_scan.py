@@ -62,7 +62,7 @@ def scan_text(
             escape = {literal(quote)},
             -- No field of a text file is NULL: what is blank is for the contract to say.
             nullstr = {literal(chr(0x1F))},
-            compression = {literal("gzip" if file_format is Format.GZIPPED_CSV else "none")},
+            compression = {literal("none")},
             strict_mode = {strict},
             null_padding = {not strict},
             parallel = {strict},
