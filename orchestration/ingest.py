@@ -301,7 +301,7 @@ def landed_files(
         seen.add(real)
         for name in names:
             file = landed(Path(folder) / name)
-            if name.endswith(tuple(formats.ENDINGS)):
+            if name.lower().endswith(tuple(formats.ENDINGS)):
                 files.append(file)
             else:
                 ignored.append(file.path)

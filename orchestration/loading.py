@@ -130,7 +130,7 @@ def load_files(
         except UnreadableFileError as error:
             record_failure(connection, settings, contract, file, str(error))
     for shape, files_of_shape in by_shape.items():
-        most_files, most_bytes = formats.MOST_FILES_AT_ONCE[shape.format], BATCH_BYTES[shape.format]
+        most_files, most_bytes = formats.MOST_FILES_AT_ONCE, BATCH_BYTES[shape.format]
         for batch in batches(files_of_shape, most_files, most_bytes):
             _load_batch(connection, settings, contract, shape, batch)
 
@@ -209,7 +209,6 @@ def _load_batch(
     batch: list[LandedFile],
 ) -> None:
     """Load files of one shape in one transaction; when one of them fails, halve until it stands alone."""
-    formats.prepare(connection, shape.format)
     connection.execute("begin")
     try:
         _insert(connection, settings, contract, shape, batch)

@@ -107,12 +107,10 @@ def test_files_of_all_five_endings_load(hub: Settings, contract: EventContract) 
 
 def test_files_of_other_names_are_ignored_and_reported(hub: Settings) -> None:
     others = [
-        "a.CSV",
         "a.csv.part",
         "a.csv~",
         "a.gz",
         "a.json",
-        "a.jsonl.gz",
         "a.parquet.crc",
         "b/csv",
         "c.txt",
@@ -123,6 +121,23 @@ def test_files_of_other_names_are_ignored_and_reported(hub: Settings) -> None:
     assert loaded.column("message_id") == ["m1"]
     assert list(loaded.files) == ["a.csv"]
     assert sorted(loaded.report.ignored) == [f"landing/messages/{name}" for name in others]
+
+
+def test_endings_are_read_in_any_letter_case_and_json_lines_gzipped_too(hub: Settings) -> None:
+    loaded = load(
+        hub,
+        MESSAGES,
+        {
+            "a.CSV": csv_text(messages("m1")),
+            "b.Csv.GZ": gzipped(csv_text(messages("m2"))),
+            "c.jsonl.gz": gzipped(json_line("m3")),
+            "d.ndjson.Gz": gzipped(json_line("m4")),
+            "e.PARQUET": parquet_bytes(messages("m5")),
+        },
+    )
+
+    assert loaded.column("message_id") == ["m1", "m2", "m3", "m4", "m5"]
+    assert loaded.report.ignored == []
 
 
 def test_a_hub_without_a_landing_folder_has_nothing_to_load(hub: Settings) -> None:
@@ -249,7 +264,7 @@ def test_a_loaded_file_that_is_taken_away_stays_loaded(hub: Settings) -> None:
 
 
 def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(formats.MOST_FILES_AT_ONCE, formats.Format.CSV, 2)
+    monkeypatch.setattr(formats, "MOST_FILES_AT_ONCE", 2)
     many = {f"{number}.csv": messages(f"m{number}") for number in range(5)}
     assert load(hub, MESSAGES, many).column("message_id") == ["m0", "m1", "m2", "m3", "m4"]
 

@@ -25,7 +25,6 @@ from orchestration.landing.formats.common import (
     UnreadableFileError,
     UnreadableFilesError,
 )
-from orchestration.landing.formats.text_scan import TEXT_THREADS
 
 __all__ = [
     "ENDINGS",
@@ -36,7 +35,6 @@ __all__ = [
     "Shape",
     "UnreadableFileError",
     "UnreadableFilesError",
-    "prepare",
     "read",
     "shape_of",
     "why_unreadable",
@@ -48,16 +46,8 @@ READERS: Mapping[Format, Reader] = {
     Format.PARQUET: parquet_files,
 }
 
-MOST_FILES_AT_ONCE = {
-    Format.CSV: 500,
-    Format.JSON_LINES: 2 * TEXT_THREADS,
-    Format.PARQUET: 500,
-}
-
-
-def prepare(connection: duckdb.DuckDBPyConnection, file_format: Format) -> None:
-    """Set the connection up for reading files of a format."""
-    READERS[file_format].prepare(connection)
+# So many files are read by one statement: enough to spread what each statement and transaction costs.
+MOST_FILES_AT_ONCE = 500
 
 
 def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract) -> Shape:
@@ -92,6 +82,8 @@ def read(
         duckdb.Error: when one of the files cannot be read.
         UnreadableFilesError: when it is known which of the files cannot be read.
     """
+    # Each row carries its number, so rows may be stored as they come.
+    connection.execute("set preserve_insertion_order = false")
     connection.execute("create or replace temp table files_at_hand (file_id integer, location varchar)")
     connection.execute(
         "insert into files_at_hand select unnest(?), unnest(?)",

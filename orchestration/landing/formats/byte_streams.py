@@ -1,6 +1,6 @@
 """The bytes of a landed text file, decompressed and in UTF-8, block by block.
 
-Belongs here: compression and encoding. Does not belong here: rows and fields.
+Belongs here: compression, encoding, where lines end. Does not belong here: rows and fields.
 """
 
 from __future__ import annotations
@@ -9,14 +9,26 @@ import codecs
 import gzip
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orchestration.landing.formats.common import LandedFile, UnreadableFileError
 
 # Enough to spread the cost of a block over many rows, and little enough to hold several blocks at once. A row
 # of the greatest length fits into a block.
 BLOCK_BYTES = 4 << 20
 
+# A row with more bytes, its line end included, is rejected as too long, because a row is held in memory.
+MAX_ROW_BYTES = 2_000_000
+
+# Of a row that is too long, so many bytes are kept, to show what it begins with.
+SHOWN_BYTES = 1 << 16
+
 # One byte of another encoding has at most so many bytes in UTF-8.
 MOST_BYTES_PER_BYTE = 4
+
+
+Offsets = NDArray[np.int64]
 
 
 def read_blocks(file: LandedFile) -> Iterator[bytes]:
@@ -33,6 +45,17 @@ def read_blocks(file: LandedFile) -> Iterator[bytes]:
     for block in _transcode(_decompress(file), file.dialect.encoding):
         yield block.removeprefix(codecs.BOM_UTF8) if is_first else block
         is_first = False
+
+
+def find_line_ends(block: bytes) -> Offsets:
+    """The places of the last byte of each line end: a line feed, a carriage return, or both in this order."""
+    data = np.frombuffer(block, np.uint8)
+    line_feeds = data == ord("\n")
+    if b"\r" not in block:
+        return np.flatnonzero(line_feeds)
+    carriage_returns = data == ord("\r")
+    carriage_returns[:-1] &= ~line_feeds[1:]
+    return np.flatnonzero(line_feeds | carriage_returns)
 
 
 def _decompress(file: LandedFile) -> Iterator[bytes]:

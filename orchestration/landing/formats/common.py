@@ -26,7 +26,9 @@ ENDINGS = {
     ".csv": Format.CSV,
     ".csv.gz": Format.CSV,
     ".jsonl": Format.JSON_LINES,
+    ".jsonl.gz": Format.JSON_LINES,
     ".ndjson": Format.JSON_LINES,
+    ".ndjson.gz": Format.JSON_LINES,
     ".parquet": Format.PARQUET,
 }
 
@@ -110,9 +112,6 @@ class LandedRows:
 
 class Reader(Protocol):
     """How files of a format are read. Each module of a format is one."""
-
-    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Set the connection up for reading."""
 
     def columns_of(
         self, connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract

@@ -47,11 +47,6 @@ MOST_FAULTY_BYTES = 4 * BLOCK_BYTES
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let rows be stored as they come, because each of them carries its number."""
-    connection.execute("reset threads; set preserve_insertion_order = false")
-
-
 def columns_of(
     connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
 ) -> tuple[tuple[str, str], ...]:

@@ -16,15 +16,12 @@ from enum import Enum, auto
 import numpy as np
 from numpy.typing import NDArray
 
-# A row with more bytes, its line end included, is rejected as too long, because a row is held in memory.
-MAX_ROW_BYTES = 2_000_000
+from orchestration.landing.formats.byte_streams import MAX_ROW_BYTES, Offsets, find_line_ends
 
 QUOTE, LINE_FEED, CARRIAGE_RETURN = b'"\n\r'
 
 # Behind an irregular quote, at most so many rows are scanned byte by byte before the next attempt at a block.
 MOST_ROWS_BY_BYTE = 4096
-
-Offsets = NDArray[np.int64]
 
 # A line end that is not the last of a row.
 INNER_LINE_END = re.compile(b"[\r\n][^\r\n]")
@@ -167,7 +164,7 @@ class _Scanner:
         """The ends of the rows, and of the malformed ones among them, as offsets into the block."""
         data = np.frombuffer(block, np.uint8)
         quotes = np.flatnonzero(data == QUOTE)
-        line_ends = _find_line_ends(block, data)
+        line_ends = find_line_ends(block)
         quotes_before = np.searchsorted(quotes, line_ends)
         irregular = self._find_irregular(data, quotes)
         ends: list[Offsets] = []
@@ -267,13 +264,3 @@ class _Scanner:
             self._is_malformed |= self._state is _State.CLOSING_QUOTE
             self._state = _State.TEXT
         return position + 1, False
-
-
-def _find_line_ends(block: bytes, data: NDArray[np.uint8]) -> Offsets:
-    """The places of the last byte of each line end, within quotes or not."""
-    line_feeds = data == LINE_FEED
-    if b"\r" not in block:
-        return np.flatnonzero(line_feeds)
-    carriage_returns = data == CARRIAGE_RETURN
-    carriage_returns[:-1] &= ~line_feeds[1:]
-    return np.flatnonzero(line_feeds | carriage_returns)

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from orchestration.landing.formats.byte_streams import MAX_ROW_BYTES, SHOWN_BYTES
 from orchestration.landing.formats.common import UnreadableFileError
-from orchestration.landing.formats.row_counting import MAX_ROW_BYTES, RowCounter
+from orchestration.landing.formats.row_counting import RowCounter
 from orchestration.landing.formats.staging import BATCH_ROWS, Batches
-
-# Of a row that is too long, so many bytes are looked at to show its first fields.
-SHOWN_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
