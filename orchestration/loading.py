@@ -18,7 +18,7 @@ from orchestration import casting
 from orchestration.landing import arrivals, formats, records
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.discovery import Signature, recordable
-from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError
+from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError, UnreadableFilesError
 from orchestration.landing.inspection import Inspection
 from orchestration.sql import one_row
 
@@ -27,7 +27,6 @@ from orchestration.sql import one_row
 # again and, of text, which is held while it is judged, memory.
 BATCH_BYTES = {
     Format.CSV: 64 * 1024 * 1024,
-    Format.GZIPPED_CSV: 64 * 1024 * 1024,
     Format.JSON_LINES: 64 * 1024 * 1024,
     Format.PARQUET: 512 * 1024 * 1024,
 }
@@ -91,7 +90,7 @@ def load_files(load: Load, files: Sequence[DueFile]) -> None:
         except UnreadableFileError as error:
             records.record_unread(load, due.path, records.FAILED, str(error), due.inspection)
     for shape, files_of_shape in by_shape.items():
-        most_files, most_bytes = formats.MOST_FILES_AT_ONCE[shape.format], BATCH_BYTES[shape.format]
+        most_files, most_bytes = formats.MOST_FILES_AT_ONCE, BATCH_BYTES[shape.format]
         for batch in batches(files_of_shape, most_files, most_bytes):
             _load_batch(load, shape, batch)
 
@@ -128,7 +127,6 @@ def batches(files: Sequence[DueFile], most_files: int, most_bytes: int) -> Itera
 
 def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
     """Load files of one shape in one transaction; when one of them fails, halve until it is alone."""
-    formats.prepare(load.connection, shape.format)
     try:
         with records.settling(load) as segments:
             arrived = _insert(load, shape, batch)
@@ -138,10 +136,17 @@ def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
     except ChangedWhileReadError as error:
         for due in error.files:
             records.record_unread(load, due.path, records.ARRIVING, inspection=due.inspection)
-        rest = [due for due in batch if due not in error.files]
-        if rest:
-            _load_batch(load, shape, rest)
-    except (duckdb.Error, OSError, UnreadableFileError) as error:
+        _load_rest(load, shape, batch, error.files)
+    except UnreadableFilesError as unreadable:
+        machines = [error for error in unreadable.errors.values() if not _is_the_files_fault(error)]
+        if machines:
+            raise machines[0] from None
+        unread = [due for due in batch if due.file in unreadable.errors]
+        for due in unread:
+            reason = formats.why_unreadable(unreadable.errors[due.file], due.file)
+            records.record_unread(load, due.path, records.FAILED, reason, due.inspection)
+        _load_rest(load, shape, batch, unread)
+    except (duckdb.Error, OSError) as error:
         if not _is_the_files_fault(error):
             raise
         if len(batch) == 1:
@@ -151,6 +156,12 @@ def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
         middle = len(batch) // 2
         _load_batch(load, shape, batch[:middle])
         _load_batch(load, shape, batch[middle:])
+
+
+def _load_rest(load: Load, shape: Shape, batch: Sequence[DueFile], without: Sequence[DueFile]) -> None:
+    rest = [due for due in batch if due not in without]
+    if rest:
+        _load_batch(load, shape, rest)
 
 
 def _require_unchanged(batch: Sequence[DueFile]) -> None:
@@ -210,10 +221,13 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
         left join counted_rows as landed on records.file_id = landed.file_id
         left join accepted_rows as accepted on records.file_id = accepted.file_id
         left join (
-            select file_id, count(*) as rows from quarantine.rejected_events group by file_id
+            select file_id, count(*) as rows
+            from quarantine.rejected_events
+            where file_id >= $first
+            group by file_id
         ) as rejected on records.file_id = rejected.file_id
         """,
-        {"entity": contract.entity, "currency": records.currency_of(load)},
+        {"entity": contract.entity, "currency": records.currency_of(load), "first": min(files)},
     )
     connection.execute("delete from raw.landed_files where path in (select path from records)")
     connection.execute(

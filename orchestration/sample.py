@@ -195,7 +195,7 @@ USERS = (
 def something_has_landed(settings: Settings) -> bool:
     """Whether any file that a refresh would load lies in the landing folders."""
     return any(
-        path.name.endswith(tuple(formats.ENDINGS)) and path.is_file()
+        path.name.lower().endswith(tuple(formats.ENDINGS)) and path.is_file()
         for contract in CONTRACTS
         for path in (settings.landing / contract.entity).rglob("*")
     )

@@ -150,6 +150,23 @@ def test_names_that_writers_leave_while_they_work_are_passed_over_and_named_once
     assert load(hub, MESSAGES, {"_b.csv": ""}).report.at_work == ["landing/messages/_b.csv"]
 
 
+def test_endings_are_read_in_any_letter_case_and_json_lines_gzipped_too(hub: Settings) -> None:
+    loaded = load(
+        hub,
+        MESSAGES,
+        {
+            "a.CSV": csv_text(messages("m1")),
+            "b.Csv.GZ": gzipped(csv_text(messages("m2"))),
+            "c.jsonl.gz": gzipped(json_line("m3")),
+            "d.ndjson.Gz": gzipped(json_line("m4")),
+            "e.PARQUET": parquet_bytes(messages("m5")),
+        },
+    )
+
+    assert loaded.column("message_id") == ["m1", "m2", "m3", "m4", "m5"]
+    assert loaded.report.left_alone == {}
+
+
 def test_a_hub_without_a_landing_folder_has_nothing_to_load(hub: Settings) -> None:
     loaded = load(hub, MESSAGES)
 
@@ -276,7 +293,7 @@ def test_the_rows_of_a_file_that_has_left_stay(hub: Settings) -> None:
 
 
 def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(formats.MOST_FILES_AT_ONCE, formats.Format.CSV, 2)
+    monkeypatch.setattr(formats, "MOST_FILES_AT_ONCE", 2)
     many = {f"{number}.csv": messages(f"m{number}") for number in range(5)}
     assert load(hub, MESSAGES, many).column("message_id") == ["m0", "m1", "m2", "m3", "m4"]
 
@@ -319,7 +336,8 @@ def test_a_record_holds_the_path_below_the_data_directory_and_the_hash_of_the_by
         (
             "landing/messages/b.csv", hashlib.sha256(b"customer_id\nc1\n").hexdigest(), "messages", "failed",
             0, 0, 0,
-            "it lacks the required columns message_id, status, occurred_at",
+            "it lacks the required columns message_id, status, occurred_at. Its first line, divided by "
+            "commas, has: customer_id",
         ),
         (
             "landing/messages/deep/a.csv", hashlib.sha256(content.encode()).hexdigest(), "messages", "loaded",
@@ -360,6 +378,9 @@ class _InterruptedConnection:
     def __init__(self, connection: duckdb.DuckDBPyConnection, statements: int) -> None:
         self.connection = connection
         self.statements_left = statements
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
 
     def execute(self, statement: str, *parameters: Any) -> duckdb.DuckDBPyConnection:
         if statement.split()[0] in ("insert", "update", "delete", "commit"):
@@ -428,9 +449,9 @@ def _parquet_with_damaged_pages() -> bytes:
 
 
 UNREADABLE: dict[str, tuple[str, Callable[[], bytes | str]]] = {
-    "lines_that_end_in_different_ways": (
+    "quotes_that_swallow_a_line": (
         ".csv",
-        lambda: HEADER + good_line("m1") + good_line("m2").replace("\n", "\r\n") + good_line("m3"),
+        lambda: HEADER + good_line("m1") + '"' + good_line("m2") + '"m3"' + good_line("m4"),
     ),
     "gzip_cut_short": (".csv.gz", lambda: gzipped(HEADER + good_line("m1"))[:-12]),
     "gzip_without_its_last_bytes": (".csv.gz", lambda: gzipped(HEADER + good_line("m1"))[:-1]),
@@ -480,15 +501,15 @@ def test_an_unreadable_file_fails_alone(hub: Settings, kind: str) -> None:
 
 
 def test_several_unreadable_files_fail_each_with_its_own_reason(hub: Settings) -> None:
-    mixed = HEADER + good_line("x") + good_line("y").replace("\n", "\r\n")
+    open_quote = HEADER + good_line("x") + '"' + good_line("y") + good_line("z")
     loaded = load(
         hub,
         MESSAGES,
         {
-            "a.csv": mixed,
+            "a.csv": open_quote,
             "b.csv": messages("m1"),
-            "c.csv": mixed,
-            "d.csv": mixed,
+            "c.csv": open_quote,
+            "d.csv": open_quote,
             "e.csv": messages("m2"),
             "f.csv": "customer_id,status\nc1,sent\n",
         },
@@ -496,7 +517,13 @@ def test_several_unreadable_files_fail_each_with_its_own_reason(hub: Settings) -
 
     assert loaded.column("message_id") == ["m1", "m2"]
     assert set(loaded.failed) == {"a.csv", "c.csv", "d.csv", "f.csv"}
-    assert loaded.failed["f.csv"] == "it lacks the required columns message_id, occurred_at"
+    assert loaded.failed["a.csv"] == (
+        "the quotes of row 2 (line 3) do not match, so it cannot be told where the row ends"
+    )
+    assert loaded.failed["f.csv"] == (
+        "it lacks the required columns message_id, occurred_at. Its first line, divided by commas, has: "
+        "customer_id, status"
+    )
 
 
 def test_a_link_to_nothing_is_left_alone(hub: Settings) -> None:
@@ -533,7 +560,7 @@ def test_what_is_no_regular_file_is_left_alone_and_never_opened(hub: Settings, k
     ("ending", "broken"),
     [
         (".csv", "customer_id\nc1\n"),
-        (".csv", HEADER + good_line("m1") + good_line("m1").replace("\n", "\r\n")),
+        (".csv", HEADER + good_line("m1") + '"' + good_line("m1") + good_line("m1")),
         (".csv.gz", gzipped(HEADER + good_line("m1"))[:-5]),
         (".parquet", b"PAR1"),
     ],
@@ -571,6 +598,7 @@ HEADERS = {
     "crlf": GOOD_CSV.replace("\n", "\r\n"),
     "bom and crlf": "\ufeff" + GOOD_CSV.replace("\n", "\r\n"),
     "cr": GOOD_CSV.replace("\n", "\r"),
+    "different line ends": HEADER.replace("\n", "\r\n") + good_line("m1"),
     "no line end": GOOD_CSV.strip(),
 }
 
@@ -747,9 +775,12 @@ def test_a_file_without_a_required_column_fails_with_its_name(hub: Settings, end
         {f"a{ending}": [without_one], f"b{ending}": [without_two], f"c{ending}": messages("m2")},
     )
 
+    found = "" if ending == ".parquet" else ". Its first line, divided by commas, has: "
     assert loaded.failed == {
-        f"a{ending}": "it lacks the required column status",
-        f"b{ending}": "it lacks the required columns message_id, occurred_at",
+        f"a{ending}": "it lacks the required column status"
+        + (found and f"{found}message_id, customer_id, occurred_at, queue_id"),
+        f"b{ending}": "it lacks the required columns message_id, occurred_at"
+        + (found and f"{found}customer_id, status, queue_id"),
     }
     assert loaded.column("message_id") == ["m2"]
 

@@ -88,7 +88,7 @@ def _is_complete(file: LandedFile, size: int) -> bool:
                 begins = stream.read(len(PARQUET_MARK)) == PARQUET_MARK
                 stream.seek(max(0, size - len(PARQUET_MARK)))
                 return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
-        case Format.CSV | Format.JSON_LINES:
+        case Format.CSV | Format.JSON_LINES if not file.is_gzipped:
             return _ends_with_a_line(_blocks(file.location))
     # What is no gzip at all will not become one; its reader says so.
     with suppress(gzip.BadGzipFile, zlib.error):

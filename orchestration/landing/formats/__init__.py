@@ -23,8 +23,8 @@ from orchestration.landing.formats.common import (
     Reader,
     Shape,
     UnreadableFileError,
+    UnreadableFilesError,
 )
-from orchestration.landing.formats.text_scan import TEXT_THREADS
 
 __all__ = [
     "ENDINGS",
@@ -34,7 +34,7 @@ __all__ = [
     "LandedRows",
     "Shape",
     "UnreadableFileError",
-    "prepare",
+    "UnreadableFilesError",
     "read",
     "shape_of",
     "why_unreadable",
@@ -42,22 +42,12 @@ __all__ = [
 
 READERS: Mapping[Format, Reader] = {
     Format.CSV: delimited,
-    Format.GZIPPED_CSV: delimited,
     Format.JSON_LINES: json_lines,
     Format.PARQUET: parquet_files,
 }
 
-MOST_FILES_AT_ONCE = {
-    Format.CSV: 2 * TEXT_THREADS,
-    Format.GZIPPED_CSV: 2 * TEXT_THREADS,
-    Format.JSON_LINES: 2 * TEXT_THREADS,
-    Format.PARQUET: 500,
-}
-
-
-def prepare(connection: duckdb.DuckDBPyConnection, file_format: Format) -> None:
-    """Set the connection up for reading files of a format."""
-    READERS[file_format].prepare(connection)
+# So many files are read by one statement: enough to spread what each statement and transaction costs.
+MOST_FILES_AT_ONCE = 500
 
 
 def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract) -> Shape:
@@ -90,8 +80,10 @@ def read(
 
     Raises:
         duckdb.Error: when one of the files cannot be read.
-        UnreadableFileError: when it cannot be told where the rows of one of the files end.
+        UnreadableFilesError: when it is known which of the files cannot be read.
     """
+    # Each row carries its number, so rows may be stored as they come.
+    connection.execute("set preserve_insertion_order = false")
     connection.execute("create or replace temp table files_at_hand (file_id integer, location varchar)")
     connection.execute(
         "insert into files_at_hand select unnest(?), unnest(?)",
@@ -109,6 +101,4 @@ def why_unreadable(error: Exception, file: LandedFile) -> str:
     message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first_line = message.strip().splitlines()[0] if message.strip() else type(error).__name__
     first_line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first_line)
-    if "state machine reached an invalid state" in first_line:
-        first_line = "its lines end in different ways (\\n and \\r\\n)"
     return first_line.replace(str(file.location), file.path)

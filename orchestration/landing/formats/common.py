@@ -18,22 +18,43 @@ from orchestration.contracts import BLANKS, EventContract
 
 class Format(Enum):
     CSV = "CSV"
-    GZIPPED_CSV = "gzipped CSV"
     JSON_LINES = "JSON lines"
     PARQUET = "Parquet"
 
 
 ENDINGS = {
     ".csv": Format.CSV,
-    ".csv.gz": Format.GZIPPED_CSV,
+    ".csv.gz": Format.CSV,
     ".jsonl": Format.JSON_LINES,
+    ".jsonl.gz": Format.JSON_LINES,
     ".ndjson": Format.JSON_LINES,
+    ".ndjson.gz": Format.JSON_LINES,
     ".parquet": Format.PARQUET,
 }
 
 
 class UnreadableFileError(Exception):
     """A file that cannot be loaded at all; the message says why."""
+
+
+class UnreadableFilesError(Exception):
+    """Files that cannot be loaded while others of the same batch can.
+
+    Attributes:
+        errors: why each of them cannot be loaded.
+    """
+
+    def __init__(self, errors: Mapping[LandedFile, Exception]) -> None:
+        super().__init__("; ".join(map(str, errors.values())))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written: the character between fields, and the encoding as Python names it."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -43,21 +64,29 @@ class LandedFile:
     Attributes:
         path: where it lies, relative to the data directory; its name in every record.
         location: where it can be opened.
+        dialect: how it is written, if it is a text file.
     """
 
     path: str
     location: Path
+    dialect: Dialect = Dialect()
 
     @property
     def format(self) -> Format:
-        return next(kind for ending, kind in ENDINGS.items() if self.path.endswith(ending))
+        name = self.path.lower()
+        return next(kind for ending, kind in ENDINGS.items() if name.endswith(ending))
+
+    @property
+    def is_gzipped(self) -> bool:
+        return self.path.lower().endswith(".gz")
 
 
 @dataclass(frozen=True)
 class Shape:
     """What files must share to be read by one statement: format, and name and type of each column.
 
-    JSON lines have no columns in common; any of them share a shape.
+    Of a CSV file, the columns are the fields of the contract that it carries, in the contract's order. JSON
+    lines have no columns in common; any of them share a shape.
     """
 
     format: Format
@@ -83,9 +112,6 @@ class LandedRows:
 
 class Reader(Protocol):
     """How files of a format are read. Each module of a format is one."""
-
-    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Set the connection up for reading."""
 
     def columns_of(
         self, connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
@@ -113,9 +139,14 @@ def match_exactly(file: LandedFile) -> str:
 
 
 def columns_by_field(
-    contract: EventContract, columns: Sequence[tuple[str, str]]
+    contract: EventContract, columns: Sequence[tuple[str, str]], found_instead: str = ""
 ) -> dict[str, tuple[int, str, str]]:
-    """Position, name and type of each field's column, whatever its letter case and the blanks around it."""
+    """Position, name and type of each field's column, whatever its letter case and the blanks around it.
+
+    Raises:
+        UnreadableFileError: when a field has two columns, or a required one has none; then with what was
+            found instead.
+    """
     found: dict[str, tuple[int, str, str]] = {}
     names = {field.name for field in contract.fields}
     for position, (column, column_type) in enumerate(columns):
@@ -129,5 +160,6 @@ def columns_by_field(
     if missing:
         raise UnreadableFileError(
             f"it lacks the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+            + found_instead
         )
     return found

@@ -1,51 +1,59 @@
-"""CSV, plain or gzipped.
+"""CSV: rows that are divided by a delimiter.
 
-Belongs here: headers, and rows that do not divide into fields. Does not belong here: what a good value is
-(casting.py).
+A file is read and counted at once: pyarrow reads the columns of the contract, and :class:`RowCounter` counts
+the rows in the bytes that pyarrow gets. Where they differ, or a row needs a closer look, the file is read
+strictly (strict_csv.py).
+
+Belongs here: headers, and the quick reading. Does not belong here: what a good value is (casting.py).
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
-import gzip
 import io
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from numpy.typing import NDArray
 
 from orchestration.contracts import EventContract
+from orchestration.landing.formats import staging, strict_csv
+from orchestration.landing.formats.byte_streams import BLOCK_BYTES, read_blocks
 from orchestration.landing.formats.common import (
-    Format,
     LandedFile,
     LandedRows,
     Shape,
     UnreadableFileError,
+    UnreadableFilesError,
     columns_by_field,
-    match_exactly,
 )
-from orchestration.landing.formats.text_scan import (
-    count_scanned,
-    number_rows,
-    prepare,
-    refuse_rows_over_lines,
-    scan_text,
-)
-from orchestration.sql import literal
-
-__all__ = ["columns_of", "prepare", "read"]
+from orchestration.landing.formats.row_counting import RowCounter
+from orchestration.landing.formats.strict_csv import Layout, Row, divide
 
 # A header must end within the first bytes of its file.
 HEADER_BYTES = 1 << 20
+
+# So many rows with too few or too many fields, or so many bytes of them, are kept until the next batch. A
+# file with more of them in one batch is read strictly, row by row.
+MOST_FAULTS = 100_000
+MOST_FAULTY_BYTES = 4 * BLOCK_BYTES
+
+# Names of delimiters in messages, and what else a file may be divided by.
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 def columns_of(
     connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
 ) -> tuple[tuple[str, str], ...]:
-    """The columns that the first line names; none for a file without any but blank lines."""
-    columns = tuple((name, "VARCHAR") for name in _csv_header(file))
-    if columns:
-        columns_by_field(contract, columns)
-    return columns
+    """The fields of the contract that the first line names; none for a file of blank lines alone."""
+    names, _, _ = _open(file)
+    positions = _positions_of(names, file, contract)
+    return tuple((name, "VARCHAR") for name in positions)
 
 
 def read(
@@ -54,61 +62,271 @@ def read(
     files: Mapping[int, LandedFile],
     contract: EventContract,
 ) -> LandedRows:
-    locations = [match_exactly(file) for file in files.values()]
-    if not shape.columns:
-        fields = ", ".join(f"null as landed_{field.name}" for field in contract.fields)
-        return LandedRows(
-            f"select 0 as file_id, 0 as row_number, null as fault, {fields} where false",
-            {field.name: "VARCHAR" for field in contract.fields},
-            "select 0 as file_id, 0 as rows where false",
-        )
-    by_field = columns_by_field(contract, shape.columns)
-    names = {f"column_{position}": "VARCHAR" for position in range(len(shape.columns))}
-    landed = ", ".join(f"column_{position} as landed_{field}" for field, (position, _, _) in by_field.items())
-    scan_text(
-        connection, locations, landed, names, shape.format, strict=True, header=True, delimiter=",", quote='"'
+    """Read CSV files that carry the same fields, whatever the order of their columns."""
+    fields = [name for name, _ in shape.columns]
+    columns = [f"landed_{name}" for name in fields]
+    counts: dict[int, int] = dict.fromkeys(files, 0)
+
+    def open_file(file: LandedFile) -> tuple[Layout, Iterator[bytes]]:
+        names, first_line, blocks = _open(file)
+        positions = _positions_of(names, file, contract)
+        if list(positions) != fields:
+            raise UnreadableFileError("its first line has changed while it was read")
+        return Layout(tuple(positions.values()), len(names), file.dialect.delimiter, first_line), blocks
+
+    def read_quickly(file_id: int, file: LandedFile) -> staging.Batches:
+        layout, blocks = open_file(file)
+        reading = _QuickReading(file_id, layout, staging.schema_of(columns), blocks)
+        yield from reading.read()
+        counts[file_id] = reading.source.counter.rows
+
+    def read_strictly(file_id: int, file: LandedFile) -> staging.Batches:
+        layout, blocks = open_file(file)
+        counter = RowCounter(layout.delimiter)
+        yield from strict_csv.read(file_id, layout, staging.schema_of(columns), blocks, counter)
+        counts[file_id] = counter.rows
+
+    table = "landed_csv_rows"
+    staging.create_table(connection, table, columns)
+    errors = {}
+    if fields:
+        errors = staging.append_files(connection, table, columns, files, read_quickly)
+        again = {id_: files[id_] for id_, error in errors.items() if isinstance(error, _NotQuicklyError)}
+        if again:
+            connection.execute(f"delete from {table} where file_id in (select unnest(?))", [list(again)])
+            strict_errors = staging.append_files(connection, table, columns, again, read_strictly)
+            errors = {id_: error for id_, error in errors.items() if id_ not in again} | strict_errors
+    if errors:
+        raise UnreadableFilesError({files[id_]: error for id_, error in errors.items()})
+    # A file of blank lines alone carries no field, and so no row.
+    absent = "" if fields else "".join(f", null as landed_{field.name}" for field in contract.fields)
+    return LandedRows(
+        f"select *{absent} from {table}",
+        dict.fromkeys(fields or contract.field_names, "VARCHAR"),
+        staging.store_counts(connection, counts),
     )
-    refuse_rows_over_lines(connection)
-    # The fields of a row that does not divide are shown up to the first column that is not of the contract:
-    # behind it, and in a row with too few cells before it too, its text might be taken for a field.
-    of_contract = {position for position, _, _ in by_field.values()}
-    told_apart = next(position for position in range(len(of_contract) + 1) if position not in of_contract)
-    row = "ltrim(text, chr(10) || chr(13))"
-    cell = """("(?:[^"]|"")*"|[^,]*)"""
-    cells = f"regexp_extract_all({row}, {literal(cell + '(?:,|$)')}, 1)"
-    missing_cells = (
-        f"greatest(0, {len(shape.columns) - 1} - len(regexp_extract_all({row}, {literal(cell + ',')})))"
-    )
-    if told_apart == len(shape.columns):
-        missing_cells = "0"
-    guessed = ", ".join(
-        f"case when {position} + {missing_cells} < {told_apart} "
-        f"then trim({cells}[{position + 1}], '\"') end as landed_{field}"
-        for field, (position, _, _) in by_field.items()
-    )
-    columns = ", ".join(f"landed_{field}" for field in by_field)
-    query = f"""
-        select file_id, row_number, null as fault, {columns} from ({number_rows(connection)})
-        union all
-        select file_id, row_number, fault, {guessed} from faulty_rows
+
+
+def _open(file: LandedFile) -> tuple[list[str], int, Iterator[bytes]]:
+    """The names in the first line, the line behind it, and the blocks from there on.
+
+    A file of blank lines alone has no names.
     """
-    return LandedRows(query, dict.fromkeys(by_field, "VARCHAR"), count_scanned("true"))
+    blocks = read_blocks(file)
+    first = next(blocks, b"")
+    lines = first[:HEADER_BYTES].splitlines(keepends=True)
+    if not lines or not lines[0].strip():
+        if first.strip() or any(block.strip() for block in blocks):
+            raise UnreadableFileError("its first line is blank, where the names of the columns should be")
+        return [], 1, iter(())
+    decoded = (line.decode("utf-8", errors="replace") for line in lines)
+    reader = csv.reader(decoded, delimiter=file.dialect.delimiter, strict=True)
+    names = next(reader)
+    header_bytes = sum(map(len, lines[: reader.line_num]))
+    if header_bytes == HEADER_BYTES < len(first):
+        raise UnreadableFileError(f"its first line is longer than {HEADER_BYTES:,} bytes")
+
+    def rest() -> Iterator[bytes]:
+        if behind := first[header_bytes:]:
+            yield behind
+        yield from blocks
+
+    return names, reader.line_num + 1, rest()
 
 
-def _csv_header(file: LandedFile) -> list[str]:
-    """The names in the first line; none for a file without any but blank lines."""
-    if file.format is Format.GZIPPED_CSV:
-        if file.location.stat().st_size == 0:
-            raise UnreadableFileError("it is empty, which no gzip file is")
-        with gzip.open(file.location, "rb") as stream:
-            start = stream.read(HEADER_BYTES)
-            # Reading to the end compares the checksum, which the database does not.
-            while stream.read(HEADER_BYTES):
-                pass
-    else:
-        with file.location.open("rb") as stream:
-            start = stream.read(HEADER_BYTES)
-    text = start.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    if text.strip() and not text.partition("\n")[0].strip():
-        raise UnreadableFileError("its first line is blank, where the names of the columns should be")
-    return next(csv.reader(io.StringIO(text), strict=True), []) if text.strip() else []
+def _positions_of(names: list[str], file: LandedFile, contract: EventContract) -> dict[str, int]:
+    """The position of each field's column, in the contract's order."""
+    if not names:
+        return {}
+    columns = [(name, "VARCHAR") for name in names]
+    found = columns_by_field(contract, columns, _describe_header(names, file, contract))
+    return {name: found[name][0] for name in contract.field_names if name in found}
+
+
+def _describe_header(names: list[str], file: LandedFile, contract: EventContract) -> str:
+    """What stands in the first line instead; only names, never what may be the values of a row."""
+    delimiter = file.dialect.delimiter
+    named = DELIMITERS.get(delimiter, repr(delimiter))
+    known = set(contract.field_names)
+
+    def cells(other: str) -> list[str]:
+        return [cell.strip().strip('"').lower() for cell in delimiter.join(names).split(other)]
+
+    found = {other: len(known.intersection(cells(other))) for other in (delimiter, *DELIMITERS)}
+    best = max(found, key=lambda other: found[other])
+    if found[best] > found[delimiter]:
+        return (
+            f". Its first line is divided by {DELIMITERS[best]}, but it is read as divided by {named}: land "
+            f"it divided by {named}"
+        )
+    if not found[delimiter]:
+        return (
+            f". None of the {len(names)} names in its first line, divided by {named}, is a column of the "
+            f"contract: land it with the names of its columns as its first line"
+        )
+    shown = ", ".join("".join(char if char.isprintable() else "?" for char in name) for name in names)
+    return f". Its first line, divided by {named}, has: {shown[:300]}"
+
+
+class _NotQuicklyError(Exception):
+    """A file that has to be read strictly."""
+
+
+class _CountedSource(io.RawIOBase):
+    """The blocks of a file as pyarrow reads them, each counted as it is handed over."""
+
+    def __init__(self, blocks: Iterator[bytes], delimiter: str) -> None:
+        self.counter = RowCounter(delimiter)
+        self.is_at_end = False
+        self._blocks = blocks
+        self._peeked = b""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def peek(self) -> bytes:
+        """The next block, which :meth:`read` still returns; none at the end."""
+        self._peeked = next(self._blocks, b"")
+        return self._peeked
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next block, whatever the size, because none is larger than pyarrow asks for.
+
+        Raises:
+            _NotQuicklyError: when there are malformed quotes, too long rows, or bytes that are no UTF-8.
+        """
+        block, self._peeked = self._peeked or next(self._blocks, b""), b""
+        self.is_at_end = not block
+        self.counter.finish() if self.is_at_end else self.counter.feed(block)
+        if not self.counter.is_regular:
+            raise _NotQuicklyError
+        if not block.isascii() or self._decoder.getstate()[0]:
+            try:
+                self._decoder.decode(block, final=self.is_at_end)
+            except UnicodeDecodeError:
+                raise _NotQuicklyError from None
+        return block
+
+
+class _QuickReading:
+    """The reading of one file by pyarrow, and what is compared with the count.
+
+    Attributes:
+        source: what counts the rows meanwhile.
+    """
+
+    def __init__(self, file_id: int, layout: Layout, schema: pa.Schema, blocks: Iterator[bytes]) -> None:
+        self.source = _CountedSource(blocks, layout.delimiter)
+        self._file_id = file_id
+        self._layout = layout
+        self._schema = schema
+        self._rows = 0
+        self._last = 0, Row(None, [])
+        self._next_number = 1
+        # Rows that do not divide: those that were found since the last batch, and the numbers of all that may
+        # stand before the next row.
+        self._faults: deque[tuple[int, Row]] = deque()
+        self._faulty_bytes = 0
+        self._fault_numbers: list[int] = []
+
+    def read(self) -> staging.Batches:
+        """The rows of the file.
+
+        Raises:
+            _NotQuicklyError: when the file has to be read strictly; some of its rows were given then.
+        """
+        try:
+            for batch in self._open():
+                yield from self._take(batch)
+            yield from self._take(None)
+        except pa.ArrowInvalid as error:
+            raise _NotQuicklyError from error
+        if not self._agrees_with_count():
+            raise _NotQuicklyError
+
+    def _open(self) -> Iterable[pa.RecordBatch]:
+        if not self.source.peek():
+            return ()
+        names = [str(position) for position in range(self._layout.width)]
+        wanted = [names[position] for position in self._layout.positions]
+        return pyarrow.csv.open_csv(
+            self.source,
+            read_options=pyarrow.csv.ReadOptions(
+                block_size=BLOCK_BYTES,
+                column_names=names,
+                # The rows that do not divide have their numbers only where one thread reads them.
+                use_threads=False,
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=self._layout.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=self._note_fault,
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                include_columns=wanted,
+                column_types=dict.fromkeys(wanted, pa.string()),
+                # No field of a text file is NULL: what is blank is for the contract to say.
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+
+    def _note_fault(self, invalid: pyarrow.csv.InvalidRow) -> str:
+        """Called by pyarrow, maybe in a thread of its own, for each row with too few or too many fields."""
+        text = invalid.text.encode()
+        self._faulty_bytes += len(text)
+        if len(self._faults) == MOST_FAULTS or self._faulty_bytes > MOST_FAULTY_BYTES:
+            return "error"
+        self._faults.append((invalid.number, divide(self._layout, text)))
+        return "skip"
+
+    def _take(self, batch: pa.RecordBatch | None) -> staging.Batches:
+        """The rows of a batch, numbered, and the rows that do not divide and were found meanwhile."""
+        faults = [self._faults.popleft() for _ in range(len(self._faults))]
+        self._faulty_bytes = 0
+        self._fault_numbers += [number for number, _ in faults]
+        if batch is not None and batch.num_rows:
+            numbers = self._free_numbers(batch.num_rows)
+            yield self._batch(numbers, pa.nulls(batch.num_rows, pa.string()), batch.columns)
+            last = batch.slice(batch.num_rows - 1).to_pylist()[0]
+            self._note_last(int(numbers[-1]), Row(None, list(last.values())))
+        if faults:
+            rows = [row for _, row in faults]
+            yield self._batch(
+                [number for number, _ in faults],
+                pa.array([row.fault for row in rows], pa.string()),
+                [pa.array(column, pa.string()) for column in zip(*(row.fields for row in rows), strict=True)],
+            )
+            self._note_last(*faults[-1])
+
+    def _free_numbers(self, rows: int) -> NDArray[np.int64]:
+        """The numbers of the next rows that divide: those that none has which does not."""
+        numbers = np.arange(self._next_number, self._next_number + rows + len(self._fault_numbers))
+        free = np.setdiff1d(numbers, self._fault_numbers, assume_unique=True)[:rows]
+        self._next_number = int(free[-1]) + 1
+        self._fault_numbers = [number for number in self._fault_numbers if number >= self._next_number]
+        return free
+
+    def _batch(self, numbers: Sequence[int], faults: pa.Array, columns: list[pa.Array]) -> pa.RecordBatch:
+        self._rows += len(numbers)
+        return pa.record_batch(
+            [
+                pa.array(np.full(len(numbers), self._file_id), pa.int32()),
+                pa.array(numbers, pa.int64()),
+                faults,
+                *columns,
+            ],
+            schema=self._schema,
+        )
+
+    def _note_last(self, number: int, row: Row) -> None:
+        if number > self._last[0]:
+            self._last = number, row
+
+    def _agrees_with_count(self) -> bool:
+        """Whether there are as many rows as were counted, and the last one is the same."""
+        counter = self.source.counter
+        if not self.source.is_at_end or not self._rows == self._last[0] == counter.rows:
+            return False
+        return counter.rows == 0 or self._last[1] == divide(self._layout, counter.last_row)

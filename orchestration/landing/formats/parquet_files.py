@@ -24,11 +24,6 @@ from orchestration.sql import identifier, literal
 READERS_OWN_COLUMNS = ("file_row_number", "landed_from")
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let rows be stored as they come: a row of Parquet knows its number."""
-    connection.execute("reset threads; set preserve_insertion_order = false")
-
-
 def columns_of(
     connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
 ) -> tuple[tuple[str, str], ...]:
