@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 from tabulate import tabulate
 
-from orchestration import ingest, spark
+from orchestration import ingest, runs, spark
 from orchestration import refreshes as record
 from orchestration.collect import collect
 from orchestration.contracts import CONTRACTS, EventContract
@@ -156,7 +156,11 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         require_checked(settings.dbt_target)
         if settings.engine is Engine.SPARK:
             collect(settings)
-        return dg.MaterializeResult(metadata=_published_metadata(publish(settings, context.run_id), settings))
+        with ingest.connect(settings) as connection:
+            record.require_whole(connection, context.run_id)
+        published = publish(settings, context.run_id)
+        runs.record_published(context.instance, context.run_id, published.version.parent.name)
+        return dg.MaterializeResult(metadata=_published_metadata(published, settings))
 
     return contact_reports
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration import hub
+from orchestration import hub, runs
+from orchestration.schedules import landing_fingerprint
 from orchestration.settings import Settings
 
 WAIT_SECONDS = 3600
@@ -82,10 +83,16 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshLock]:
-        with refresh_lock(Settings.from_environment().lock, say=context.log.warning):
+        settings = Settings.from_environment()
+        run_id = context.run.run_id
+        runs.hold_for_life(settings, run_id)
+        with refresh_lock(settings.lock, say=context.log.warning):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             self._settings = Settings.from_environment()
             hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)
+            # Before the first file is read: what lands meanwhile is for the next refresh to find.
+            landed = landing_fingerprint(self.settings)
+            runs.record_taken_in(context.instance, self.settings, run_id, landed)
             yield self
 
 
