@@ -16,8 +16,9 @@ from pathlib import Path
 
 import dagster as dg
 from pydantic import PrivateAttr
+from sqlalchemy.exc import SQLAlchemyError
 
-from orchestration import hub, runs
+from orchestration import hub, retention, runs
 from orchestration.schedules import landing_fingerprint
 from orchestration.settings import Settings
 
@@ -93,7 +94,21 @@ class RefreshLock(dg.ConfigurableResource):
             # Before the first file is read: what lands meanwhile is for the next refresh to find.
             landed = landing_fingerprint(self.settings)
             runs.record_taken_in(context.instance, self.settings, run_id, landed)
-            yield self
+            try:
+                yield self
+            finally:
+                _keep_within_bounds(context, self.settings)
+
+
+def _keep_within_bounds(context: dg.InitResourceContext, settings: Settings) -> None:
+    """Remove old runs, after a failed refresh too; what cannot be removed now is left for the next one."""
+    try:
+        retention.remove_old_runs(context.instance, settings, settings.hub.keep_runs_days)
+    except (OSError, SQLAlchemyError) as error:
+        context.log.warning(
+            f"Old runs could not be removed from {settings.dagster_home}: {str(error).splitlines()[0]} The "
+            "next refresh tries again. See that the disk has room and the folder may be written."
+        )
 
 
 def _holder(path: Path) -> str:
