@@ -18,7 +18,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run rebuild export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild status soak export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -33,6 +33,9 @@ run: $(VENV)/ready  ## one refresh of what has landed, then both reports
 
 rebuild: $(VENV)/ready  ## make the warehouse anew from the landed files, then both reports
 	@$(VENV)/bin/python -m orchestration.cli rebuild
+
+status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or refreshes fail (JSON=1 for programs)
+	@$(VENV)/bin/python -m orchestration.cli status $(if $(JSON),--json)
 
 export: $(VENV)/ready  ## what is published as Parquet and CSV files
 	@$(VENV)/bin/python -m orchestration.cli export
@@ -63,6 +66,10 @@ cluster-test: .venv-spark/ready-dev java  ## the same by a cluster of processes,
 java:
 	@command -v java >/dev/null || { $(AS_ROOT) apt-get update -q \
 		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends openjdk-17-jre-headless; }
+
+MINUTES ?= 3
+soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)
+	@$(BIN)/python -m pytest tests/soak --minutes $(MINUTES) -s
 
 lint: .venv/ready-dev  ## Python, SQL, and dbt's deprecation warnings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 Belongs here: what Dagster shows of a step. Does not belong here: how the step works (ingest.py, publish.py).
 """
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from orchestration.plot import plot_of_messages
 from orchestration.publish import Published, publish
 from orchestration.settings import Engine, Settings
 from orchestration.sql import one_row
+from orchestration.status import copy_record_of_files, status_of
 
 PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
@@ -78,6 +80,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 seconds=time.monotonic() - started,
             )
             metadata = _load_metadata(connection, contract, report)
+            copy_record_of_files(connection, settings)
         for path, reason in report.failed.items():
             context.log.warning(f"{path} was not loaded: {reason}. It is tried again at the next refresh.")
         for path in report.changed:
@@ -160,7 +163,12 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
             record.require_whole(connection, context.run_id)
         published = publish(settings, context.run_id)
         runs.record_published(context.instance, context.run_id, published.version.parent.name)
-        return dg.MaterializeResult(metadata=_published_metadata(published, settings))
+        return dg.MaterializeResult(
+            metadata={
+                **_published_metadata(published, settings),
+                "status": dg.MetadataValue.json(json.loads(status_of(settings, context.instance).as_json())),
+            }
+        )
 
     return contact_reports
 

@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("rebuild", help="remove the warehouse, then one refresh of all landed files")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
+    commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
+    commands.choices["status"].add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
@@ -65,6 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
             return docs(settings, options.port)
         if options.command == "export":
             return export(settings)
+        if options.command == "status":
+            return status(settings, options.json)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
         if settings.engine is Engine.SPARK and not spark_is_ready(settings):
@@ -228,6 +232,26 @@ def export(settings: Settings) -> int:
         return 1
     CONSOLE.print(f"Exported to {escape(str(folder))}: {', '.join(files)}")
     return 0
+
+
+def status(settings: Settings, as_json: bool) -> int:
+    """Print how the hub is; the result is 1 when its figures are stale or a refresh fails."""
+    import dagster as dg
+
+    from orchestration.status import status_of
+
+    with dg.DagsterInstance.get() as instance:
+        found = status_of(settings, instance)
+    if as_json:
+        print(found.as_json())
+    else:
+        for line in found.as_lines():
+            CONSOLE.print(escape(line))
+        for warning in found.warnings:
+            CONSOLE.print(f"[yellow]![/] {escape(warning)}")
+        for problem in found.problems:
+            CONSOLE.print(f"[red]✗[/] {escape(problem)}")
+    return 0 if found.is_well else 1
 
 
 def docs(settings: Settings, port: int) -> int:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -75,6 +76,21 @@ class Attempt:
     is_held_back: bool
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that is unfinished by Dagster's record.
+
+    Attributes:
+        run: the run.
+        since: when it was created, in UTC.
+        why_lost: what became of it, in words, when it will not go on; None when it will.
+    """
+
+    run: dg.DagsterRun
+    since: datetime
+    why_lost: str | None
+
+
 def hold_for_life(settings: Settings, run_id: str) -> None:
     """Lock the file of a run until this process ends; nothing happens where it holds the lock already."""
     path = _lock_of(settings, run_id)
@@ -101,32 +117,43 @@ def fail_lost_runs(instance: dg.DagsterInstance, settings: Settings, in_daemon: 
     Returns:
         The ids of the runs that were failed.
     """
-    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
     lost = []
-    for record in records:
-        run_id = record.dagster_run.run_id
-        if record.dagster_run.status is dg.DagsterRunStatus.QUEUED:
-            is_alone = all(other.dagster_run.status is dg.DagsterRunStatus.QUEUED for other in records)
-            reason = "it was never taken from the queue, although no other run was at work"
-            is_lost = in_daemon and is_alone and _seconds_since(record) >= QUEUE_SECONDS
-        else:
-            reason = "its process is gone: it was killed, or the machine stopped"
-            is_lost = not _is_at_work(instance, settings, record)
+    for unfinished in unfinished_runs(instance, settings, in_daemon):
         # It may have ended between reading its record and looking for its process.
-        run = instance.get_run_by_id(run_id) if is_lost else None
+        run = instance.get_run_by_id(unfinished.run.run_id) if unfinished.why_lost else None
         if run is None or run.is_finished:
             continue
         message = (
-            f"This run did not end, and {reason}. Nothing is lost: readers keep what was published, and the "
-            "next refresh finishes the work."
+            f"This run did not end, and {unfinished.why_lost}. Nothing is lost: readers keep what was "
+            "published, and the next refresh finishes the work."
         )
         if run.status is dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, message)
         else:
             instance.report_run_failed(run, message)
-        lost.append(run_id)
+        lost.append(run.run_id)
     _remove_free_locks(settings)
     return lost
+
+
+def unfinished_runs(
+    instance: dg.DagsterInstance, settings: Settings, in_daemon: bool = False
+) -> list[Unfinished]:
+    """The runs that are unfinished by Dagster's record; for the arguments see :func:`fail_lost_runs`."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+    is_queue_stuck = in_daemon and all(
+        record.dagster_run.status is dg.DagsterRunStatus.QUEUED for record in records
+    )
+    found = []
+    for record in records:
+        why_lost = None
+        if record.dagster_run.status is dg.DagsterRunStatus.QUEUED:
+            if is_queue_stuck and _seconds_since(record) >= QUEUE_SECONDS:
+                why_lost = "it was never taken from the queue, although no other run was at work"
+        elif not _is_at_work(instance, settings, record):
+            why_lost = "its process is gone: it was killed, or the machine stopped"
+        found.append(Unfinished(record.dagster_run, record.create_timestamp, why_lost))
+    return found
 
 
 def is_any_unfinished(instance: dg.DagsterInstance) -> bool:
@@ -199,7 +226,9 @@ def why_none_is_due(landed: str, settings: str, attempts: Sequence[Attempt], now
 
 def _attempt(instance: dg.DagsterInstance, record: dg.RunRecord, is_newest: bool) -> Attempt:
     run = record.dagster_run
-    is_published = PUBLISHED in run.tags
+    # A run of before there were these tags published when it succeeded.
+    is_of_old = run.status is dg.DagsterRunStatus.SUCCESS and LANDED not in run.tags
+    is_published = PUBLISHED in run.tags or is_of_old
     return Attempt(
         run_id=run.run_id,
         ended_at=record.end_time or record.update_timestamp.timestamp(),
