@@ -18,7 +18,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run rebuild files retract export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild files retract status soak export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -39,6 +39,9 @@ files: $(VENV)/ready  ## each landed file with its state, and what to do
 
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
+
+status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or refreshes fail (JSON=1 for programs)
+	@$(VENV)/bin/python -m orchestration.cli status $(if $(JSON),--json)
 
 export: $(VENV)/ready  ## what is published as Parquet and CSV files
 	@$(VENV)/bin/python -m orchestration.cli export
@@ -69,6 +72,10 @@ cluster-test: .venv-spark/ready-dev java  ## the same by a cluster of processes,
 java:
 	@command -v java >/dev/null || { $(AS_ROOT) apt-get update -q \
 		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends openjdk-17-jre-headless; }
+
+MINUTES ?= 3
+soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)
+	@$(BIN)/python -m pytest tests/soak --minutes $(MINUTES) -s
 
 lint: .venv/ready-dev  ## Python, SQL, and dbt's deprecation warnings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

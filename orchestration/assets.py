@@ -4,6 +4,7 @@ Belongs here: what Dagster shows of a step. Does not belong here: how the step w
 publish.py).
 """
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import dagster as dg
 import duckdb
 from tabulate import tabulate
 
-from orchestration import ingest, spark
+from orchestration import ingest, runs, spark
 from orchestration import refreshes as record
 from orchestration.collect import collect
 from orchestration.contracts import CONTRACTS, EventContract
@@ -26,6 +27,7 @@ from orchestration.plot import plot_of_messages
 from orchestration.publish import Published, publish
 from orchestration.settings import Engine, Settings
 from orchestration.sql import one_row
+from orchestration.status import copy_record_of_files, status_of
 
 PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
@@ -86,6 +88,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 seconds=time.monotonic() - started,
             )
             metadata = _load_metadata(connection, contract, report)
+            copy_record_of_files(connection, settings)
         for notice in notices(report):
             context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
@@ -155,7 +158,16 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         require_checked(settings.dbt_target)
         if settings.engine is Engine.SPARK:
             collect(settings)
-        return dg.MaterializeResult(metadata=_published_metadata(publish(settings, context.run_id), settings))
+        with ingest.connect(settings) as connection:
+            record.require_whole(connection, context.run_id)
+        published = publish(settings, context.run_id)
+        runs.record_published(context.instance, context.run_id, published.version.parent.name)
+        return dg.MaterializeResult(
+            metadata={
+                **_published_metadata(published, settings),
+                "status": dg.MetadataValue.json(json.loads(status_of(settings, context.instance).as_json())),
+            }
+        )
 
     return contact_reports
 

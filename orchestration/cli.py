@@ -10,9 +10,11 @@ import argparse
 import gc
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import uuid
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("files", help="each landed file with its state")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
+    commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
+    commands.choices["status"].add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
@@ -69,6 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
             return files(settings)
         if options.command == "retract":
             return retract(settings, options.file)
+        if options.command == "status":
+            return status(settings, options.json)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
         if settings.engine is Engine.SPARK and not spark_is_ready(settings):
@@ -82,12 +88,41 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Give Dagster its home in the data directory, with the instance settings of this project."""
+    """Give Dagster its home in the data directory, with the instance settings of this project.
+
+    A file that is there keeps all that stands in it; top-level settings that it lacks are added at its end.
+    """
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     instance = settings.dagster_home / "dagster.yaml"
-    if not instance.exists():
-        instance.write_text((REPOSITORY / "orchestration" / "dagster.yaml").read_text())
+    ours = (REPOSITORY / "orchestration" / "dagster.yaml").read_text(encoding="utf-8")
+    theirs = instance.read_text(encoding="utf-8") if instance.exists() else ""
+    text = with_lacking_settings(theirs, ours)
+    if text != theirs:
+        beside = instance.with_name(".dagster.yaml")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(instance)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+
+
+def with_lacking_settings(theirs: str, ours: str) -> str:
+    """A Dagster instance's settings, with those of this project that it lacks added at its end.
+
+    Args:
+        theirs: the settings of the hub as YAML; empty when it has none yet.
+        ours: the settings of this project, each a paragraph with its comment.
+    """
+    if not theirs:
+        return ours
+    present = set(re.findall(r"^(\w+):", theirs, flags=re.MULTILINE))
+    # Older names of a setting, which Dagster does not take beside the new one.
+    if present & {"run_queue", "run_coordinator"}:
+        present.add("concurrency")
+    lacking = [
+        paragraph.strip("\n")
+        for paragraph in ours.split("\n\n")
+        if set(re.findall(r"^(\w+):", paragraph, flags=re.MULTILINE)) - present
+    ]
+    return "\n\n".join([theirs.rstrip("\n"), *lacking]) + "\n" if lacking else theirs
 
 
 def land_sample_if_nothing_has_landed(settings: Settings) -> None:
@@ -194,6 +229,7 @@ def run(settings: Settings, period: str) -> int:
     gc.disable()
     import dagster as dg
 
+    from orchestration import runs
     from orchestration.dbt import ModelsError
 
     try:
@@ -212,8 +248,15 @@ def run(settings: Settings, period: str) -> int:
 
     # What matters of dbt's own lines is said by the console logger; what it did is in its run_results.json.
     with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
+        for lost in runs.fail_lost_runs(instance, settings, in_daemon=False):
+            CONSOLE.print(f"  [yellow]![/] The refresh {lost} did not end; this one finishes its work.")
+        run_id = str(uuid.uuid4())
+        runs.hold_for_life(settings, run_id)
         result = defs.resolve_job_def("refresh").execute_in_process(
-            instance=instance, run_config={"loggers": {"console": {}}}, raise_on_error=False
+            instance=instance,
+            run_id=run_id,
+            run_config={"loggers": {"console": {}}},
+            raise_on_error=False,
         )
     if not result.success:
         CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
@@ -234,6 +277,26 @@ def export(settings: Settings) -> int:
         return 1
     CONSOLE.print(f"Exported to {escape(str(folder))}: {', '.join(files)}")
     return 0
+
+
+def status(settings: Settings, as_json: bool) -> int:
+    """Print how the hub is; the result is 1 when its figures are stale or a refresh fails."""
+    import dagster as dg
+
+    from orchestration.status import status_of
+
+    with dg.DagsterInstance.get() as instance:
+        found = status_of(settings, instance)
+    if as_json:
+        print(found.as_json())
+    else:
+        for line in found.as_lines():
+            CONSOLE.print(escape(line))
+        for warning in found.warnings:
+            CONSOLE.print(f"[yellow]![/] {escape(warning)}")
+        for problem in found.problems:
+            CONSOLE.print(f"[red]✗[/] {escape(problem)}")
+    return 0 if found.is_well else 1
 
 
 def docs(settings: Settings, port: int) -> int:

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import dagster as dg
 from pydantic import PrivateAttr
+from sqlalchemy.exc import SQLAlchemyError
 
-from orchestration import hub
+from orchestration import hub, retention, runs
+from orchestration.schedules import landing_fingerprint
 from orchestration.settings import Settings
 
 WAIT_SECONDS = 3600
@@ -82,11 +84,31 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshLock]:
-        with refresh_lock(Settings.from_environment().lock, say=context.log.warning):
+        settings = Settings.from_environment()
+        run_id = context.run.run_id
+        runs.hold_for_life(settings, run_id)
+        with refresh_lock(settings.lock, say=context.log.warning):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             self._settings = Settings.from_environment()
             hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)
-            yield self
+            # Before the first file is read: what lands meanwhile is for the next refresh to find.
+            landed = landing_fingerprint(self.settings)
+            runs.record_taken_in(context.instance, self.settings, run_id, landed)
+            try:
+                yield self
+            finally:
+                _keep_within_bounds(context, self.settings)
+
+
+def _keep_within_bounds(context: dg.InitResourceContext, settings: Settings) -> None:
+    """Remove old runs, after a failed refresh too; what cannot be removed now is left for the next one."""
+    try:
+        retention.remove_old_runs(context.instance, settings, settings.hub.keep_runs_days)
+    except (OSError, SQLAlchemyError) as error:
+        context.log.warning(
+            f"Old runs could not be removed from {settings.dagster_home}: {str(error).splitlines()[0]} The "
+            "next refresh tries again. See that the disk has room and the folder may be written."
+        )
 
 
 def _holder(path: Path) -> str:

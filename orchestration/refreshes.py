@@ -15,6 +15,13 @@ from orchestration import VERSION
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
+STEPS_BEFORE_PUBLISHING = {"loading messages", "loading orders", "models", "checks"}
+
+
+class PartialRefreshError(RuntimeError):
+    """A run that did only some of the steps of a refresh."""
+
+
 TABLE = """
 create table if not exists raw.refreshes (
     refresh_number integer not null,
@@ -179,6 +186,22 @@ def record_models(
             "number": number,
         },
     )
+
+
+def require_whole(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Make sure that a run did all steps of a refresh, as a re-execution of its last ones does not.
+
+    Raises:
+        PartialRefreshError: when a step before publishing is not in the record of the run.
+    """
+    steps = connection.execute(
+        "select unnest(map_keys(seconds_by_step)) from raw.refreshes where run_id = ?", [run_id]
+    ).fetchall()
+    if not {step for (step,) in steps} >= STEPS_BEFORE_PUBLISHING:
+        raise PartialRefreshError(
+            "This run did only some of the steps of a refresh, so nothing was published; readers keep what "
+            "was published before. Run the job refresh as a whole."
+        )
 
 
 def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, seconds: float) -> None:

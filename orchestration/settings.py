@@ -174,6 +174,11 @@ class Settings:
         return self.data_dir / WAREHOUSE_FILE
 
     @property
+    def record_of_files(self) -> Path:
+        """A copy of the record of landed files, for who must not wait for the warehouse."""
+        return self.data_dir / "landed_files.parquet"
+
+    @property
     def reports(self) -> Path:
         """The database of what readers need, as a refresh makes it: attribution, facts and marts."""
         return self.data_dir / "reports.duckdb"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from landing import land_csv
 
-from orchestration import schedules
+from orchestration import runs, schedules
 from orchestration.dbt import ModelsError, require_checked
 from orchestration.definitions import defs
 from orchestration.settings import REPOSITORY, Settings
@@ -118,27 +118,48 @@ def test_the_sensor_starts_one_refresh_for_what_has_landed(hub: Settings) -> Non
         assert isinstance(sensed(instance)[0], dg.SkipReason)
 
         land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
-        first, cursor = sensed(instance)
+        arriving, cursor = sensed(instance)
+        assert isinstance(arriving, dg.SkipReason)
+        first, cursor = sensed(instance, cursor)
         assert isinstance(first, dg.RunRequest)
+        refreshed(instance, hub)
         assert isinstance(sensed(instance, cursor)[0], dg.SkipReason)
 
         land_csv(hub.landing / "messages" / "b.csv.part", [{"message_id": "m2"}])
         assert isinstance(sensed(instance, cursor)[0], dg.SkipReason)
 
         land_csv(hub.landing / "orders" / "deep" / "b.csv", [{"order_id": "o1"}])
-        second, _ = sensed(instance, cursor)
+        second, _ = sensed(instance, sensed(instance, cursor)[1])
         assert isinstance(second, dg.RunRequest)
         assert second.run_key != first.run_key
+
+
+def refreshed(instance: dg.DagsterInstance, hub: Settings) -> None:
+    """Record that a refresh, however it was started, published what has landed."""
+    job = defs.resolve_job_def("refresh")
+    run_id = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS).run_id
+    runs.record_taken_in(instance, hub, run_id, schedules.landing_fingerprint(hub))
+    runs.record_published(instance, run_id, "a version")
+
+
+def test_the_sensor_does_not_wait_for_ever_while_files_keep_arriving(hub: Settings) -> None:
+    cursor = None
+    with dg.DagsterInstance.ephemeral() as instance:
+        for number in range(schedules.MOST_TICKS_OF_CHANGE + 1):
+            land_csv(hub.landing / "messages" / f"{number}.csv", [{"message_id": "m1"}])
+            ticked, cursor = sensed(instance, cursor)
+            assert isinstance(ticked, dg.RunRequest) == (number == schedules.MOST_TICKS_OF_CHANGE)
 
 
 def test_the_sensor_waits_while_a_refresh_is_at_work(hub: Settings) -> None:
     land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
     with dg.DagsterInstance.ephemeral() as instance:
         instance.create_run_for_job(defs.resolve_job_def("refresh"), status=dg.DagsterRunStatus.STARTED)
-        waiting, cursor = sensed(instance)
+        _, cursor = sensed(instance)
+        waiting, _ = sensed(instance, cursor)
 
         assert isinstance(waiting, dg.SkipReason)
-        assert cursor is None
+        assert "A refresh is at work" in str(waiting.skip_message)
 
 
 def recorded(folder: Path, *results: tuple[str, str]) -> Path:

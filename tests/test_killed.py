@@ -21,12 +21,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 from landing import land
 from pipeline import reading
 from test_refresh_in_part import assert_equals_a_rebuild
 
+from orchestration import runs
 from orchestration.contracts import CONTRACTS
 from orchestration.publish import VERSIONS_KEPT
 from orchestration.settings import REPOSITORY, Settings
@@ -369,6 +371,8 @@ def assert_finished(hub: Settings) -> int:
         ).fetchall()
     assert [number for number, _, _ in numbers] == list(range(1, len(numbers) + 1))
     assert numbers[-1][1:] == (True, hub.published.resolve().parent.name)
+    with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
+        assert not runs.is_any_unfinished(instance), "a killed refresh is still at work by Dagster's record"
     # What killed refreshes began to publish is gone.
     versions = list(hub.versions.iterdir())
     assert len(versions) <= VERSIONS_KEPT

@@ -14,8 +14,11 @@ import duckdb
 import pytest
 from landing import land_csv
 from pipeline import reading
+from pipeline import refresh as refresh_in_process
 from test_lock import hold
 
+from orchestration import runs, schedules
+from orchestration.definitions import defs
 from orchestration.settings import REPOSITORY, Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -92,6 +95,37 @@ def test_a_failed_check_leaves_the_old_file_and_says_what_it_found(hub: Settings
     assert "landing/messages/a.csv" in finished.stdout
     assert "The published file was left as it is" in finished.stdout
     assert hub.published.resolve() == published
+    # What the sensor goes by, however a refresh was started: these files are published, then held back.
+    with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
+        held_back, successful = runs.latest_attempts(instance)
+    assert successful.is_published
+    assert (held_back.is_published, held_back.is_held_back) == (False, True)
+    assert held_back.landed == successful.landed == schedules.landing_fingerprint(hub)
+    assert held_back.settings == runs.settings_fingerprint(hub)
+
+
+def test_a_run_of_the_last_step_alone_publishes_nothing_and_says_what_to_run(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    published = refresh_in_process(hub).resolve()
+    for name, value in hub.as_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("orchestration.assets.require_checked", lambda target: None)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        finished = defs.resolve_job_def("refresh").execute_in_process(
+            asset_selection=[dg.AssetKey(["published", "contact_reports"])],
+            instance=instance,
+            raise_on_error=False,
+        )
+        (attempt,) = runs.latest_attempts(instance)
+
+    assert not finished.success
+    (failure,) = [event for event in finished.all_events if event.is_step_failure]
+    assert "Run the job refresh as a whole" in failure.step_failure_data.error_display_string
+    assert hub.published.resolve() == published
+    assert not attempt.is_published
 
 
 def test_bad_input_never_stops_good_input(hub: Settings, command: Command) -> None:

@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration import loading, spark
 from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import arrivals, discovery, formats, records, restore, retract, states
+from orchestration.landing import arrivals, discovery, formats, records, restore, retract
 from orchestration.landing.arrivals import Load
 from orchestration.landing.discovery import Landing, Signature, recordable
 from orchestration.landing.inspection import inspect
@@ -243,7 +243,6 @@ def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
 def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> LoadReport:
     connection, entity = load.connection, load.contract.entity
     at_work = _record_not_read(load, landing)
-    states.save(load)
     files_loaded, rows_landed, rows_accepted, rows_rejected = one_row(
         connection,
         """

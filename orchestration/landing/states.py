@@ -1,31 +1,16 @@
 """What ``make files`` shows: each path of the landing folder with its state, and what to do about it.
 
-Belongs here: the list, and the copy of it that is read while a refresh has the warehouse open. Does not
-belong here: how states come about (load.py).
+Belongs here: reading the copy of the record of files that each load leaves (status.py), which needs no
+warehouse. Does not belong here: how states come about (load.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
-from orchestration.contracts import CONTRACTS
-from orchestration.landing.arrivals import Load
 from orchestration.settings import Settings
-from orchestration.sql import literal
-
-LIST = """
-    select path, status, rows_accepted, rows_rejected, rows_kept, error as reason
-    from raw.landed_files
-    where entity = {entity}
-    union all
-    select path, case when reason is null then 'passed over' else 'not read' end, 0, 0, 0, reason
-    from raw.not_read
-    where entity = {entity}
-    order by path
-"""
 
 TO_DO = {
     "arriving": "wait for its writer, or write the rest",
@@ -37,21 +22,12 @@ TO_DO = {
 }
 
 
-def save(load: Load) -> None:
-    """Write the list of an entity where it can be read while the warehouse is open elsewhere."""
-    file = _saved(load.settings, load.contract.entity)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    written = file.with_name(f".{file.name}")
-    query = LIST.format(entity=literal(load.contract.entity))
-    load.connection.execute(f"copy ({query}) to {literal(str(written))} (format parquet)")
-    written.replace(file)
-
-
 @dataclass(frozen=True)
 class FileState:
     """A path and its state, as the last load left it.
 
     Attributes:
+        rows_kept: how many of its rows are kept of contents that it no longer holds.
         reason: why it failed, or is not read.
     """
 
@@ -69,16 +45,13 @@ class FileState:
 
 
 def saved(settings: Settings) -> list[FileState]:
-    """The list of all entities, as the last load left it."""
-    states = []
+    """All paths in their order; none before the first load."""
+    if not settings.record_of_files.exists():
+        return []
     with duckdb.connect() as connection:
-        for contract in CONTRACTS:
-            file = _saved(settings, contract.entity)
-            if file.exists():
-                rows = connection.execute("from read_parquet(?)", [[str(file)]]).fetchall()
-                states += [FileState(*row) for row in rows]
-    return states
-
-
-def _saved(settings: Settings, entity: str) -> Path:
-    return settings.data_dir / "files" / f"{entity}.parquet"
+        rows = connection.execute(
+            "select path, status, rows_accepted, rows_rejected, rows_kept, error from read_parquet(?) "
+            "order by path",
+            [str(settings.record_of_files)],
+        ).fetchall()
+    return [FileState(*row) for row in rows]

@@ -1,0 +1,263 @@
+"""Runs whose process is gone, and when a refresh is due."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.events import EngineEventData
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from landing import land_csv
+
+from orchestration import cli, runs, schedules
+from orchestration.runs import Attempt, why_none_is_due
+from orchestration.settings import REPOSITORY, Settings
+
+RUN_ID = "00000000-0000-0000-0000-000000000001"
+
+HOLDER = """
+import sys, time
+from orchestration.runs import hold_for_life
+from orchestration.settings import Settings
+hold_for_life(Settings.from_environment(), sys.argv[1])
+print("held", flush=True)
+time.sleep(60)
+"""
+
+IN_PROGRESS = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+A_DAY = 24 * 60 * 60
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    settings = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    return settings
+
+
+@dg.op
+def nothing() -> None: ...
+
+
+@dg.job(name="refresh")
+def refresh_job() -> None:
+    nothing()
+
+
+def unfinished_run(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED
+) -> str:
+    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="orchestration.definitions"))
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), refresh_job.name)
+    return instance.create_run_for_job(
+        refresh_job,
+        run_id=RUN_ID,
+        status=status,
+        remote_job_origin=origin,
+    ).run_id
+
+
+def status_of(instance: dg.DagsterInstance) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(RUN_ID)
+    assert run
+    return run.status
+
+
+def process_of_the_run() -> subprocess.Popen[str]:
+    """A process that holds the lock of the run until it is killed."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, RUN_ID], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+@pytest.mark.parametrize("status", IN_PROGRESS)
+def test_a_run_whose_process_was_killed_is_failed_with_a_word_on_why(
+    hub: Settings, status: dg.DagsterRunStatus
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
+        unfinished_run(instance, status)
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == []
+        process.kill()
+        process.wait()
+
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == [RUN_ID]
+
+        canceled = status is dg.DagsterRunStatus.CANCELING
+        assert status_of(instance) is (
+            dg.DagsterRunStatus.CANCELED if canceled else dg.DagsterRunStatus.FAILURE
+        )
+        messages = [entry.message for entry in instance.all_logs(RUN_ID)]
+        assert any("its process is gone" in message for message in messages)
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == []
+    assert list((hub.dagster_home / "at_work").iterdir()) == []
+
+
+@pytest.mark.parametrize("status", IN_PROGRESS)
+def test_a_run_that_never_got_a_process_is_lost_after_the_time_that_a_start_takes(
+    hub: Settings, status: dg.DagsterRunStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        unfinished_run(instance, status)
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == []
+
+        monkeypatch.setattr(runs, "START_SECONDS", 0)
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == [RUN_ID]
+
+
+def test_a_run_whose_process_died_before_it_locked_its_file_is_lost_at_once(hub: Settings) -> None:
+    waiting = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen(waiting, stdin=subprocess.PIPE) as process,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        unfinished_run(instance)
+        instance.report_engine_event(
+            f"Started process for run (pid: {process.pid}).",
+            instance.get_run_by_id(RUN_ID),
+            EngineEventData.in_process(process.pid),
+        )
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == []
+        process.kill()
+        process.wait()
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == [RUN_ID]
+
+
+def test_a_run_is_lost_in_the_queue_only_when_the_daemon_never_took_it(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        unfinished_run(instance, dg.DagsterRunStatus.QUEUED)
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == []
+
+        monkeypatch.setattr(runs, "QUEUE_SECONDS", 0)
+        assert runs.fail_lost_runs(instance, hub, in_daemon=False) == []
+        assert runs.fail_lost_runs(instance, hub, in_daemon=True) == [RUN_ID]
+
+
+def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
+    with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
+        unfinished_run(instance)
+        context = dg.build_sensor_context(instance=instance)
+        waiting = schedules.refresh_when_files_land(context)
+        assert isinstance(waiting, dg.SkipReason)
+        assert "A refresh is at work" in str(waiting.skip_message)
+        process.kill()
+        process.wait()
+
+        delayed = schedules.refresh_when_files_land(context)
+        assert isinstance(delayed, dg.SkipReason)
+        assert "it is tried again in" in str(delayed.skip_message)
+        assert status_of(instance) is dg.DagsterRunStatus.FAILURE
+
+
+def test_the_schedule_fails_what_is_lost_before_it_starts_a_refresh(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "START_SECONDS", 0)
+    with dg.DagsterInstance.local_temp(str(hub.data_dir)) as instance:
+        unfinished_run(instance)
+        schedule = schedules.build_schedule(hub)
+        ticked = schedule.evaluate_tick(dg.build_schedule_context(instance=instance))
+
+        assert len(ticked.run_requests) == 1
+        assert status_of(instance) is dg.DagsterRunStatus.FAILURE
+
+
+FAILED = Attempt("run", ended_at=0, is_published=False, landed="a", settings="s", is_held_back=False)
+PUBLISHED = replace(FAILED, is_published=True)
+HELD_BACK = replace(FAILED, is_held_back=True)
+
+
+def test_what_was_published_is_not_refreshed_again_and_what_landed_since_is() -> None:
+    assert why_none_is_due("a", "s", [], now=0) is None
+    assert "Nothing has landed" in str(why_none_is_due("a", "s", [PUBLISHED], now=A_DAY))
+    assert "Nothing has landed" in str(why_none_is_due("a", "other", [PUBLISHED, FAILED], now=A_DAY))
+    assert why_none_is_due("b", "s", [PUBLISHED], now=0) is None
+
+
+def test_a_refresh_that_failed_is_tried_again_after_a_delay_that_doubles_to_an_hour() -> None:
+    delays = []
+    for failures in range(1, 9):
+        attempts = [FAILED] * failures
+        delay = next(now for now in range(0, 2 * 3600, 60) if not why_none_is_due("a", "s", attempts, now))
+        delays.append(delay // 60)
+        assert why_none_is_due("b", "s", attempts, delay * 60 - 1) == (
+            why_none_is_due("a", "s", attempts, delay * 60 - 1)
+        )
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert why_none_is_due("a", "s", [FAILED, PUBLISHED, FAILED, FAILED], now=60) is None
+
+
+def test_a_clock_that_was_set_back_does_not_delay_the_next_try() -> None:
+    assert why_none_is_due("a", "s", [replace(FAILED, ended_at=A_DAY)], now=0) is None
+
+
+def test_what_a_check_held_back_is_tried_again_for_other_files_or_settings_only() -> None:
+    assert "A check holds back" in str(why_none_is_due("a", "s", [HELD_BACK], now=A_DAY))
+    assert why_none_is_due("b", "s", [HELD_BACK], now=0) is None
+    assert why_none_is_due("a", "other", [HELD_BACK], now=0) is None
+
+
+def test_a_changed_limit_or_day_is_another_setting_and_a_comment_is_none(hub: Settings) -> None:
+    hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\n')
+    before = runs.settings_fingerprint(Settings.from_environment())
+    hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\n# A comment.\n')
+    assert runs.settings_fingerprint(Settings.from_environment()) == before
+    hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\nmax_fall = 0.5\n')
+    assert runs.settings_fingerprint(Settings.from_environment()) != before
+    assert runs.settings_fingerprint(replace(hub, as_of=date(2026, 2, 1))) != before
+
+
+@pytest.mark.parametrize(
+    ("severity", "is_held_back"), [(dg.AssetCheckSeverity.ERROR, True), (dg.AssetCheckSeverity.WARN, False)]
+)
+def test_a_failed_blocking_check_is_known_from_the_record_of_its_run(
+    hub: Settings, severity: dg.AssetCheckSeverity, is_held_back: bool
+) -> None:
+    @dg.asset(check_specs=[dg.AssetCheckSpec("check", asset="asset")])
+    def asset() -> dg.MaterializeResult:
+        result = dg.AssetCheckResult(passed=False, check_name="check", severity=severity)
+        return dg.MaterializeResult(check_results=[result])
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([asset], instance=instance)
+        (attempt,) = runs.latest_attempts(instance)
+
+    assert attempt.is_held_back == is_held_back
+    assert not attempt.is_published
+
+
+def test_a_hub_that_has_instance_settings_keeps_them_and_gets_those_that_it_lacks(hub: Settings) -> None:
+    instance = hub.dagster_home / "dagster.yaml"
+    instance.parent.mkdir()
+    own = "# Ours.\ntelemetry:\n  enabled: false\nrun_queue:\n  max_concurrent_runs: 1\n"
+    instance.write_text(own)
+
+    cli.prepare_dagster_home(hub)
+
+    written = instance.read_text()
+    assert written.startswith(own)
+    assert "concurrency:" not in written
+    assert "retention:" in written
+    assert written.count("telemetry:") == 1
+    with dg.DagsterInstance.from_config(str(hub.dagster_home)) as read:
+        assert not read.telemetry_enabled
+    cli.prepare_dagster_home(hub)
+    assert instance.read_text() == written
