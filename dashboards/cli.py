@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
-from rich.markup import escape
 
 from dashboards.home import DashboardHome
+from orchestration.printable import markup
 from orchestration.settings import REPOSITORY, Settings, SettingsError
 
-CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
 HOST = "127.0.0.1"
 THREADS = 8
 
@@ -36,11 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 2
     if not settings.published.exists():
         CONSOLE.print(
-            f"[red]✗[/] Nothing is published in {escape(str(settings.published.parent))} yet. Run "
+            f"[red]✗[/] Nothing is published in {markup(str(settings.published.parent))} yet. Run "
             "`make demo` for a sample, or `make run` for what has landed; then `make dashboard` again."
         )
         return 1
@@ -64,7 +64,7 @@ def serve(settings: Settings, port: int) -> int:
     with redirect_stdout(said), redirect_stderr(said):
         passwords = provision(home.assets)
     for name, password in passwords.items():
-        CONSOLE.print(f"  user [bold]{name}[/], password [bold]{escape(password)}[/] (shown this once)")
+        CONSOLE.print(f"  user [bold]{name}[/], password [bold]{markup(password)}[/] (shown this once)")
     address = f"http://{HOST}:{port}/superset/dashboard/contact-reports/"
     with closing(socket.socket()) as probe:
         if probe.connect_ex((HOST, port)) == 0:

@@ -19,12 +19,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
+from orchestration.printable import markup
 from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
 
 # Lines are not wrapped: logs and pipes get each message whole.
-CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 2
     # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
     # that runs for days, as the web UI does, takes its default anew for each refresh.
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         return run(settings, options.period)
     except OSError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}. Nothing was published. Is CONTACT_DATA_DIR right?")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}. Nothing was published. Is CONTACT_DATA_DIR right?")
         return 1
 
 
@@ -88,9 +88,9 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
     from orchestration import sample
 
     if sample.something_has_landed(settings):
-        CONSOLE.print(f"Files have landed in {escape(str(settings.landing))} already; no sample is added.")
+        CONSOLE.print(f"Files have landed in {markup(settings.landing)} already; no sample is added.")
         return
-    CONSOLE.print(f"Landing a sample in {escape(str(settings.landing))} ...")
+    CONSOLE.print(f"Landing a sample in {markup(settings.landing)} ...")
     CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
 
 
@@ -101,7 +101,7 @@ def spark_is_ready(settings: Settings) -> bool:
     try:
         spark.require_ready(settings)
     except spark.SparkError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return False
     return True
 
@@ -119,15 +119,15 @@ def remove_warehouse(settings: Settings) -> bool:
         try:
             gone = ingest.loaded_files_that_are_gone(settings)
         except ingest.WarehouseInUseError as error:
-            CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+            CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
         except ingest.WarehouseError as error:
-            CONSOLE.print(f"[yellow]![/] {escape(str(error))}")
+            CONSOLE.print(f"[yellow]![/] {markup(error)}")
             CONSOLE.print("It is made anew from the files that are landed now.")
             gone = []
         if gone:
             CONSOLE.print(
-                f"[red]✗[/] {len(gone)} loaded files, such as {escape(gone[0])}, have left the landing "
+                f"[red]✗[/] {len(gone)} loaded files, such as {markup(gone[0])}, have left the landing "
                 "folder; a rebuild would lose their rows. Nothing was done. Put the files back, then rebuild."
             )
             return False
@@ -140,9 +140,7 @@ def remove_warehouse(settings: Settings) -> bool:
 
 def run(settings: Settings, period: str) -> int:
     """One refresh: the same job as the schedule runs."""
-    CONSOLE.print(
-        f"Refreshing {escape(str(settings.data_dir))} as of {settings.as_of} ({settings.timezone}) ..."
-    )
+    CONSOLE.print(f"Refreshing {markup(settings.data_dir)} as of {settings.as_of} ({settings.timezone}) ...")
     # The as-of day that was said, also when a day ends meanwhile.
     os.environ["CONTACT_AS_OF"] = settings.as_of.isoformat()
     # All that is imported stays. Looking for garbage in it, again and again, takes a tenth of the time.
@@ -154,7 +152,7 @@ def run(settings: Settings, period: str) -> int:
     try:
         from orchestration.definitions import defs
     except ModelsError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     from orchestration.reports import print_reports
     from orchestration.schedules import landing_fingerprint
@@ -163,7 +161,7 @@ def run(settings: Settings, period: str) -> int:
     gc.enable()
 
     if landing_fingerprint(settings) is None:
-        CONSOLE.print(f"Nothing has landed in {escape(str(settings.landing))}/messages or .../orders yet.")
+        CONSOLE.print(f"Nothing has landed in {markup(settings.landing)}/messages or .../orders yet.")
 
     # What matters of dbt's own lines is said by the console logger; what it did is in its run_results.json.
     with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
@@ -174,7 +172,7 @@ def run(settings: Settings, period: str) -> int:
         CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
         return 1
     print_reports(settings.published, period, CONSOLE)
-    CONSOLE.print(f"\nPublished: {escape(str(settings.published))}")
+    CONSOLE.print(f"\nPublished: {markup(settings.published)}")
     return 0
 
 
@@ -185,9 +183,9 @@ def export(settings: Settings) -> int:
     try:
         folder, files = exporting.export(settings)
     except exporting.ExportError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
-    CONSOLE.print(f"Exported to {escape(str(folder))}: {', '.join(files)}")
+    CONSOLE.print(f"Exported to {markup(folder)}: {', '.join(files)}")
     return 0
 
 
@@ -218,7 +216,7 @@ def docs(settings: Settings, port: int) -> int:
     except OSError as error:
         CONSOLE.print(f"[red]✗[/] Port {port} cannot be used: {error.strerror}. Stop what uses it.")
         return 1
-    CONSOLE.print(f"The docs are one file: {escape(str(page))}")
+    CONSOLE.print(f"The docs are one file: {markup(page)}")
     CONSOLE.print(f"Serving the docs on http://127.0.0.1:{port} (stop with Ctrl+C)")
     with server, suppress(KeyboardInterrupt):
         server.serve_forever()

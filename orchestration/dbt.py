@@ -32,6 +32,7 @@ from orchestration import plan as planning
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
+from orchestration.printable import SHOWN_CHARACTERS
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import literal
 from orchestration.tables import tables_of
@@ -87,8 +88,12 @@ class DbtOfThisEnvironment(DbtCliResource):
         return None
 
 
-def dbt_resource(project: DbtProject) -> DbtCliResource:
-    """The resource that calls dbt."""
+def dbt_of(project: DbtProject) -> DbtCliResource:
+    """What calls dbt for a project.
+
+    Not a resource of the job: the configuration of a run could then name the program, its flags and its
+    folders, and so run anything.
+    """
     return DbtOfThisEnvironment(
         project_dir=project,
         dbt_executable=sys.executable,
@@ -123,7 +128,7 @@ def _is_up_to_date(manifest: Path) -> bool:
 
 
 def _parse(project: DbtProject) -> None:
-    parse = dbt_resource(project).cli(["parse", "--quiet"], target_path=project.target_path)
+    parse = dbt_of(project).cli(["parse", "--quiet"], target_path=project.target_path)
     try:
         parse.wait()
     except DagsterDbtCliRuntimeError as error:
@@ -149,9 +154,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
     """The one asset definition that runs all of dbt, with an asset for each model and seed."""
 
     @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=LayerTranslator())
-    def dbt_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, lock: RefreshLock
-    ) -> Iterator[Any]:
+    def dbt_models(context: dg.AssetExecutionContext, lock: RefreshLock) -> Iterator[Any]:
         settings = lock.settings
         manifest = json.loads(project.manifest_path.read_text())
         run_results = settings.dbt_target / "run_results.json"
@@ -161,7 +164,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
             context.log.warning(f"Rebuilt from all landed rows, since {reason}")
         started = time.monotonic()
         with environment_of(settings, plan):
-            invocation = dbt.cli(BUILD, context=context, target_path=settings.dbt_target)
+            invocation = dbt_of(project).cli(BUILD, context=context, target_path=settings.dbt_target)
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
@@ -288,7 +291,7 @@ def _failing_rows(settings: Settings, query: str) -> str:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {literal(str(settings.reports))} as reports (read_only)")
         rows = connection.sql(query).limit(FAILING_ROWS_SHOWN)
-        return rows.df().to_string(index=False)
+        return rows.df().to_string(index=False, max_colwidth=SHOWN_CHARACTERS)
 
 
 def _failing_rows_of_spark(settings: Settings, query: str) -> str:
