@@ -16,7 +16,6 @@ import sys
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from rich.console import Console
 
@@ -224,12 +223,15 @@ def docs(settings: Settings, port: int) -> int:
 
 
 def ui(port: int) -> int:
-    """Replace this process by Dagster's web UI and daemon."""
-    CONSOLE.print(f"Starting Dagster's web UI on http://127.0.0.1:{port} (stop with Ctrl+C) ...")
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    workspace = str(REPOSITORY / "workspace.yaml")
-    os.chdir(REPOSITORY)
-    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
+    """Serve Dagster's web UI, with its daemon, until interrupted."""
+    from orchestration import ui as web
+
+    try:
+        web.serve(port, notify=lambda line: CONSOLE.print(markup(line)))
+    except web.UiError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
