@@ -21,6 +21,7 @@ from rich.console import Console
 
 from dashboards.home import DashboardHome
 from orchestration.printable import markup
+from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Settings, SettingsError
 
 CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dashboards.cli", description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=8088)
     options = parser.parse_args(arguments)
+    keep_to_owner()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -44,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
             "`make demo` for a sample, or `make run` for what has landed; then `make dashboard` again."
         )
         return 1
+    if notice := restrict(settings):
+        CONSOLE.print(f"[yellow]![/] {markup(notice)}")
     return serve(settings, options.port)
 
 

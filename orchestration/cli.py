@@ -20,6 +20,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from rich.console import Console
 
 from orchestration.printable import markup
+from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
 
 # Lines are not wrapped: logs and pipes get each message whole.
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             help="the period of the printed reports",
         )
     options = parser.parse_args(arguments)
+    keep_to_owner()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -55,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     # that runs for days, as the web UI does, takes its default anew for each refresh.
     os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
     try:
+        if notice := restrict(settings):
+            CONSOLE.print(f"[yellow]![/] {markup(notice)}")
         prepare_dagster_home(settings)
         if options.command == "ui":
             return ui(options.port)

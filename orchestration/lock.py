@@ -18,6 +18,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from orchestration import hub
+from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import Settings
 
 WAIT_SECONDS = 3600
@@ -43,6 +44,8 @@ def refresh_lock(
         LockedError: when the lock is still held after that time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever can open the file can hold the lock, so no other user can, whatever the umask.
+    path.touch(mode=0o600)
     with path.open("a+") as file:
         deadline = time.monotonic() + wait_seconds
         waiting = False
@@ -82,10 +85,13 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshLock]:
+        keep_to_owner()
         with refresh_lock(Settings.from_environment().lock, say=context.log.warning):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             self._settings = Settings.from_environment()
             hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)
+            if notice := restrict(self.settings):
+                context.log.warning(notice)
             yield self
 
 
