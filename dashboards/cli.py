@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
-from rich.markup import escape
 
 from dashboards.home import DashboardHome
+from orchestration.printable import markup
+from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Settings, SettingsError
 
-CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
 HOST = "127.0.0.1"
 THREADS = 8
 
@@ -33,17 +34,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dashboards.cli", description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=8088)
     options = parser.parse_args(arguments)
+    keep_to_owner()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 2
     if not settings.published.exists():
         CONSOLE.print(
-            f"[red]✗[/] Nothing is published in {escape(str(settings.published.parent))} yet. Run "
+            f"[red]✗[/] Nothing is published in {markup(str(settings.published.parent))} yet. Run "
             "`make demo` for a sample, or `make run` for what has landed; then `make dashboard` again."
         )
         return 1
+    if notice := restrict(settings):
+        CONSOLE.print(f"[yellow]![/] {markup(notice)}")
     return serve(settings, options.port)
 
 
@@ -64,7 +68,7 @@ def serve(settings: Settings, port: int) -> int:
     with redirect_stdout(said), redirect_stderr(said):
         passwords = provision(home.assets)
     for name, password in passwords.items():
-        CONSOLE.print(f"  user [bold]{name}[/], password [bold]{escape(password)}[/] (shown this once)")
+        CONSOLE.print(f"  user [bold]{name}[/], password [bold]{markup(password)}[/] (shown this once)")
     address = f"http://{HOST}:{port}/superset/dashboard/contact-reports/"
     with closing(socket.socket()) as probe:
         if probe.connect_ex((HOST, port)) == 0:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import dagster as dg
 import duckdb
-from tabulate import tabulate
 
 from orchestration import ingest, runs, spark
 from orchestration import refreshes as record
@@ -24,6 +23,7 @@ from orchestration.landing.notices import left_behind, notices
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plot import plot_of_messages
+from orchestration.printable import shown
 from orchestration.publish import Published, publish
 from orchestration.settings import Engine, Settings
 from orchestration.sql import one_row
@@ -32,6 +32,7 @@ from orchestration.status import copy_record_of_files, status_of
 PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
 REFRESHES_SHOWN = 10
+CELL_CHARACTERS = 300
 
 
 def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
@@ -41,6 +42,8 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         group_name="raw",
+        # A run configures nothing.
+        config_schema={},
         owners=OWNERS,
         freshness_policy=FRESHNESS,
         kinds={"python", "duckdb"},
@@ -148,6 +151,7 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         key=dg.AssetKey(["published", "contact_reports"]),
         deps=tables,
         group_name="published",
+        config_schema={},
         owners=OWNERS,
         freshness_policy=FRESHNESS,
         kinds={"python", "duckdb"},
@@ -189,27 +193,38 @@ def _load_metadata(
         "rows_rejected": dg.MetadataValue.int(report.rows_rejected),
         "days_touched": dg.MetadataValue.int(report.days_touched),
         "newest_event_at": dg.MetadataValue.text(str(newest)),
-        "preview": _markdown(preview),
+        "preview": _table(preview),
     }
 
 
-def _markdown(rows: duckdb.DuckDBPyRelation) -> dg.MarkdownMetadataValue:
-    """Rows as a table of Markdown, each value as the database shows it."""
-    # Not through a data frame, whose library takes longer to load than all else that a step does.
-    return dg.MetadataValue.md(
-        tabulate(rows.fetchall(), headers=rows.columns, tablefmt="pipe", disable_numparse=True)
-    )
+def _table(rows: duckdb.DuckDBPyRelation) -> dg.TableMetadataValue:
+    """Rows as records, each value as text.
+
+    Not as Markdown: a landed value would be markup there, and its pictures would be fetched by the browser of
+    whoever looks.
+    """
+    records = [
+        dg.TableRecord(
+            {
+                name: "" if value is None else shown(value, CELL_CHARACTERS)
+                for name, value in zip(rows.columns, row, strict=True)
+            }
+        )
+        for row in rows.fetchall()
+    ]
+    columns = [dg.TableColumn(name) for name in rows.columns]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 
 def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
     with duckdb.connect(str(settings.published), read_only=True) as connection:
-        overview = _markdown(
+        overview = _table(
             connection.sql(
                 "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
                 "from mart_overview order by period_start desc, period_end"
             )
         )
-        refreshes = _markdown(
+        refreshes = _table(
             connection.sql(
                 "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
                 "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "

@@ -18,15 +18,15 @@ import uuid
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
+from orchestration.printable import markup
+from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
 
 # Lines are not wrapped: logs and pipes get each message whole.
-CONSOLE = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,15 +53,18 @@ def main(arguments: list[str] | None = None) -> int:
             help="the period of the printed reports",
         )
     options = parser.parse_args(arguments)
+    keep_to_owner()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 2
     # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
     # that runs for days, as the web UI does, takes its default anew for each refresh.
     os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
     try:
+        if notice := restrict(settings):
+            CONSOLE.print(f"[yellow]![/] {markup(notice)}")
         prepare_dagster_home(settings)
         if options.command == "ui":
             return ui(options.port)
@@ -83,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         return run(settings, options.period)
     except OSError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}. Nothing was published. Is CONTACT_DATA_DIR right?")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}. Nothing was published. Is CONTACT_DATA_DIR right?")
         return 1
 
 
@@ -129,9 +132,9 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
     from orchestration import sample
 
     if sample.something_has_landed(settings):
-        CONSOLE.print(f"Files have landed in {escape(str(settings.landing))} already; no sample is added.")
+        CONSOLE.print(f"Files have landed in {markup(settings.landing)} already; no sample is added.")
         return
-    CONSOLE.print(f"Landing a sample in {escape(str(settings.landing))} ...")
+    CONSOLE.print(f"Landing a sample in {markup(settings.landing)} ...")
     CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
 
 
@@ -142,7 +145,7 @@ def spark_is_ready(settings: Settings) -> bool:
     try:
         spark.require_ready(settings)
     except spark.SparkError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return False
     return True
 
@@ -169,10 +172,10 @@ def remove_warehouse(settings: Settings) -> bool:
                     for contract in CONTRACTS:
                         load_entity(connection, settings, contract)
         except (LandingError, ingest.WarehouseInUseError) as error:
-            CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+            CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
         except ingest.WarehouseError as error:
-            CONSOLE.print(f"[yellow]![/] {escape(str(error))}")
+            CONSOLE.print(f"[yellow]![/] {markup(error)}")
             CONSOLE.print("It is rebuilt from landing/ and kept/ as they are now.")
         for file in settings.databases:
             file.unlink(missing_ok=True)
@@ -194,10 +197,10 @@ def retract(settings: Settings, file: str) -> int:
         ):
             request = retracting.retract(connection, settings, file)
     except (retracting.RetractError, ingest.WarehouseError) as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(
-        f"[green]✓[/] Taken back: {escape(', '.join(request.paths))}. Its files are in retracted/ now; "
+        f"[green]✓[/] Taken back: {markup(', '.join(request.paths))}. Its files are in retracted/ now; "
         "`make run` publishes the reports without it."
     )
     return 0
@@ -212,7 +215,7 @@ def files(settings: Settings) -> int:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {state.reason}" if state.reason else ""
         to_do = f" -> {state.to_do}" if state.to_do else ""
-        CONSOLE.print(f"{state.state:<11} {escape(state.path)} ({rows}){escape(about)}{escape(to_do)}")
+        CONSOLE.print(f"{state.state:<11} {markup(state.path)} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
     return 0
@@ -220,9 +223,7 @@ def files(settings: Settings) -> int:
 
 def run(settings: Settings, period: str) -> int:
     """One refresh: the same job as the schedule runs."""
-    CONSOLE.print(
-        f"Refreshing {escape(str(settings.data_dir))} as of {settings.as_of} ({settings.timezone}) ..."
-    )
+    CONSOLE.print(f"Refreshing {markup(settings.data_dir)} as of {settings.as_of} ({settings.timezone}) ...")
     # The as-of day that was said, also when a day ends meanwhile.
     os.environ["CONTACT_AS_OF"] = settings.as_of.isoformat()
     # All that is imported stays. Looking for garbage in it, again and again, takes a tenth of the time.
@@ -235,7 +236,7 @@ def run(settings: Settings, period: str) -> int:
     try:
         from orchestration.definitions import defs
     except ModelsError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     from orchestration.reports import print_reports
     from orchestration.schedules import landing_fingerprint
@@ -244,7 +245,7 @@ def run(settings: Settings, period: str) -> int:
     gc.enable()
 
     if landing_fingerprint(settings) is None:
-        CONSOLE.print(f"Nothing has landed in {escape(str(settings.landing))}/messages or .../orders yet.")
+        CONSOLE.print(f"Nothing has landed in {markup(settings.landing)}/messages or .../orders yet.")
 
     # What matters of dbt's own lines is said by the console logger; what it did is in its run_results.json.
     with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
@@ -262,7 +263,7 @@ def run(settings: Settings, period: str) -> int:
         CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
         return 1
     print_reports(settings.published, period, CONSOLE)
-    CONSOLE.print(f"\nPublished: {escape(str(settings.published))}")
+    CONSOLE.print(f"\nPublished: {markup(settings.published)}")
     return 0
 
 
@@ -273,9 +274,9 @@ def export(settings: Settings) -> int:
     try:
         folder, files = exporting.export(settings)
     except exporting.ExportError as error:
-        CONSOLE.print(f"[red]✗[/] {escape(str(error))}")
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
-    CONSOLE.print(f"Exported to {escape(str(folder))}: {', '.join(files)}")
+    CONSOLE.print(f"Exported to {markup(folder)}: {', '.join(files)}")
     return 0
 
 
@@ -291,11 +292,11 @@ def status(settings: Settings, as_json: bool) -> int:
         print(found.as_json())
     else:
         for line in found.as_lines():
-            CONSOLE.print(escape(line))
+            CONSOLE.print(markup(line))
         for warning in found.warnings:
-            CONSOLE.print(f"[yellow]![/] {escape(warning)}")
+            CONSOLE.print(f"[yellow]![/] {markup(warning)}")
         for problem in found.problems:
-            CONSOLE.print(f"[red]✗[/] {escape(problem)}")
+            CONSOLE.print(f"[red]✗[/] {markup(problem)}")
     return 0 if found.is_well else 1
 
 
@@ -325,7 +326,7 @@ def docs(settings: Settings, port: int) -> int:
     except OSError as error:
         CONSOLE.print(f"[red]✗[/] Port {port} cannot be used: {error.strerror}. Stop what uses it.")
         return 1
-    CONSOLE.print(f"The docs are one file: {escape(str(page))}")
+    CONSOLE.print(f"The docs are one file: {markup(page)}")
     CONSOLE.print(f"Serving the docs on http://127.0.0.1:{port} (stop with Ctrl+C)")
     with server, suppress(KeyboardInterrupt):
         server.serve_forever()
@@ -333,12 +334,15 @@ def docs(settings: Settings, port: int) -> int:
 
 
 def ui(port: int) -> int:
-    """Replace this process by Dagster's web UI and daemon."""
-    CONSOLE.print(f"Starting Dagster's web UI on http://127.0.0.1:{port} (stop with Ctrl+C) ...")
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    workspace = str(REPOSITORY / "workspace.yaml")
-    os.chdir(REPOSITORY)
-    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
+    """Serve Dagster's web UI, with its daemon, until interrupted."""
+    from orchestration import ui as web
+
+    try:
+        web.serve(port, notify=lambda line: CONSOLE.print(markup(line)))
+    except web.UiError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

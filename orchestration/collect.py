@@ -16,7 +16,7 @@ import duckdb
 from dagster_dbt import DagsterDbtCliRuntimeError
 
 from orchestration import ingest, spark
-from orchestration.dbt import PARSING_ALL, ModelsError, dbt_resource, environment_of, prepared_project
+from orchestration.dbt import PARSING_ALL, ModelsError, dbt_of, environment_of, prepared_project
 from orchestration.publish import PUBLISHED_LAYERS
 from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, literal
@@ -42,9 +42,7 @@ def collect(settings: Settings) -> None:
     target = settings.data_dir / "dbt-functions"
     with environment_of(replace(settings, engine=Engine.DUCKDB)):
         os.environ["CONTACT_REBUILD"] = ""
-        run = dbt_resource(prepared_project()).cli(
-            ["run", PARSING_ALL, "--select", FUNCTIONS], target_path=target
-        )
+        run = dbt_of(prepared_project()).cli(["run", PARSING_ALL, "--select", FUNCTIONS], target_path=target)
     try:
         run.wait()
     except DagsterDbtCliRuntimeError as error:

@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
-from rich.markup import escape
+
+from orchestration.printable import markup, shown
 
 STEPS = {
     "raw__message_events": "Loading messages",
@@ -17,6 +18,9 @@ STEPS = {
     "dbt_models": "Building and checking the models",
     "published__contact_reports": "Publishing",
 }
+
+# What a check found names files, and reasons whose ends say what to do.
+VALUE_CHARACTERS = 500
 
 
 class ProgressHandler(logging.Handler):
@@ -35,7 +39,7 @@ class ProgressHandler(logging.Handler):
             message = meta.get("orig_message", "")
             # What the steps that follow a failure did not do goes without saying.
             if record.levelno >= logging.WARNING and not message.startswith("Dependencies for step"):
-                self._console.print(f"  [yellow]![/] {escape(message)}")
+                self._console.print(f"  [yellow]![/] {markup(message)}")
             return
         match event.event_type:
             case dg.DagsterEventType.STEP_START:
@@ -47,17 +51,20 @@ class ProgressHandler(logging.Handler):
                 check = event.asset_check_evaluation_data
                 if not check.passed:
                     asset = check.asset_key.path[-1]
-                    found = ", ".join(f"{name}: {value.value}" for name, value in check.metadata.items())
+                    found = ", ".join(
+                        f"{shown(name, VALUE_CHARACTERS)}: {shown(value.value, VALUE_CHARACTERS)}"
+                        for name, value in check.metadata.items()
+                    )
                     self._console.print(
-                        f"  [yellow]![/] check {check.check_name} of {asset} did not pass ({escape(found)})"
+                        f"  [yellow]![/] check {check.check_name} of {asset} did not pass ({markup(found)})"
                     )
             case dg.DagsterEventType.STEP_SUCCESS:
                 self._console.print(f"  [dim]{time.monotonic() - self._step_started:.1f} s[/]")
             case dg.DagsterEventType.STEP_FAILURE:
                 self._step_failed = True
-                self._console.print(f"  [red]✗[/] {escape(self._failure(event))}")
+                self._console.print(f"  [red]✗[/] {markup(self._failure(event))}")
             case dg.DagsterEventType.RUN_FAILURE if not self._step_failed:
-                self._console.print(f"[red]✗[/] {escape(self._innermost(event.job_failure_data.error))}")
+                self._console.print(f"[red]✗[/] {markup(self._innermost(event.job_failure_data.error))}")
 
     @classmethod
     def _failure(cls, event: dg.DagsterEvent) -> str:
@@ -92,5 +99,7 @@ class ProgressHandler(logging.Handler):
 @dg.logger(config_schema={}, description="Progress of a refresh for people.")
 def console_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("refresh")
-    logger.addHandler(ProgressHandler(Console(file=sys.__stdout__, highlight=False, soft_wrap=True)))
+    logger.addHandler(
+        ProgressHandler(Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True))
+    )
     return logger

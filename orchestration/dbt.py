@@ -33,6 +33,7 @@ from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
+from orchestration.printable import SHOWN_CHARACTERS
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import literal
 from orchestration.tables import tables_of
@@ -81,8 +82,12 @@ class DbtOfThisEnvironment(DbtCliResource):
         return None
 
 
-def dbt_resource(project: DbtProject) -> DbtCliResource:
-    """The resource that calls dbt."""
+def dbt_of(project: DbtProject) -> DbtCliResource:
+    """What calls dbt for a project.
+
+    Not a resource of the job: the configuration of a run could then name the program, its flags and its
+    folders, and so run anything.
+    """
     return DbtOfThisEnvironment(
         project_dir=project,
         dbt_executable=sys.executable,
@@ -113,9 +118,7 @@ def prepared_project(engine: Engine = Engine.DUCKDB) -> DbtProject:
 
 
 def _parse(project: DbtProject) -> None:
-    parse = dbt_resource(project).cli(
-        ["parse", "--quiet", PARSING_ALL], target_path=project.manifest_path.parent
-    )
+    parse = dbt_of(project).cli(["parse", "--quiet", PARSING_ALL], target_path=project.manifest_path.parent)
     try:
         parse.wait()
     except DagsterDbtCliRuntimeError as error:
@@ -141,9 +144,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
     """The one asset definition that runs all of dbt, with an asset for each model and seed."""
 
     @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=LayerTranslator())
-    def dbt_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, lock: RefreshLock
-    ) -> Iterator[Any]:
+    def dbt_models(context: dg.AssetExecutionContext, lock: RefreshLock) -> Iterator[Any]:
         settings = lock.settings
         manifest = json.loads(project.manifest_path.read_text())
         run_results = settings.dbt_target / "run_results.json"
@@ -155,7 +156,9 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
         sources = hash_of_sources(settings.engine)
         parsing = [] if is_parsed(settings.dbt_target, settings.engine) else [PARSING_ALL]
         with environment_of(settings, plan):
-            invocation = dbt.cli([*BUILD, *parsing], context=context, target_path=settings.dbt_target)
+            invocation = dbt_of(project).cli(
+                [*BUILD, *parsing], context=context, target_path=settings.dbt_target
+            )
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
@@ -283,7 +286,7 @@ def _failing_rows(settings: Settings, query: str) -> str:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {literal(str(settings.reports))} as reports (read_only)")
         rows = connection.sql(query).limit(FAILING_ROWS_SHOWN)
-        return rows.df().to_string(index=False)
+        return rows.df().to_string(index=False, max_colwidth=SHOWN_CHARACTERS)
 
 
 def _failing_rows_of_spark(settings: Settings, query: str) -> str:

@@ -6,11 +6,16 @@ import dagster as dg
 
 from orchestration.assets import build_published_asset, event_assets
 from orchestration.console import console_logger
-from orchestration.dbt import build_dbt_assets, dbt_resource, prepared_project
+from orchestration.dbt import build_dbt_assets, prepared_project
 from orchestration.lock import RefreshLock
 from orchestration.publish import PUBLISHED_LAYERS
 from orchestration.schedules import build_schedule, refresh, refresh_when_files_land
 from orchestration.settings import Settings
+
+
+@dg.io_manager(config_schema={}, description="Steps hand data on in the databases; a run configures nothing.")
+def no_values(_context: dg.InitResourceContext) -> dg.InMemoryIOManager:
+    return dg.InMemoryIOManager()
 
 
 def build_definitions() -> dg.Definitions:
@@ -26,7 +31,8 @@ def build_definitions() -> dg.Definitions:
         jobs=[refresh],
         schedules=[build_schedule(settings)],
         sensors=[refresh_when_files_land],
-        resources={"dbt": dbt_resource(project), "lock": RefreshLock()},
+        # No step hands a value to another. Dagster's own default lets a run name the folder of such values.
+        resources={"lock": RefreshLock(), "io_manager": no_values},
         loggers={"console": console_logger},
         # One process for all steps: it holds the lock throughout, and starts in a fraction of the time.
         executor=dg.in_process_executor,

@@ -1,6 +1,7 @@
 """The published file as files for spreadsheets, and for tools without a DuckDB driver.
 
-Belongs here: which relations, in which formats. Does not belong here: what is published (publish.py).
+Belongs here: which relations, in which formats, and that no landed text is a formula in a spreadsheet.
+Does not belong here: what is published (publish.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from orchestration.sql import identifier, literal
 
 # What a spreadsheet can hold: figures and names, not a row for each message or order.
 SPREADSHEET_PREFIXES = ("mart_", "dim_", "report_info")
+
+# A spreadsheet takes text that begins so for a formula, the wide forms in some languages. The apostrophe is
+# in the list because it marks such text. To undo it, take one apostrophe off each text that begins with one.
+FORMULA = r"^['=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 
 
 class ExportError(RuntimeError):
@@ -41,9 +46,11 @@ def export(settings: Settings) -> tuple[Path, list[str]]:
         with duckdb.connect(str(settings.published), read_only=True) as connection:
             tables = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
             for (table,) in tables:
-                _copy(connection, table, building / f"{table}.parquet", "format parquet")
+                rows = f"from {identifier(table)}"
+                _copy(connection, rows, building / f"{table}.parquet", "format parquet")
                 if table.startswith(SPREADSHEET_PREFIXES):
-                    _copy(connection, table, building / f"{table}.csv", "format csv, header")
+                    rows = _without_formulas(connection, table)
+                    _copy(connection, rows, building / f"{table}.csv", "format csv, header")
         shutil.rmtree(settings.exported, ignore_errors=True)
         building.rename(settings.exported)
     except (OSError, duckdb.IOException) as error:
@@ -54,5 +61,20 @@ def export(settings: Settings) -> tuple[Path, list[str]]:
     return settings.exported, sorted(file.name for file in settings.exported.iterdir())
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, table: str, file: Path, options: str) -> None:
-    connection.execute(f"copy {identifier(table)} to {literal(str(file))} ({options})")
+def _without_formulas(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A query of a table in which text that a spreadsheet would compute begins with an apostrophe."""
+    columns = connection.execute(
+        "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index",
+        [table],
+    ).fetchall()
+    marked = [
+        f"if(regexp_matches({name}, {literal(FORMULA)}), chr(39) || {name}, {name}) as {name}"
+        if kind == "VARCHAR"
+        else name
+        for name, kind in ((identifier(column), kind) for column, kind in columns)
+    ]
+    return f"select {', '.join(marked)} from {identifier(table)}"
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: Path, options: str) -> None:
+    connection.execute(f"copy ({query}) to {literal(str(file))} ({options})")

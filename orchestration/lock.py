@@ -19,6 +19,7 @@ from pydantic import PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration import hub, retention, runs
+from orchestration.rights import keep_to_owner, restrict
 from orchestration.schedules import landing_fingerprint
 from orchestration.settings import Settings
 
@@ -45,6 +46,8 @@ def refresh_lock(
         LockedError: when the lock is still held after that time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever can open the file can hold the lock, so no other user can, whatever the umask.
+    path.touch(mode=0o600)
     with path.open("a+") as file:
         deadline = time.monotonic() + wait_seconds
         waiting = False
@@ -84,6 +87,7 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshLock]:
+        keep_to_owner()
         settings = Settings.from_environment()
         run_id = context.run.run_id
         runs.hold_for_life(settings, run_id)
@@ -91,6 +95,8 @@ class RefreshLock(dg.ConfigurableResource):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             self._settings = Settings.from_environment()
             hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)
+            if notice := restrict(self.settings):
+                context.log.warning(notice)
             # Before the first file is read: what lands meanwhile is for the next refresh to find.
             landed = landing_fingerprint(self.settings)
             runs.record_taken_in(context.instance, self.settings, run_id, landed)

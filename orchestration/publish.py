@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration import ingest, plan, spark
+from orchestration.rights import open_to_readers
 from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, literal, one_row
 
@@ -81,6 +82,7 @@ def _publish(settings: Settings, run_id: str) -> Published:
 
     version = settings.versions / name
     building.rename(version)
+    open_to_readers(settings, version)
     _fsync(settings.versions)
     _point_to(settings.published, version / file.name)
     if settings.engine is Engine.SPARK:
@@ -194,7 +196,6 @@ def _make_durable(file: Path) -> None:
             f"{log} was left behind, so the new version is not whole. The published file was left as it is. "
             "Run the refresh again."
         )
-    file.chmod(0o444)
     for path in (file, file.parent):
         _fsync(path)
 

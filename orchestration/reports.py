@@ -12,9 +12,11 @@ import duckdb
 from rich import box
 from rich.columns import Columns
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
+
+from orchestration.printable import shown
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -112,7 +114,7 @@ def _breakdown(
     ):
         table.add_column(heading, justify="right")
     for row in rows:
-        cells = [escape(row[name])]
+        cells: list[str | Text] = [Text(shown(row[name]))]
         if over_time is not None:
             cells.append(over_time[row["user_id"]])
         table.add_row(

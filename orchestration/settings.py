@@ -48,6 +48,14 @@ class Engine(Enum):
     SPARK = "spark"
 
 
+class Audience(Enum):
+    """Who of the machine may read what is published."""
+
+    OWNER = "owner"
+    GROUP = "group"
+    EVERYBODY = "everybody"
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A variable whose values match a regular expression, and what to do about one that does not."""
@@ -90,6 +98,7 @@ class Settings:
         spark_thrift: host and port of the Thrift server that the models are sent to; without one, they are a
             program of the cluster.
         hub: the limits and landing tables of ``hub.toml``.
+        published_to: who may read what is published; all else is the owner's alone.
     """
 
     data_dir: Path
@@ -101,6 +110,7 @@ class Settings:
     spark_master: str = DEFAULT_SPARK_MASTER
     spark_thrift: str | None = None
     hub: Hub = field(default_factory=Hub)
+    published_to: Audience = Audience.GROUP
 
     @classmethod
     def from_environment(
@@ -133,6 +143,7 @@ class Settings:
             spark_master=_matching(environment, SPARK_MASTER),
             spark_thrift=_matching(environment, SPARK_THRIFT) or None,
             hub=file.hub,
+            published_to=_audience(environment),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -146,6 +157,7 @@ class Settings:
             "CONTACT_ENGINE": self.engine.value,
             "CONTACT_SPARK_MASTER": self.spark_master,
             "CONTACT_SPARK_THRIFT": self.spark_thrift or "",
+            "CONTACT_PUBLISHED_TO": self.published_to.value,
         }
 
     @property
@@ -298,6 +310,15 @@ def _zone_and_currency(environment: Mapping[str, str], data_dir: Path, file: Hub
             )
         settled.append(value)
     return settled[0], settled[1]
+
+
+def _audience(environment: Mapping[str, str]) -> Audience:
+    value = _value(environment, "CONTACT_PUBLISHED_TO", Audience.GROUP.value)
+    if value not in {known.value for known in Audience}:
+        raise SettingsError(
+            f"CONTACT_PUBLISHED_TO is {value!r}; it may be 'owner', 'group' (the default) or 'everybody'."
+        )
+    return Audience(value)
 
 
 def _as_of(environment: Mapping[str, str], today: date) -> date:

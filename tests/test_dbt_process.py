@@ -13,11 +13,11 @@ from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 
 from orchestration import dbt
-from orchestration.dbt import dbt_resource, prepared_project
+from orchestration.dbt import dbt_of, prepared_project
 
 
 def called(target: Path, *arguments: str) -> DbtCliInvocation:
-    return dbt_resource(prepared_project()).cli(arguments, target_path=target, raise_on_error=False)
+    return dbt_of(prepared_project()).cli(arguments, target_path=target, raise_on_error=False)
 
 
 def said(invocation: DbtCliInvocation) -> list[tuple[str, str]]:

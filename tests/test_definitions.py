@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._config import ConfigTypeKind
 from landing import land_csv
 
 from orchestration import runs, schedules
@@ -99,6 +102,42 @@ def test_the_refresh_covers_every_asset() -> None:
     job = defs.resolve_job_def("refresh")
 
     assert job.asset_layer.executable_asset_keys == {spec.key for spec in SPECS}
+
+
+def configurable(kind: Any, path: str = "") -> Iterator[str]:
+    """The values that the configuration of a run may set, as paths."""
+    if ConfigTypeKind.has_fields(kind.kind):
+        for name, field in kind.fields.items():
+            yield from configurable(field.config_type, f"{path}/{name}")
+    elif kind.kind in (ConfigTypeKind.NONEABLE, ConfigTypeKind.ARRAY):
+        yield from configurable(kind.inner_type, path)
+    else:
+        yield path
+
+
+def test_a_run_can_name_no_program_no_path_and_no_flag() -> None:
+    job = defs.resolve_job_def("refresh")
+
+    # Of Dagster's executor: a marker that nothing of one process reads, and whether steps wait for others.
+    assert set(configurable(job.run_config_schema.config_type)) == {
+        "/execution/config/marker_to_close",
+        "/execution/config/step_dependency_config/require_upstream_step_success",
+    }
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"resources": {"dbt": {"config": {"dbt_executable": "/bin/sh", "project_dir": "dbt_project"}}}},
+        {"resources": {"io_manager": {"config": {"base_dir": "/"}}}},
+        {"ops": {"dbt_models": {"config": {"select": "*"}}}},
+        {"ops": {"raw__message_events": {"config": {"path": "/"}}}},
+        {"loggers": {"console": {"config": {"file": "/"}}}},
+    ],
+)
+def test_the_configuration_of_a_run_is_refused(config: dict[str, Any]) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        dg.validate_run_config(defs.resolve_job_def("refresh"), config)
 
 
 def test_the_schedule_runs_daily_in_the_reporting_zone(hub: Settings) -> None:

@@ -175,7 +175,7 @@ def test_the_published_file_cannot_be_written(hub: Settings) -> None:
     publish(hub, RUN)
 
     mode = hub.published.stat().st_mode
-    assert stat.S_IMODE(mode) == 0o444
+    assert stat.S_IMODE(mode) == 0o440
     assert list(hub.published.resolve().parent.iterdir()) == [hub.published.resolve()]
 
 

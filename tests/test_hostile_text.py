@@ -1,0 +1,172 @@
+"""Landed text is data, whatever it looks like: in the tables, in Dagster, in a terminal, in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pytest
+from hostile import STEERING, TEXTS
+from landing import land
+from pipeline import reading, refresh
+from rich.console import Console
+
+from orchestration.assets import _load_metadata, _published_metadata
+from orchestration.console import ProgressHandler
+from orchestration.contracts import CONTRACTS
+from orchestration.export import _copy, _without_formulas, export
+from orchestration.ingest import LoadReport, connect
+from orchestration.publish import Published
+from orchestration.reports import print_reports
+from orchestration.settings import Settings
+
+# An id is landed without the blanks around it.
+IDS = sorted({text.strip("\t\r\ufeff") for text in TEXTS})
+STORED_FORMULAS = {text for text in IDS if text[0] in "=+-@'"}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A hub in which every id is a hostile text, refreshed."""
+    settings = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
+    messages = [
+        {
+            "message_id": text,
+            "customer_id": text,
+            "queue_id": text,
+            "user_id": text,
+            "status": "sent",
+            "occurred_at": "2026-01-10T10:00:00Z",
+        }
+        for text in IDS
+    ]
+    orders = [
+        {
+            "order_id": text,
+            "customer_id": text,
+            "ordered_at": "2026-01-11T10:00:00Z",
+            "order_value": "10.00",
+            "sales_channel": "online",
+        }
+        for text in IDS
+    ]
+    land(settings.landing / "messages" / "a.jsonl", messages)
+    land(settings.landing / "orders" / "a.jsonl", orders)
+    refresh(settings)
+    return settings
+
+
+def test_every_text_arrives_as_it_was_landed(hub: Settings) -> None:
+    with reading(hub.published) as published:
+        queues = [text for (text,) in published.execute("select queue_id from dim_queues").fetchall()]
+        (orders,) = published.execute(
+            "select orders_generated from mart_overview where period = 'last_30_days'"
+        ).fetchone()
+
+    assert sorted(queues) == IDS
+    assert orders == len(IDS)
+
+
+def metadata_of(hub: Settings) -> dict[str, Any]:
+    """What Dagster shows of each asset of the hub."""
+    shown: dict[str, Any] = {}
+    with connect(hub) as connection:
+        for contract in CONTRACTS:
+            report = LoadReport(contract.entity, 1, 1, 1, 0, 1, {}, {}, [], [], [])
+            shown |= {
+                f"{contract.entity} {name}": value
+                for name, value in _load_metadata(connection, contract, report).items()
+            }
+    version = hub.published.resolve()
+    return shown | _published_metadata(Published(version, {}, []), hub)
+
+
+def test_dagster_shows_landed_text_as_records_and_never_as_markdown(hub: Settings) -> None:
+    metadata = metadata_of(hub)
+    markdown = {name for name, value in metadata.items() if isinstance(value, dg.MarkdownMetadataValue)}
+    records = [record.data for record in metadata["messages preview"].records]
+
+    # The plot is drawn from counts alone.
+    assert markdown == {"messages_per_day"}
+    assert {record["status"] for record in records} == {"sent"}
+    assert not STEERING & set("".join(str(value) for record in records for value in record.values()))
+
+
+def printed(hub: Settings) -> str:
+    output = io.StringIO()
+    print_reports(hub.published, "last_30_days", Console(file=output, width=300, emoji=False))
+    return output.getvalue()
+
+
+def test_the_reports_in_a_terminal_show_each_text_and_obey_none(hub: Settings) -> None:
+    report = printed(hub)
+
+    assert not STEERING & set(report)
+    for text in (
+        "[red]rich[/red]",
+        ":skull:",
+        "\\x1b[2Jcleared",
+        "over\\u202eride",
+        "<script>alert(1)</script>",
+    ):
+        assert report.count(text) == 2, text  # once for the queue, once for the user
+
+
+def test_progress_in_a_terminal_obeys_no_text() -> None:
+    output = io.StringIO()
+    handler = ProgressHandler(Console(file=output, emoji=False, soft_wrap=True))
+    for text in TEXTS:
+        handler.emit(warning(f"landing/{text}.csv was not loaded"))
+
+    assert not STEERING & set(output.getvalue())
+    assert "[red]rich[/red].csv was not loaded" in output.getvalue()
+
+
+def warning(message: str) -> logging.LogRecord:
+    """A warning of a step, as Dagster hands it to the console."""
+    record = logging.LogRecord("refresh", logging.WARNING, "", 0, message, None, None)
+    record.dagster_meta = {"orig_message": message}
+    return record
+
+
+def test_no_text_is_a_formula_in_the_exported_csv(hub: Settings) -> None:
+    folder, files = export(hub)
+
+    for name in (name for name in files if name.endswith(".csv")):
+        with (folder / name).open(newline="") as file:
+            values = [value for row in csv.reader(file) for value in row]
+        live = [value for value in values if value[:1] in set("=+@\t\r") or value[:2] == "-1"]
+        assert live == [], name
+    with (folder / "dim_queues.csv").open(newline="") as file:
+        exported = {row["queue_id"] for row in csv.DictReader(file)}
+    assert {f"'{text}" for text in STORED_FORMULAS} <= exported
+
+
+def test_pandas_reads_the_exported_csv_back(hub: Settings) -> None:
+    folder, _ = export(hub)
+    frame = pd.read_csv(folder / "mart_queue_breakdown.csv", keep_default_na=False)
+    ids = frame.loc[frame["period"] == "last_30_days", "queue_id"].str.replace(r"^'", "", regex=True)
+
+    assert sorted(ids) == IDS
+    assert frame["messages_sent"].dtype.kind == "i"
+    assert frame["revenue_generated"].dtype.kind == "f"
+
+
+def test_a_negative_number_stays_a_number(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table amounts as select -1.50::decimal(18, 2) as amount, '-1' as id")
+        _copy(
+            connection,
+            _without_formulas(connection, "amounts"),
+            tmp_path / "amounts.csv",
+            "format csv, header",
+        )
+
+    assert (tmp_path / "amounts.csv").read_text().splitlines() == ["amount,id", "-1.50,'-1"]
