@@ -6,7 +6,7 @@ publish.py).
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
@@ -197,23 +197,27 @@ def _load_metadata(
     }
 
 
-def _table(rows: duckdb.DuckDBPyRelation) -> dg.TableMetadataValue:
+def _table(relation: duckdb.DuckDBPyRelation) -> dg.TableMetadataValue:
     """Rows as records, each value as text.
 
     Not as Markdown: a landed value would be markup there, and its pictures would be fetched by the browser of
     whoever looks.
     """
+    return _table_of(relation.columns, relation.fetchall())
+
+
+def _table_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.TableMetadataValue:
+    # Apart from the relation: Dagster keeps the variables of the function that makes the first record.
     records = [
         dg.TableRecord(
             {
                 name: "" if value is None else shown(value, CELL_CHARACTERS)
-                for name, value in zip(rows.columns, row, strict=True)
+                for name, value in zip(names, row, strict=True)
             }
         )
-        for row in rows.fetchall()
+        for row in rows
     ]
-    columns = [dg.TableColumn(name) for name in rows.columns]
-    return dg.MetadataValue.table(records, dg.TableSchema(columns))
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
 def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
