@@ -27,7 +27,7 @@ from dagster_dbt import (
 )
 from packaging.version import Version
 
-from orchestration import ingest, refreshes, spark
+from orchestration import ingest, refreshes, spark, stamps
 from orchestration import plan as planning
 from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.lock import RefreshLock
@@ -177,6 +177,8 @@ def planned(
 ) -> Plan:
     """The plan of the refresh of a run; see :func:`orchestration.plan.make_plan`."""
     with ingest.connect(settings, say=say) as connection:
+        for sentence in stamps.about_published(connection, settings):
+            say(sentence)
         return make_plan(connection, manifest, settings, refreshes.begin(connection, run_id, settings))
 
 

@@ -64,6 +64,7 @@ def connect(
     connection.execute("commit")
     _require_same_engine(connection, settings)
     if settings.engine is Engine.SPARK:
+        _require_events_of_spark(connection, settings)
         spark.show_events(connection, settings)
     else:
         records.make_event_tables(connection)
@@ -202,6 +203,15 @@ def _require_same_engine(connection: duckdb.DuckDBPyConnection, settings: Settin
             f"{settings.warehouse} was loaded by the engine {loaded_by[0][0]}, and CONTACT_ENGINE is "
             f"{settings.engine.value}. Nothing was changed, and readers keep what was published. Set "
             "CONTACT_ENGINE back, or let `make rebuild` make the warehouse anew with this engine."
+        )
+
+
+def _require_events_of_spark(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    if why := spark.why_events_are_of_another_day(connection, settings):
+        connection.close()
+        raise WarehouseError(
+            f"{why}. Nothing was changed, and readers keep what was published. Put back what belongs "
+            "together, or let `make rebuild` load the landed files again."
         )
 
 

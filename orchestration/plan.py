@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import refreshes, spark
+from orchestration import refreshes, spark, stamps
 from orchestration.contracts import CONTRACTS
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import one_row
@@ -119,10 +119,10 @@ def make_plan(
         differences = {name: ["nothing has been published yet"] for name in nodes}
         loaded_through = 0
     else:
-        why_all = tables.why_all_is_rebuilt(connection, last_finished)
-        differences = (
-            {name: [why_all] for name in nodes} if why_all else _differences(connection, nodes, parts, tables)
-        )
+        differences = {
+            **_differences(connection, nodes, parts, tables),
+            **tables.why_rebuilt(connection, last_finished, nodes.values()),
+        }
         loaded_through = one_row(
             connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
         )[0]
@@ -134,6 +134,7 @@ def make_plan(
         [node for name, node in nodes.items() if name in computed_whole and node["resource_type"] != "test"],
         [node for name, node in nodes.items() if name not in computed_whole and _is_refreshed_in_part(node)],
     )
+    tables.stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
     connection.execute("begin")
     connection.execute(
         "delete from raw.built_models "
@@ -153,15 +154,19 @@ def make_plan(
     return Plan(number, loaded_through, computed_whole, reasons)
 
 
-def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, seconds: float) -> None:
+def finish(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: str, version: str, seconds: float
+) -> None:
     """Close a refresh: what it built is checked and published, and the next one may go on from it.
 
     Args:
         connection: a connection to the warehouse.
+        settings: the settings of the hub.
         run_id: the run of the refresh.
         version: the name of the published version.
         seconds: how long publishing took.
     """
+    tables_of(settings).stamp(connection, stamps.stamp_of_run(connection, run_id, is_complete=True))
     connection.execute("begin")
     connection.execute("update raw.built_models set is_published = true")
     refreshes.finish(connection, run_id, version, seconds)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import ingest, plan, spark
+from orchestration import ingest, plan, spark, stamps
 from orchestration.rights import open_to_readers
 from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, literal, one_row
@@ -61,7 +61,7 @@ def publish(settings: Settings, run_id: str) -> Published:
             "refresh again."
         ) from None
     with ingest.connect(settings) as connection:
-        plan.finish(connection, run_id, published.version.parent.name, time.monotonic() - started)
+        plan.finish(connection, settings, run_id, published.version.parent.name, time.monotonic() - started)
     return published
 
 
@@ -95,12 +95,20 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
     """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
     with ingest.connect(settings) as connection:
         expected = _rows(connection, "reports")
+        stamp = stamps.of_reports(connection)
+        # What Spark computed was collected just now.
+        if settings.engine is Engine.DUCKDB and (stamp is None or stamp.run_id != run_id):
+            raise PublishError(
+                f"{settings.reports} is not the one that this refresh has built: it was put back meanwhile. "
+                "The published file was left as it is. Run the refresh again."
+            )
         # The copy is whole without the log.
         connection.execute("checkpoint reports")
     shutil.copyfile(settings.reports, file)
     with duckdb.connect(str(file)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute("drop schema if exists changes cascade")
+        for own in ("changes", "stamps"):
+            connection.execute(f"drop schema if exists {own} cascade")
         _make_functions_of_the_copy(connection)
         _add_refreshes(connection, settings, file, run_id)
         connection.execute("checkpoint")

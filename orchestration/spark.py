@@ -29,7 +29,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import loading, refreshes
+from orchestration import loading, refreshes, stamps
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.landing import records
 from orchestration.landing.formats import LandedFile
@@ -45,6 +45,8 @@ LEAST_JAVA = 17
 LOGGING = REPOSITORY / "orchestration" / "log4j2.properties"
 
 CONNECT_SECONDS = 10
+
+STAMP = "last_refresh.json"
 
 # What Spark says of faults that are the user's to mend, and what to do then.
 ADVICE = (
@@ -212,6 +214,24 @@ def show_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> N
         folder = _landed(settings, table)
         folder.mkdir(parents=True, exist_ok=True)
         _write(connection, f"select {columns} from {table}", folder / "records.parquet")
+
+
+def stamps_of(settings: Settings) -> tuple[Path, Path]:
+    """The files that say which refresh has written the landed events last, and which the tables."""
+    return settings.spark / "landed" / STAMP, settings.spark / "tables" / STAMP
+
+
+def why_events_are_of_another_day(connection: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
+    """Why the events that the tasks left are not those of the warehouse's records; None if they are."""
+    stamp, _ = stamps_of(settings)
+    planned = stamps.last_planned(connection)
+    (loaded,) = one_row(connection, "select count(*) from raw.landed_files where status = 'loaded'")
+    if loaded:
+        return stamps.why_not_of(connection, str(stamp.parent), stamps.of_file(stamp))
+    # Nothing to compare with yet. From now on there is, also when the first load is killed.
+    if planned:
+        stamps.write_to_file(stamp, stamps.stamp_of(connection, planned, is_complete=True))
+    return None
 
 
 def folder_of(settings: Settings, schema: str, name: str) -> Path:

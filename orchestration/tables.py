@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import duckdb
 
-from orchestration import ingest, spark
+from orchestration import ingest, spark, stamps
 from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, one_row
+from orchestration.stamps import Stamp
 
 Node = Mapping[str, Any]
 
@@ -26,8 +27,19 @@ class Tables(Protocol):
     def missing(self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]) -> set[str]:
         """The names of those of the nodes that have no table."""
 
-    def why_all_is_rebuilt(self, connection: duckdb.DuckDBPyConnection, last_finished: int) -> str | None:
-        """Why nothing that is stored may be built on, if so."""
+    def why_rebuilt(
+        self, connection: duckdb.DuckDBPyConnection, last_finished: int, nodes: Iterable[Node]
+    ) -> dict[str, list[str]]:
+        """Names of those of the nodes whose tables may not be built on, each with the reasons.
+
+        Args:
+            connection: a connection to the warehouse.
+            last_finished: the number of the last finished refresh.
+            nodes: the models, seeds and checks.
+        """
+
+    def stamp(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        """Let the tables say which refresh has written to them last."""
 
     def prepare(
         self,
@@ -72,8 +84,25 @@ class TablesOfDuckDB:
         }
         return {node["name"] for node in nodes if _table_of(node) not in tables}
 
-    def why_all_is_rebuilt(self, connection: duckdb.DuckDBPyConnection, last_finished: int) -> str | None:
-        return None
+    def why_rebuilt(
+        self, connection: duckdb.DuckDBPyConnection, last_finished: int, nodes: Iterable[Node]
+    ) -> dict[str, list[str]]:
+        (stored,) = one_row(
+            connection,
+            "select count(*) from duckdb_tables() where database_name = 'reports' and schema_name = 'main'",
+        )
+        why = stamps.why_not_of(connection, self.settings.reports.name, stamps.of_reports(connection))
+        # An empty one has just been made, in the place of one that was missing.
+        if not why or not stored:
+            return {}
+        return {
+            node["name"]: [why]
+            for node in nodes
+            if node["resource_type"] == "model" and node["database"] == "reports"
+        }
+
+    def stamp(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        stamps.write_to_reports(connection, stamp)
 
     def prepare(
         self,
@@ -118,9 +147,22 @@ class TablesOfSpark:
             if not spark.folder_of(self.settings, node["schema"], node["name"]).is_dir()
         }
 
-    def why_all_is_rebuilt(self, connection: duckdb.DuckDBPyConnection, last_finished: int) -> str | None:
+    def why_rebuilt(
+        self, connection: duckdb.DuckDBPyConnection, last_finished: int, nodes: Iterable[Node]
+    ) -> dict[str, list[str]]:
+        why = self._why_all_is_rebuilt(connection, last_finished)
+        return {node["name"]: [why] for node in nodes} if why else {}
+
+    def stamp(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        for file in spark.stamps_of(self.settings):
+            stamps.write_to_file(file, stamp)
+
+    def _why_all_is_rebuilt(self, connection: duckdb.DuckDBPyConnection, last_finished: int) -> str | None:
         if spark.folder_of(self.settings, "changes", "built_by_hand").is_dir():
             return "models were built by hand"
+        _, of_tables = spark.stamps_of(self.settings)
+        if why := stamps.why_not_of(connection, str(of_tables.parent), stamps.of_file(of_tables)):
+            return why
         (unfinished,) = one_row(
             connection,
             "select count(*) from raw.refreshes where refresh_number > ? and loaded_through is not null",

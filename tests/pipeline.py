@@ -70,7 +70,7 @@ def build(settings: Settings, *arguments: str) -> None:
     run_id = str(uuid.uuid4())
     load_and_build(settings, run_id, *arguments)
     with ingest.connect(settings) as connection:
-        finish(connection, run_id, version="none", seconds=0)
+        finish(connection, settings, run_id, version="none", seconds=0)
 
 
 def refresh(settings: Settings) -> Path:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ MESSAGE = {
 ORDER = {
     "order_id": "o1",
     "customer_id": "c1",
-    "ordered_at": "2026-01-12T10:00:00Z",
+    "ordered_at": "2026-01-18T10:00:00Z",
     "order_value": "5.00",
     "sales_channel": "online",
 }
@@ -112,24 +113,24 @@ def test_a_model_a_macro_and_a_seed_put_back_with_older_times_count_in_the_next_
         ignored = shutil.ignore_patterns("target*", "__pycache__")
         shutil.copytree(REPOSITORY / folder, deployed / folder, ignore=ignored)
     changes = {
-        "models/facts/dim_queues.sql": ("names.queue_name", "upper(names.queue_name)"),
-        "dbt_project/macros/report_figures.sql": ("as conversion_rate", "/ 2 as conversion_rate"),
+        "models/facts/fct_orders.sql": ("orders.sales_channel,", "'in_store' as sales_channel,"),
+        "dbt_project/macros/time.sql": ("* 24 }} hour", "* 48 }} hour"),
         "seeds/queue_names.csv": ("Birthday", "Birthdays"),
     }
     before = {name: (deployed / name).read_text() for name in changes}
     for name, (old, new) in changes.items():
         assert old in before[name], name
         (deployed / name).write_text(before[name].replace(old, new))
-    assert refreshed(deployed, hub) == [("BIRTHDAYS", 0.5)]
+    assert refreshed(deployed, hub) == ("in_store", Decimal("5.00"), "Birthdays")
 
     for name, content in before.items():
         write(deployed / name, content)
 
-    assert refreshed(deployed, hub) == [("Birthday", 1.0)]
+    assert refreshed(deployed, hub) == ("online", Decimal("0.00"), "Birthday")
 
 
-def refreshed(tree: Path, hub: Settings) -> list[tuple[str, float]]:
-    """Refresh by the code of a tree; queues with their conversion rates, as published."""
+def refreshed(tree: Path, hub: Settings) -> tuple[str, Decimal, str]:
+    """Refresh by the code of a tree; channel of the order, revenue and name of the queue, as published."""
     ended = subprocess.run(
         [sys.executable, "-m", "orchestration.cli", "run"],
         cwd=tree,
@@ -140,6 +141,8 @@ def refreshed(tree: Path, hub: Settings) -> list[tuple[str, float]]:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     with reading(hub.published) as connection:
-        return connection.sql(
-            "select queue_name, conversion_rate from mart_queue_breakdown where period = 'all_time'"
+        (found,) = connection.sql(
+            "select sales_channel, revenue_generated, queue_name "
+            "from fct_orders cross join mart_queue_breakdown where period = 'all_time'"
         ).fetchall()
+    return found

@@ -16,7 +16,8 @@ import duckdb
 from landing import land_csv
 from pipeline import reading, refresh
 
-from orchestration import refreshes
+from orchestration import refreshes, stamps
+from orchestration.ingest import attach_reports
 from orchestration.publish import publish
 from orchestration.settings import Settings
 from orchestration.sql import one_row
@@ -186,6 +187,8 @@ def publish_another_message(hub: Settings, number: int) -> None:
     run_id = f"publish {number}"
     with duckdb.connect(str(hub.warehouse)) as connection:
         refreshes.begin(connection, run_id, hub)
+        attach_reports(connection, hub)
+        stamps.write_to_reports(connection, stamps.stamp_of_run(connection, run_id, is_complete=False))
     with duckdb.connect(str(hub.reports)) as connection:
         connection.execute("begin")
         connection.execute("update report_info set refreshed_at = refreshed_at + interval 1 second")
