@@ -37,7 +37,6 @@ THE_MACHINES_FAULT = (
 )
 
 NOT_THE_FILES_FAULT = (
-    duckdb.OutOfMemoryException,
     duckdb.InternalException,
     duckdb.FatalException,
     duckdb.BinderException,
@@ -146,7 +145,7 @@ def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
             reason = formats.why_unreadable(unreadable.errors[due.file], due.file)
             records.record_unread(load, due.path, records.FAILED, reason, due.inspection)
         _load_rest(load, shape, batch, unread)
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, MemoryError) as error:
         if not _is_the_files_fault(error):
             raise
         if len(batch) == 1:
@@ -190,8 +189,12 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
     # Rows are looked at again, for what is wrong with them, only where some were refused.
     (rows_are_missing,) = one_row(
         connection,
-        "select coalesce((select sum(rows) from counted_rows), 0) "
-        "<> coalesce((select sum(rows) from accepted_rows), 0)",
+        """
+        select count(*) > 0
+        from counted_rows
+        full join accepted_rows on counted_rows.file_id = accepted_rows.file_id
+        where coalesce(counted_rows.rows, 0) <> coalesce(accepted_rows.rows, 0)
+        """,
     )
     if rows_are_missing:
         connection.execute(
@@ -229,6 +232,7 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
         """,
         {"entity": contract.entity, "currency": records.currency_of(load), "first": min(files)},
     )
+    _require_every_row(connection, files)
     connection.execute("delete from raw.landed_files where path in (select path from records)")
     connection.execute(
         """
@@ -243,6 +247,35 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
         {"entity": contract.entity, "now": now},
     )
     return {number: due.arrival for number, due in files.items()}
+
+
+def _require_every_row(connection: duckdb.DuckDBPyConnection, files: Mapping[int, DueFile]) -> None:
+    """Require that each row that was counted is accepted or rejected, as a row of its own file.
+
+    Raises:
+        UnreadableFilesError: when it is not so.
+    """
+    misread = connection.execute(
+        """
+        select contents.file_id, contents.rows_landed, contents.rows_accepted + contents.rows_rejected
+        from raw.contents as contents
+        inner join records on contents.file_id = records.file_id
+        where contents.rows_landed <> contents.rows_accepted + contents.rows_rejected
+        """
+    ).fetchall()
+    (strangers,) = one_row(
+        connection,
+        "select coalesce(sum(rows), 0) from accepted_rows where file_id not in (select file_id from records)",
+    )
+    errors: dict[LandedFile, Exception] = {
+        files[file_id].file: UnreadableFileError(f"it has {landed:,} rows, but {read:,} were read")
+        for file_id, landed, read in misread
+    }
+    if strangers:
+        reason = f"{strangers:,} rows that were read with it are of no file that was to be read"
+        errors |= {due.file: UnreadableFileError(reason) for due in files.values()}
+    if errors:
+        raise UnreadableFilesError(errors)
 
 
 def _make_records(connection: duckdb.DuckDBPyConnection, files: Mapping[int, DueFile]) -> None:
@@ -275,7 +308,10 @@ def _make_records(connection: duckdb.DuckDBPyConnection, files: Mapping[int, Due
 
 
 def _is_the_files_fault(error: Exception) -> bool:
-    """Whether another file might load: not when memory or disk ran out, or a statement itself is wrong."""
+    """Whether another file might load: not when the disk is full, or a statement itself is wrong.
+
+    Where memory runs out, less of it may do for another file, so a file that is alone then has failed.
+    """
     if isinstance(error, OSError):
         return error.errno not in THE_MACHINES_FAULT
     if any(sign in str(error).lower() for sign in ("no space left on device", "could not write file")):

@@ -1721,8 +1721,8 @@ def _accepted(loaded: Loaded) -> dict[str, Counter[tuple[str, str]]]:
 @pytest.mark.parametrize(
     "error",
     [
-        duckdb.OutOfMemoryException("no memory"),
         duckdb.IOException("No space left on device"),
+        duckdb.BinderException("no such column"),
         OSError(28, "full"),
     ],
 )
@@ -1738,6 +1738,27 @@ def test_what_is_not_the_fault_of_a_file_fails_the_load_and_not_the_file(
             load(hub, MESSAGES, {"a.csv": messages("m1")})
 
     assert load(hub, MESSAGES).column("message_id") == ["m1"]
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException("8 TiB"), MemoryError("8 TiB")])
+def test_a_file_for_which_memory_does_not_suffice_fails_alone_and_is_tried_again(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    read = formats.read
+
+    def fail_on_large(connection: object, shape: object, files: Mapping[int, Any], contract: object) -> Any:
+        if any(file.path.endswith("large.csv") for file in files.values()):
+            raise error
+        return read(connection, shape, files, contract)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(formats, "read", fail_on_large)
+        loaded = load(hub, MESSAGES, {f"{name}.csv": messages(name) for name in ("a", "large", "z")})
+
+    assert loaded.column("message_id") == ["a", "z"]
+    assert list(loaded.failed) == ["large.csv"]
+    assert "raise CONTACT_MEMORY_LIMIT" in (loaded.failed["large.csv"] or "")
+    assert load(hub, MESSAGES).column("message_id") == ["a", "large", "z"]
 
 
 def test_a_link_may_stay_in_the_landing_folder_or_lead_to_a_folder_of_links_to(

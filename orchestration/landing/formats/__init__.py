@@ -25,6 +25,7 @@ from orchestration.landing.formats.common import (
     UnreadableFileError,
     UnreadableFilesError,
 )
+from orchestration.landing.formats.parquet_checks import LINKS
 
 __all__ = [
     "ENDINGS",
@@ -84,11 +85,6 @@ def read(
     """
     # Each row carries its number, so rows may be stored as they come.
     connection.execute("set preserve_insertion_order = false")
-    connection.execute("create or replace temp table files_at_hand (file_id integer, location varchar)")
-    connection.execute(
-        "insert into files_at_hand select unnest(?), unnest(?)",
-        [list(files), [str(file.location) for file in files.values()]],
-    )
     return READERS[shape.format].read(connection, shape, files, contract)
 
 
@@ -98,7 +94,14 @@ def why_unreadable(error: Exception, file: LandedFile) -> str:
         return str(error)
     if isinstance(error, UnicodeEncodeError):
         return "its name is not UTF-8; land it under another name"
+    if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
+        return (
+            "to read it takes more memory than there is. Every refresh tries it again: raise "
+            "CONTACT_MEMORY_LIMIT, if the machine has more memory"
+        )
+    if isinstance(error, EOFError | zlib.error):
+        return f"it is cut short or damaged ({error}): land the whole file again"
     message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first_line = message.strip().splitlines()[0] if message.strip() else type(error).__name__
     first_line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first_line)
-    return first_line.replace(str(file.location), file.path)
+    return LINKS.name_file(first_line, file).replace(str(file.location), file.path)

@@ -133,11 +133,6 @@ class Reader(Protocol):
         """Read files of one shape; see :func:`orchestration.landing.formats.read`."""
 
 
-def match_exactly(file: LandedFile) -> str:
-    """The file's location as a pattern that matches it alone, whatever characters its name has."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in str(file.location))
-
-
 def columns_by_field(
     contract: EventContract, columns: Sequence[tuple[str, str]], found_instead: str = ""
 ) -> dict[str, tuple[int, str, str]]:
