@@ -219,6 +219,9 @@ DECIMALS = {
     "decimal(38,17)": pa.decimal128(38, 17),
     "decimal(38,30)": pa.decimal128(38, 30),
     "decimal(38,37)": pa.decimal128(38, 37),
+    "decimal(50,0)": pa.decimal256(50, 0),
+    "decimal(76,17)": pa.decimal256(76, 17),
+    "decimal(76,40)": pa.decimal256(76, 40),
 }
 # Binary digits that a float holds.
 FLOATS = {"float16": (np.float16, 11), "float32": (np.float32, 24), "float64": (np.float64, 53)}
