@@ -52,13 +52,9 @@ create or replace temp macro clean_text(value) as
         else nullif(trim_blanks(value), '')
     end;
 
--- The content of a JSON string; NULL for any other JSON. Without a backslash it stands between the quotes.
+-- The content of a JSON string; NULL for any other JSON.
 create or replace temp macro text_of_json(value) as
-    case
-        when ord(value) <> ord('"') then null
-        when contains(value, '\\') then clean_text(value ->> '$')
-        else clean_text(cast(value as varchar)[2:-2])
-    end;
+    case when ord(value) = ord('"') then clean_text(value ->> '$') end;
 
 -- Libraries write NaN, in any letter case, for "no value".
 create or replace temp macro is_present_in_json(value) as

@@ -148,13 +148,15 @@ def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
     except (duckdb.Error, OSError, MemoryError) as error:
         if not _is_the_files_fault(error):
             raise
-        if len(batch) == 1:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            _load_batch(load, shape, batch[:middle])
+            _load_batch(load, shape, batch[middle:])
+        elif shape_again := formats.reshape(shape, error):
+            _load_batch(load, shape_again, batch)
+        else:
             reason = formats.why_unreadable(error, batch[0].file)
             records.record_unread(load, batch[0].path, records.FAILED, reason, batch[0].inspection)
-            return
-        middle = len(batch) // 2
-        _load_batch(load, shape, batch[:middle])
-        _load_batch(load, shape, batch[middle:])
 
 
 def _load_rest(load: Load, shape: Shape, batch: Sequence[DueFile], without: Sequence[DueFile]) -> None:

@@ -868,6 +868,94 @@ def test_one_id_has_one_text_in_every_format(hub: Settings) -> None:
     assert loaded.column("customer_id") == ["1234"] * 6
 
 
+# Text that is no UTF-8, or no JSON.
+
+NO_UTF8 = b"caf\xe9"
+
+
+def unchecked_strings(values: list[bytes | None], kind: pa.DataType) -> pa.Array:
+    """An array of strings whose bytes nobody has looked at, as careless writers write."""
+    binary = pa.array(values, pa.binary())
+    return pa.StringArray.from_buffers(len(values), *binary.buffers()[1:], binary.buffers()[0]).cast(kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.binary(), pa.binary(4), pa.large_binary(), pa.string(), pa.large_string()],
+    ids=str,
+)
+def test_a_parquet_row_with_text_that_is_no_utf8_is_refused_and_the_others_load(
+    hub: Settings, kind: pa.DataType
+) -> None:
+    values = [b"c001", NO_UTF8, "\u00fc01".encode(), None]
+    is_string = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    column = unchecked_strings(values, kind) if is_string else pa.array(values, kind)
+    others = pa.table({name: [value] for name, value in MESSAGE.items()})
+
+    loaded = load(hub, MESSAGES, {"a.parquet": table(MESSAGES, "customer_id", column), "b.parquet": others})
+
+    assert [event["customer_id"] for event in loaded.by_file["a.parquet"]] == ["c001", "\u00fc01"]
+    assert len(loaded.by_file["b.parquet"]) == 1
+    assert loaded.reasons == {("a.parquet", 2): ["invalid_utf8"], ("a.parquet", 4): ["missing_customer_id"]}
+    assert loaded.rejected[0].raw["customer_id"] == "caf\\xe9"
+    assert loaded.rejected[0].raw["message_id"] == MESSAGE["message_id"]
+
+
+def test_a_parquet_file_with_text_that_is_no_utf8_keeps_the_meaning_of_its_other_columns(
+    hub: Settings,
+) -> None:
+    rows = {
+        "order_id": pa.array([b"o1", b"\xff", b"o3"]),
+        "customer_id": pa.array([Decimal(17), Decimal(18), Decimal("19.5")], pa.decimal128(38, 10)),
+        "ordered_at": pa.array([datetime(2026, 1, 10)] * 3, pa.timestamp("ns", "UTC")),
+        "order_value": pa.array([10.5, 11.5, 12.5], pa.float32()),
+        "refunded_value": pa.array([[1], None, None]),
+        "sales_channel": pa.array([b"online"] * 3).dictionary_encode(),
+        "note": pa.array([b"\xfe"] * 3),
+    }
+
+    loaded = load(hub, ORDERS, {"a.parquet": pa.table(rows), "b.parquet": pa.table(rows).slice(2)})
+
+    assert loaded.reasons == {
+        ("a.parquet", 1): ["malformed_refunded_value"],
+        ("a.parquet", 2): ["invalid_utf8"],
+        ("a.parquet", 3): ["malformed_customer_id"],
+        ("b.parquet", 1): ["malformed_customer_id"],
+    }
+
+
+def test_text_that_is_no_utf8_in_a_list_is_a_malformed_value(hub: Settings) -> None:
+    strings = unchecked_strings([b"c1", NO_UTF8], pa.string())
+    lists = pa.ListArray.from_arrays(pa.array([0, 1, 2, 2]), strings)
+    rows = {name: [value] * 3 for name, value in MESSAGE.items()}
+
+    loaded = load(hub, MESSAGES, {"a.parquet": pa.table({**rows, "queue_id": lists})})
+
+    assert loaded.reasons == {("a.parquet", row): ["malformed_queue_id"] for row in (1, 2, 3)}
+
+
+def test_columns_beyond_the_contract_may_hold_any_bytes(hub: Settings) -> None:
+    rows = {**{name: [value] for name, value in MESSAGE.items()}, "note": pa.array([NO_UTF8])}
+
+    assert load(hub, MESSAGES, {"a.parquet": pa.table(rows)}).column("message_id") == ["m"]
+
+
+def test_parquet_json_is_read_as_json_is_and_what_is_no_json_as_text(hub: Settings) -> None:
+    texts = [' "m1" ', "17", " 17.0", '{"id" : 1}', "null", '"\\u00fc"', None, "m8", "1 2", ""]
+    written = pa.array(texts[:7], pa.json_())
+
+    assert outcomes_of_column(hub, MESSAGES, "message_id", written) == [
+        *("m1", "17", "17", ["malformed_message_id"], ["missing_message_id"], "\u00fc"),
+        ["missing_message_id"],
+    ]
+    assert outcomes_of_column(
+        hub_in(hub.data_dir / "with no JSON"), MESSAGES, "message_id", pa.array(texts, pa.json_())
+    ) == [
+        *("m1", "17", "17", ["malformed_message_id"], ["missing_message_id"], "\u00fc"),
+        *(["missing_message_id"], "m8", "1 2", ["missing_message_id"]),
+    ]
+
+
 # Choices and currencies.
 
 

@@ -1,6 +1,7 @@
 """Parquet files.
 
-Belongs here: columns and rows of Parquet. Does not belong here: what a good value is (casting.py).
+Belongs here: columns and rows of Parquet. Does not belong here: columns that the database cannot read
+(parquet_values.py), what a good value is (casting.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Set as AbstractSet
 import duckdb
 
 from orchestration.contracts import EventContract
+from orchestration.landing.formats import parquet_values
 from orchestration.landing.formats.common import (
     LandedFile,
     LandedRows,
@@ -33,17 +35,35 @@ from orchestration.sql import identifier, literal
 # What the reader of Parquet adds to the columns of a file.
 READERS_OWN_COLUMNS = ("file_row_number", "landed_from")
 
+# The widest decimal that the database holds.
+MAX_DIGITS = 38
+
 
 def columns_of(
     connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
 ) -> tuple[tuple[str, str], ...]:
-    """Name and type of each column; FLOAT16 for floats of half the size, which are read as FLOAT."""
+    """Name and type of each column.
+
+    FLOAT16 is a FLOAT whose file holds half of it, WIDE_DECIMAL a decimal that the database does not hold.
+    """
     location = list(LINKS.create({0: file}).values())
     described = SCRATCH.query(connection, f"describe from read_parquet(?, {OPTIONS})", [location])
-    schema = SCRATCH.query(connection, "select name, logical_type from parquet_schema(?)", [location])
-    halves = {name for name, logical_type in schema if (logical_type or "").startswith("Float16")}
+    schema = SCRATCH.query(
+        connection,
+        f"""
+        select
+            name,
+            case
+                when logical_type like 'Float16%' then 'FLOAT16'
+                when converted_type = 'DECIMAL' and precision > {MAX_DIGITS} then 'WIDE_DECIMAL'
+            end
+        from parquet_schema(?)
+        """,
+        [location],
+    )
+    special = {name: special_type for name, special_type in schema if special_type}
     columns = tuple(
-        (name, "FLOAT16" if column_type == "FLOAT" and name in halves else column_type)
+        (name, special.get(name, column_type) if column_type in ("FLOAT", "DOUBLE") else column_type)
         for name, column_type, *_ in described
     )
     _refuse_hidden_columns({name for name, _ in schema}, columns, contract)
@@ -61,20 +81,43 @@ def read(
     by_field = columns_by_field(contract, shape.columns)
     links = LINKS.create(files)
     counts = _count(connection, files, links, [column for _, column, _ in by_field.values()])
-    landed = [f"{identifier(column)} as landed_{field}" for field, (_, column, _) in by_field.items()]
-    types = {field: column_type for field, (_, _, column_type) in by_field.items()}
+    fault, landed, types = "null", [], {}
+    by_value = {
+        field: column
+        for field, (_, column, column_type) in by_field.items()
+        if column_type == "WIDE_DECIMAL" or (shape.by_value and _holds_text(column_type))
+    }
+    for field, (_, column, column_type) in by_field.items():
+        value = f"texts.{field}" if field in by_value else f"rows.{identifier(column)}"
+        landed.append(f"{_landed(value, column_type, field in by_value)} as landed_{field}")
+        types[field] = "JSON" if column_type == "WIDE_DECIMAL" else column_type
+    texts = ""
+    if by_value:
+        parquet_values.create_table(connection, files, by_value)
+        fault = "texts.fault"
+        texts = f"""
+            inner join {parquet_values.TABLE} as texts
+                on rows.file_id = texts.file_id and rows.row_number = texts.row_number
+        """
     query = f"""
         select
-            cast(parse_filename(landed_from, true) as integer) as file_id,
-            file_row_number + 1 as row_number,
-            null as fault,
+            rows.file_id,
+            rows.row_number,
+            {fault} as fault,
             {", ".join(landed)}
-        from read_parquet(
-            [{", ".join(map(literal, links.values()))}],
-            filename = 'landed_from',
-            file_row_number = true,
-            {OPTIONS}
-        )
+        from (
+            select
+                cast(parse_filename(landed_from, true) as integer) as file_id,
+                file_row_number + 1 as row_number,
+                {", ".join(identifier(column) for _, column, _ in by_field.values())}
+            from read_parquet(
+                [{", ".join(map(literal, links.values()))}],
+                filename = 'landed_from',
+                file_row_number = true,
+                {OPTIONS}
+            )
+        ) as rows
+        {texts}
     """
     return LandedRows(query, types, store_counts(connection, counts))
 
@@ -125,6 +168,27 @@ def _find_misread(
         for file_id in links
         if counts[file_id] != found.get(file_id, 0)
     }
+
+
+def _holds_text(column_type: str) -> bool:
+    """Whether values of the type are text, or may have text within them."""
+    return "VARCHAR" in column_type or "JSON" in column_type
+
+
+def _landed(value: str, column_type: str, by_value: bool) -> str:
+    """The SQL of a landed value of a type, read by the database or, by value, as text."""
+    match column_type:
+        case "WIDE_DECIMAL":
+            return f"cast({value} as json)"
+        case "JSON" if by_value:
+            return f"case when json_valid({value}) then json_extract({value}, '$') else to_json({value}) end"
+        case "JSON":
+            # As it would be written, without blanks around it.
+            return f"json_extract({value}, '$')"
+        case "VARCHAR":
+            return value
+    # In a list, so that it does not pass for text.
+    return f"case when {value} is not null then [{value}] end" if by_value else value
 
 
 def _refuse_hidden_columns(
