@@ -14,6 +14,7 @@ import io
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -26,7 +27,7 @@ import pyarrow.parquet as pq
 from support.plain_reader import FIELDS
 
 ENTITIES = ("messages", "orders")
-NAMES = ("a.csv", "b.csv", "c.jsonl", "d.csv.gz", "e.parquet", "F.CSV", "g.ndjson.gz", "r.csv")
+NAMES = ("a.csv", "b.csv", "b.csv", "c.jsonl", "d.csv.gz", "e.parquet", "F.CSV", "g.ndjson.gz", "r.csv")
 IDS = 5
 MOST_ROWS = 6
 MOST_NULS = 40
@@ -133,6 +134,9 @@ def encoded(entity: str, path: str, rows: Sequence[Row], *, has_version: bool = 
     """A file of an entity with these rows, in the format and compression that its name ends in."""
     name = path.lower()
     columns = [column for column in COLUMNS[entity] if has_version or column != "updated_at"]
+    if name.endswith("b.csv"):
+        # The id last, which is another id when its end is cut off.
+        columns.reverse()
     if name.endswith(".parquet"):
         return _parquet(columns, rows)
     lines = _json_lines(columns, rows) if "json" in name else [",".join(columns), *_csv_lines(columns, rows)]
@@ -202,6 +206,11 @@ class _File:
     content: bytes
     earlier: list[bytes] = field(default_factory=list)
 
+    @property
+    def begun(self) -> bytes:
+        """What is written of it, without the rest of a preallocated block."""
+        return self.content.rstrip(b"\0")
+
 
 def history(
     seed: object, folder: str = "", *, batches: int = 6, without: Collection[str] = ()
@@ -237,6 +246,8 @@ class _Drawing:
         self.steps = []
         if self.known and "retract" in self.actions and self.chance.random() < RETRACTED:
             self._retract()
+        if "complete" in self.actions and self._wholes() and self.chance.random() < COMPLETED:
+            self._complete()
         for _ in range(self.chance.choice((1, 1, 2, 3))):
             if len(self.files) < 2:
                 self._land_a_file()
@@ -303,6 +314,10 @@ class _Drawing:
             # Within the first key of a line: how much is shown of a broken line does not matter here.
             at = content.rfind(b"\n", 0, at) + 1 + self.chance.choice((0, 3))
         elif path.lower().endswith(".csv"):
+            # Mostly within the last value of a line.
+            end = content.find(b"\n", at)
+            if end > 0 and self.chance.random() < 0.7:
+                at = end - self.chance.randint(0, 2)
             # Not behind a point or a comma, where rows of other bytes could be shown alike.
             while content[at - 1 : at] in (b".", b","):
                 at -= 1
@@ -310,9 +325,13 @@ class _Drawing:
 
     def _preallocate(self) -> None:
         path, file = self._some_file()
-        if file.content.endswith((b"\n", b"\0")):
-            block = b"\0" * self.chance.randint(1, MOST_NULS)
-            self._write(path, file.content.rstrip(b"\0") + block)
+        half = self.chance.randint(1, 2) if path.lower().endswith(".csv") and len(file.rows) > 1 else 0
+        begun = file.begun[: len(file.begun) - half]
+        self._write(path, begun + b"\0" * self.chance.randint(1, MOST_NULS))
+
+    def _complete(self) -> None:
+        if wholes := self._wholes():
+            self._write(*self.chance.choice(wholes))
 
     def _delete(self) -> None:
         path, _ = self._some_file()
@@ -371,7 +390,9 @@ class _Drawing:
     # What they are made of.
 
     def _retract(self) -> None:
-        path = self.chance.choice(self.known)
+        contents = Counter(file.content for file in self.files.values())
+        copied = [path for path, file in self.files.items() if contents[file.content] > 1]
+        path = self.chance.choice(sorted(copied) or self.known)
         if path in self.files and not self.files[path].content:
             # Zero bytes are the same file in every history.
             return
@@ -382,6 +403,15 @@ class _Drawing:
             for at in copies:
                 if _entity(at) == _entity(path) and _ending(at) == _ending(path):
                     del self.files[at]
+
+    def _wholes(self) -> list[tuple[str, bytes]]:
+        """The files that are there in part, cut or in a preallocated block, and what they are as a whole."""
+        return [
+            (path, content)
+            for path, file in self.files.items()
+            for content in file.earlier
+            if file.begun and content != file.begun and content.startswith(file.begun)
+        ]
 
     def _first_own_byte(self, path: str, content: bytes) -> int:
         """From where on the bytes are no file of another history, cut off there."""
@@ -447,8 +477,9 @@ class Action:
     weight: int
 
 
+# How often a batch begins with a retraction, and with the rest of a file of which a part is there.
 RETRACTED = 0.12
-"""How often a batch begins with a retraction."""
+COMPLETED = 0.5
 
 ACTIONS = {
     "land": Action(_Drawing._land_a_file, 6),
@@ -460,6 +491,7 @@ ACTIONS = {
     "older": Action(_Drawing._older, 3),
     "cut": Action(_Drawing._cut, 4),
     "preallocate": Action(_Drawing._preallocate, 3),
+    "complete": Action(_Drawing._complete, 1),
     "delete": Action(_Drawing._delete, 4),
     "move": Action(_Drawing._move, 3),
     "hide": Action(_Drawing._hide, 1),
