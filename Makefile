@@ -18,7 +18,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo run rebuild files retract status soak export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild files retract backup restore status soak export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -39,6 +39,14 @@ files: $(VENV)/ready  ## each landed file with its state, and what to do
 
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
+
+# What a person types is handed over by the environment, where the shell does not look at it.
+export TO FROM
+backup: $(VENV)/ready  ## copy the hub into a new folder: make backup TO=/mnt/backups/monday (LANDING=yes: landed files too)
+	@$(VENV)/bin/python -m orchestration.cli backup $(if $(LANDING),--landing) -- "$$TO"
+
+restore: $(VENV)/ready  ## bring a backup back: make restore FROM=... (OVER=newer: also over a newer hub)
+	@$(VENV)/bin/python -m orchestration.cli restore $(if $(filter newer,$(OVER)),--over-newer) -- "$$FROM"
 
 status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or refreshes fail (JSON=1 for programs)
 	@$(VENV)/bin/python -m orchestration.cli status $(if $(JSON),--json)

@@ -41,6 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
     commands.choices["status"].add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("backup", help="copy the hub into a new folder").add_argument("folder", type=Path)
+    commands.choices["backup"].add_argument("--landing", action="store_true", help="landed files too")
+    commands.add_parser("restore", help="bring a backup back").add_argument("folder", type=Path)
+    commands.choices["restore"].add_argument("--over-newer", action="store_true", help="of a newer hub too")
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
@@ -78,6 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
             return retract(settings, options.file)
         if options.command == "status":
             return status(settings, options.json)
+        if options.command == "backup":
+            return backup(settings, options.folder, options.landing)
+        if options.command == "restore":
+            return restore(settings, options.folder, options.over_newer)
         if options.command == "demo":
             land_sample_if_nothing_has_landed(settings)
         if settings.engine is Engine.SPARK and not spark_is_ready(settings):
@@ -277,6 +285,38 @@ def export(settings: Settings) -> int:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(f"Exported to {markup(folder)}: {', '.join(files)}")
+    return 0
+
+
+def backup(settings: Settings, folder: Path, with_landing: bool) -> int:
+    """Copy the hub into a folder, between two refreshes."""
+    from orchestration.backup import BackupError, back_up
+    from orchestration.lock import LockedError
+
+    try:
+        contents = back_up(settings, folder, with_landing, say=CONSOLE.print)
+    except (BackupError, LockedError) as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
+    CONSOLE.print(f"[green]✓[/] {len(contents.files)} files copied to {markup(folder)} and read again")
+    return 0
+
+
+def restore(settings: Settings, folder: Path, over_newer: bool) -> int:
+    """Bring a backup back."""
+    from orchestration.backup import BackupError
+    from orchestration.backup import restore as bring_back
+    from orchestration.lock import LockedError
+
+    try:
+        contents = bring_back(settings, folder, over_newer, say=CONSOLE.print)
+    except (BackupError, LockedError) as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
+    CONSOLE.print(
+        f"[green]✓[/] {markup(settings.data_dir)} is as it was at {contents.taken_at}. `make run` takes in what "
+        "has landed since."
+    )
     return 0
 
 

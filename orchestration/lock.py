@@ -19,6 +19,7 @@ from pydantic import PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration import hub, retention, runs
+from orchestration.restoring import finish_restore
 from orchestration.rights import keep_to_owner, restrict
 from orchestration.schedules import landing_fingerprint
 from orchestration.settings import Settings
@@ -92,6 +93,7 @@ class RefreshLock(dg.ConfigurableResource):
         run_id = context.run.run_id
         runs.hold_for_life(settings, run_id)
         with refresh_lock(settings.lock, say=context.log.warning):
+            finish_restore(settings, context.log.warning)
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             self._settings = Settings.from_environment()
             hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)

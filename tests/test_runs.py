@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -232,16 +233,28 @@ def test_a_failed_blocking_check_is_known_from_the_record_of_its_run(
     hub: Settings, severity: dg.AssetCheckSeverity, is_held_back: bool
 ) -> None:
     @dg.asset(check_specs=[dg.AssetCheckSpec("check", asset="asset")])
-    def asset() -> dg.MaterializeResult:
-        result = dg.AssetCheckResult(passed=False, check_name="check", severity=severity)
-        return dg.MaterializeResult(check_results=[result])
+    def asset() -> Iterator[dg.AssetCheckResult]:
+        yield dg.AssetCheckResult(passed=False, check_name="check", severity=severity)
+        raise dg.Failure("the step that checks fails")
 
     with dg.DagsterInstance.ephemeral() as instance:
-        dg.materialize([asset], instance=instance)
+        dg.materialize([asset], instance=instance, raise_on_error=False)
         (attempt,) = runs.latest_attempts(instance)
 
     assert attempt.is_held_back == is_held_back
     assert not attempt.is_published
+
+
+def test_a_run_of_before_there_were_tags_counts_by_its_status(hub: Settings) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        unfinished_run(instance, dg.DagsterRunStatus.SUCCESS)
+        (of_old,) = runs.latest_attempts(instance)
+        assert of_old.is_published
+        assert why_none_is_due("a", "s", [of_old], now=0) is None
+
+        # With tags it is a run that did not come to publishing, such as one of a single step.
+        runs.record_taken_in(instance, hub, RUN_ID, "a")
+        assert not runs.latest_attempts(instance)[0].is_published
 
 
 def test_a_hub_that_has_instance_settings_keeps_them_and_gets_those_that_it_lacks(hub: Settings) -> None:
