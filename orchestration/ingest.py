@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from orchestration import VERSION, spark
 from orchestration.contracts import CONTRACTS
-from orchestration.landing import records, upgrade
+from orchestration.landing import records, upgrade, warehouse_rows
 from orchestration.settings import STORAGE_VERSION, Engine, Settings, log_of
 from orchestration.sql import literal, one_row
 
@@ -167,7 +167,9 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
         ).fetchall()
     )
     needed = {
-        (contract.table, name) for contract in CONTRACTS for name, _ in records.columns_of_raw(contract)
+        (contract.table, name)
+        for contract in CONTRACTS
+        for name, _ in warehouse_rows.columns_of_raw(contract)
     }
     if not needed <= columns:
         connection.close()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration import casting
-from orchestration.landing import arrivals, formats, records
+from orchestration.landing import arrivals, formats, records, warehouse_rows
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.discovery import Signature, recordable
 from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError, UnreadableFilesError
@@ -180,7 +180,7 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
     checked = casting.check(contract, rows.types, load.settings.currency, rows.query)
     connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
     _make_records(connection, files)
-    records.insert_events(load, checked.accepted)
+    warehouse_rows.insert(connection, load.settings, contract, checked.accepted, list(files))
     connection.execute(
         f"""
         create or replace temp table accepted_rows as

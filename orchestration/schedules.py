@@ -75,14 +75,10 @@ def _are_at_rest(context: dg.SensorEvaluationContext, landed: str) -> bool:
 
 def landing_fingerprint(settings: Settings) -> str | None:
     """A hash of what the file system says of all landed files; None when there are none."""
-    found = []
-    for contract in CONTRACTS:
-        if (settings.landing / contract.entity).is_dir():
-            landing = discovery.find(
-                settings.data_dir, settings.landing, contract.entity, settings.hub.links_to
-            )
-            found += [
-                (file.path, signature.size, signature.modified_ns, signature.inode)
-                for file, signature in landing.files.items()
-            ]
+    found = [
+        (path, signature.size, signature.modified_ns, signature.inode)
+        for contract in CONTRACTS
+        if (settings.landing / contract.entity).is_dir()
+        for path, signature in discovery.find(settings, contract.entity).files.items()
+    ]
     return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None

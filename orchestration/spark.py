@@ -22,7 +22,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,14 +31,20 @@ import duckdb
 
 from orchestration import loading, refreshes, stamps
 from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import records
-from orchestration.landing.formats import LandedFile
-from orchestration.settings import REPOSITORY, Settings
+from orchestration.landing import arrivals, records, warehouse_rows
+from orchestration.landing import portions as portions_of
+from orchestration.landing.arrivals import Load
+from orchestration.landing.kept import KeptRows
+from orchestration.loading import DueFile
+from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import identifier, literal, one_row
 
 # What one task loads: it has this much of text in memory, several times over, while it is judged.
 PORTION_BYTES = 64 * 1024 * 1024
 PORTION_FILES = 64
+
+# What became of the files of a portion.
+LEFT_BY_TASKS = ("raw.landed_files", "raw.contents", "quarantine.rejected_events")
 
 LEAST_JAVA = 17
 
@@ -92,7 +98,7 @@ class Portion:
         first_id, last_id: the numbers that the files may be given.
     """
 
-    files: tuple[LandedFile, ...]
+    files: tuple[DueFile, ...]
     first_id: int
 
     @property
@@ -150,70 +156,79 @@ def environment_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def load_files(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    files: Sequence[LandedFile],
-) -> None:
+def load_files(load: Load, files: Sequence[DueFile]) -> None:
     """Load files of an entity by tasks of Spark; see :func:`orchestration.loading.load_files`.
 
     Raises:
         SparkError: when Spark cannot be started, or loses its workers.
     """
-    _remove_unrecorded(connection, settings, contract)
     if not files:
         return
-    portions = list(_portions(files, records.next_file_id(connection)))
+    settings, contract = load.settings, load.contract
+    portions = list(_portions(files, records.next_file_id(load.connection)))
     # In a process of its own, with which the machine of Java ends.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         pool.submit(_run_tasks, settings, contract, portions).result()
-    connection.execute("begin")
-    for table in ("raw.landed_files", "quarantine.rejected_events"):
-        left_by_tasks = [
-            str(_left_by_task(settings, contract, portion, table))
-            for portion in portions
-            if _left_by_task(settings, contract, portion, table).exists()
-        ]
-        if left_by_tasks:
-            if table == "raw.landed_files":
-                connection.execute(
-                    "delete from raw.landed_files where path in (select path from read_parquet($files))",
-                    {"files": left_by_tasks},
-                )
-            connection.execute(
-                f"insert into {table} by name from read_parquet($files)", {"files": left_by_tasks}
-            )
-    connection.execute("commit")
-    shutil.rmtree(_left_by_tasks(settings), ignore_errors=True)
+    for portion in portions:
+        _record_portion(load, portion)
+    shutil.rmtree(portions_of.left_by_tasks(settings), ignore_errors=True)
+
+
+def _record_portion(load: Load, portion: Portion) -> None:
+    """Record what a task left, and settle what its files had before."""
+    left = {table: str(_left_by_task(load, portion, table)) for table in LEFT_BY_TASKS}
+    by_path = {due.path: due for due in portion.files}
+    unread = load.connection.execute(
+        "select path, status, error from read_parquet(?) where status <> 'loaded'",
+        [left["raw.landed_files"]],
+    ).fetchall()
+    for path, status, error in unread:
+        records.record_unread(load, path, status, error, by_path[path].inspection)
+    with records.settling(load) as segments:
+        load.connection.execute(
+            "delete from raw.landed_files where path in (select path from read_parquet(?))",
+            [left["raw.landed_files"]],
+        )
+        for table, file in left.items():
+            chosen = "where status = 'loaded'" if table == "raw.landed_files" else ""
+            load.connection.execute(f"insert into {table} by name from read_parquet(?) {chosen}", [file])
+        numbers = load.connection.execute(
+            "select path, file_id from read_parquet(?)", [left["raw.contents"]]
+        ).fetchall()
+        arrived = {number: by_path[path].arrival for path, number in numbers}
+        if arrived:
+            segments.append(arrivals.settle(load, arrived))
+            records.count_rows(load, [arrival.path for arrival in arrived.values()])
 
 
 def show_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Let the warehouse show the events that the tasks left: the tables of raw, as views."""
     for contract in CONTRACTS:
-        folder = _landed(settings, f"raw.{contract.table}")
+        folder = portions_of.landed_folder(settings, f"raw.{contract.table}")
         folder.mkdir(parents=True, exist_ok=True)
         # A table without any file has no columns, so there is one without rows.
         empty = folder / "0-0.parquet"
         if not empty.exists():
             columns = ", ".join(
-                f"null::{column_type} as {name}" for name, column_type in records.columns_of_raw(contract)
+                f"null::{column_type} as {name}"
+                for name, column_type in warehouse_rows.columns_of_raw(contract)
             )
-            _write(connection, f"select {columns} limit 0", empty)
-        files = literal(str(folder / "*.parquet"))
-        connection.execute(f"create or replace view raw.{contract.table} as from read_parquet({files})")
+            portions_of.write(connection, f"select {columns} limit 0", empty)
+        portions_of.show_events(connection, settings, contract)
 
 
 def show_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Let Spark see what the models and checks ask of the records of files, refused rows and refreshes."""
     for table, columns in (
-        ("raw.landed_files", "file_id, path, status, rows_landed, rows_accepted, rows_rejected"),
+        ("raw.landed_files", "path, status, rows_landed, rows_accepted, rows_rejected, rows_skipped"),
+        ("raw.contents", "file_id, path"),
+        *((f"raw.removed_{contract.table}", "*") for contract in CONTRACTS),
         ("raw.refreshes", "refresh_number"),
         ("quarantine.rejected_events", "entity, path, row_number"),
     ):
-        folder = _landed(settings, table)
+        folder = portions_of.landed_folder(settings, table)
         folder.mkdir(parents=True, exist_ok=True)
-        _write(connection, f"select {columns} from {table}", folder / "records.parquet")
+        portions_of.write(connection, f"select {columns} from {table}", folder / "records.parquet")
 
 
 def stamps_of(settings: Settings) -> tuple[Path, Path]:
@@ -333,7 +348,7 @@ def _megabytes(memory: str) -> int:
     return int(float(number) * powers[unit]) >> 20
 
 
-def _portions(files: Sequence[LandedFile], first_id: int) -> Iterator[Portion]:
+def _portions(files: Sequence[DueFile], first_id: int) -> Iterator[Portion]:
     for batch in loading.batches(files, PORTION_FILES, PORTION_BYTES):
         yield Portion(tuple(batch), first_id)
         first_id += len(batch)
@@ -374,61 +389,25 @@ def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[P
 
 def _load_portion(settings: Settings, contract: EventContract, portion: Portion) -> None:
     """Load a portion, in a task of Spark. It may be repeated, also beside itself, and leaves the same."""
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, tempfile.TemporaryDirectory() as nothing_kept:
         connection.execute("set TimeZone = 'UTC'")
         records.make_record_tables(connection)
         records.make_event_tables(connection)
         refreshes.begin(connection, portion.name, settings)
-        # Files are numbered from here on.
+        # Contents are numbered from here on.
         refreshes.record_plan(connection, 1, portion.first_id - 1, [])
-        loading.load_files(connection, settings, contract, portion.files)
+        in_memory = replace(settings, engine=Engine.DUCKDB)
+        load = Load(connection, in_memory, contract, KeptRows(Path(nothing_kept), contract))
+        loading.load_files(load, portion.files)
         (events,) = one_row(connection, f"select count(*) from raw.{contract.table}")
         if events:
-            _write(
-                connection,
-                f"from raw.{contract.table}",
-                _landed(settings, f"raw.{contract.table}") / f"{portion.name}.parquet",
-            )
-        for table in ("raw.landed_files", "quarantine.rejected_events"):
-            left = _left_by_task(settings, contract, portion, table)
+            file = portions_of.portion_file(settings, contract, portion.first_id, portion.last_id)
+            portions_of.write(connection, f"from raw.{contract.table}", file)
+        for table in LEFT_BY_TASKS:
+            left = _left_by_task(replace(load, settings=settings), portion, table)
             left.parent.mkdir(parents=True, exist_ok=True)
-            _write(connection, f"from {table}", left)
+            portions_of.write(connection, f"from {table}", left)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
-    """Write rows as a file of Parquet, which is there whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as beside:
-        written = Path(beside.name)
-    connection.execute(f"copy ({query}) to {literal(str(written))} (format parquet)")
-    written.replace(file)
-
-
-def _remove_unrecorded(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract
-) -> None:
-    """Remove the events of loads that were not recorded, since they were killed, or are no longer."""
-    shutil.rmtree(_left_by_tasks(settings), ignore_errors=True)
-    recorded = {
-        number
-        for (number,) in connection.execute(
-            "select file_id from raw.landed_files where entity = ? and status = 'loaded'", [contract.entity]
-        ).fetchall()
-    }
-    for file in _landed(settings, f"raw.{contract.table}").iterdir():
-        first, _, last = file.stem.partition("-")
-        if file.name.startswith(".") or (
-            first != "0" and recorded.isdisjoint(range(int(first), int(last) + 1))
-        ):
-            file.unlink()
-
-
-def _landed(settings: Settings, table: str) -> Path:
-    return settings.spark / "landed" / Path(*table.split("."))
-
-
-def _left_by_tasks(settings: Settings) -> Path:
-    return settings.spark / "landed" / "unrecorded"
-
-
-def _left_by_task(settings: Settings, contract: EventContract, portion: Portion, table: str) -> Path:
-    return _left_by_tasks(settings) / f"{contract.table}-{portion.name}-{table}.parquet"
+def _left_by_task(load: Load, portion: Portion, table: str) -> Path:
+    return portions_of.left_by_tasks(load.settings) / f"{load.contract.table}-{portion.name}-{table}.parquet"

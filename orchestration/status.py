@@ -175,11 +175,9 @@ def _add_published(status: Status, settings: Settings, now: datetime) -> None:
 
 def _add_files(status: Status, settings: Settings) -> None:
     landed = {
-        recordable(file.path): file.location
+        recordable(path): settings.data_dir / path
         for contract in CONTRACTS
-        for file in discovery.find(
-            settings.data_dir, settings.landing, contract.entity, settings.hub.links_to
-        ).files
+        for path in discovery.find(settings, contract.entity).files
     }
     recorded: dict[str, tuple[str, int, int]] = {}
     if settings.record_of_files.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ from pipeline import edit_hub_file, load, load_and_build, reading
 from pipeline import refresh as refresh_in_process
 
 from orchestration import ingest
+from orchestration.contracts import CONTRACTS
 from orchestration.ingest import WarehouseError, WarehouseInUseError
+from orchestration.landing.load import load_entity
 from orchestration.publish import PublishError, publish
 from orchestration.settings import Settings
 
@@ -110,49 +113,116 @@ def test_a_published_folder_that_cannot_be_written_says_so(hub: Settings) -> Non
     assert messages_published(hub) == ["m1"]
 
 
-def test_a_loaded_file_that_changes_keeps_its_rows_and_is_named(hub: Settings, command: Command) -> None:
+def test_an_overwritten_file_keeps_the_rows_that_do_not_come_again_and_is_named(
+    hub: Settings, command: Command
+) -> None:
     refresh_in_process(hub)
     land_csv(hub.landing / "messages" / "a.csv", [{**MESSAGE, "message_id": "other"}])
 
-    finished = command(hub, "run")
+    for kind in ("run", "rebuild"):
+        finished = command(hub, kind)
 
-    assert finished.returncode == 0, finished.stdout
-    assert "landing/messages/a.csv has changed since it was loaded. Its rows stay" in finished.stdout
-    assert messages_published(hub) == ["m1"]
+        assert finished.returncode == 0, finished.stdout
+        assert messages_published(hub) == ["m1", "other"]
+        if kind == "run":
+            assert "a.csv was overwritten. 1 of its former rows did not come again and stay" in (
+                finished.stdout
+            )
 
 
-def test_a_file_that_is_touched_but_not_changed_is_not_named(hub: Settings) -> None:
+def test_a_file_that_is_touched_but_not_changed_is_not_loaded_again(hub: Settings) -> None:
     refresh_in_process(hub)
     (hub.landing / "messages" / "a.csv").touch()
 
     with ingest.connect(hub) as connection:
-        report = ingest.load(connection, hub, ingest.CONTRACTS[0])
+        report = load_entity(connection, hub, CONTRACTS[0])
 
-    assert report.changed == []
+    assert (report.files_loaded, report.overwritten) == (0, {})
 
 
-def test_a_loaded_file_that_is_gone_keeps_its_rows_and_stops_a_rebuild(
+def test_a_file_that_has_left_keeps_its_rows_through_a_rebuild_without_a_warehouse(
     hub: Settings, command: Command
 ) -> None:
     refresh_in_process(hub)
-    landed = hub.landing / "messages" / "a.csv"
-    aside = hub.data_dir / "a.csv"
-    landed.rename(aside)
+    (hub.landing / "messages" / "a.csv").unlink()
     land_second_message(hub)
 
     run = command(hub, "run")
     assert run.returncode == 0, run.stdout
-    assert "1 loaded files, such as landing/messages/a.csv, have left the landing folder" in run.stdout
+    assert "1 files have left the landing folder: landing/messages/a.csv. Their rows stay" in run.stdout
     assert messages_published(hub) == ["m1", "m2"]
 
-    refused = command(hub, "rebuild")
-    assert refused.returncode == 1
-    assert "a rebuild would lose their rows. Nothing was done." in refused.stdout
-    assert hub.warehouse.exists()
-
-    aside.rename(landed)
+    hub.warehouse.unlink()
     rebuilt = command(hub, "rebuild")
     assert rebuilt.returncode == 0, rebuilt.stdout
+    assert messages_published(hub) == ["m1", "m2"]
+    assert "left        landing/messages/a.csv (1 accepted, 0 rejected, 1 kept)" in (
+        command(hub, "files").stdout
+    )
+
+
+def test_a_landing_folder_that_is_away_stops_run_and_rebuild(hub: Settings, command: Command) -> None:
+    refresh_in_process(hub)
+    hub.landing.rename(hub.data_dir / "unmounted")
+
+    for kind in ("run", "rebuild"):
+        refused = command(hub, kind)
+
+        assert refused.returncode == 1
+        assert "landing/messages is not there" in refused.stdout
+        assert "If a disk is not mounted, mount it" in refused.stdout
+        assert messages_published(hub) == ["m1"]
+
+
+def test_an_overwritten_file_that_leaves_too_many_ids_behind_holds_publishing_back_until_declared(
+    hub: Settings, command: Command
+) -> None:
+    def messages(first: int) -> list[dict[str, str]]:
+        return [{**MESSAGE, "message_id": f"{number:04}"} for number in range(first, first + 200)]
+
+    file = hub.landing / "messages" / "delta.csv"
+    land_csv(file, messages(0))
+    refresh_in_process(hub)
+    published = messages_published(hub)
+    land_csv(file, messages(90))
+    for kind in ("run", "rebuild"):
+        assert command(hub, kind).returncode == 0
+    land_csv(file, messages(300))
+
+    for kind in ("run", "rebuild"):
+        held = command(hub, kind)
+        assert held.returncode == 1
+        assert "200 of its 200 former ids come again nowhere" in held.stdout
+        assert 'files = "messages/delta.csv"\noverwritten = "adds"' in held.stdout
+        assert len(messages_published(hub)) == len(published) + 90
+
+    with hub.hub_file.open("a") as stream:
+        stream.write('\n[[landing]]\nfiles = "messages/delta.csv"\noverwritten = "replaces"\n')
+    let_through = command(hub, "run")
+    assert let_through.returncode == 0, let_through.stdout
+    assert messages_published(hub) == sorted(["m1", *(row["message_id"] for row in messages(300))])
+
+
+def test_a_retracted_file_is_taken_back_from_the_reports_until_it_lands_again(
+    hub: Settings, command: Command
+) -> None:
+    land_second_message(hub)
+    refresh_in_process(hub)
+    (copy,) = [file for file in (hub.landing / "messages").iterdir() if file.name != "a.csv"]
+
+    unknown = command(hub, "retract", "messages/nowhere.csv")
+    taken = command(hub, "retract", f"messages/{copy.name}")
+
+    assert (unknown.returncode, taken.returncode) == (1, 0), taken.stdout
+    assert "messages/nowhere.csv has no record" in unknown.stdout
+    for kind in ("run", "rebuild"):
+        assert command(hub, kind).returncode == 0
+        assert messages_published(hub) == ["m1"]
+        assert f"retracted   landing/messages/{copy.name}" in command(hub, "files").stdout
+
+    (moved,) = hub.retracted.rglob(copy.name)
+    shutil.copy(moved, copy)
+    assert command(hub, "run").returncode == 0
     assert messages_published(hub) == ["m1", "m2"]
 
 

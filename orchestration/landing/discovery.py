@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestration.landing.formats import ENDINGS, LandedFile
+from orchestration.settings import Settings
 
 # How names begin that writers give to what they are still at work on.
 AT_WORK = (".", "_", "~", "#", "tmp_")
+
+SUPPORTED = tuple(ENDINGS)
 
 
 class LandingError(RuntimeError):
     """A landing folder that cannot be relied on; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """What the file system says of a file. Where all of it is as before, the content is too.
 
     Attributes:
@@ -46,7 +48,7 @@ class Signature:
 
 @dataclass
 class Landing:
-    """What lies below the landing folder of an entity. All paths are those of the records.
+    """What there is below the landing folder of an entity. All paths are relative to the data directory.
 
     Attributes:
         files: the files to read, each with its signature, in the order of their paths.
@@ -55,14 +57,14 @@ class Landing:
         unlisted: why each folder that could not be listed could not.
     """
 
-    files: dict[LandedFile, Signature] = field(default_factory=dict)
+    files: dict[str, Signature] = field(default_factory=dict)
     at_work: list[str] = field(default_factory=list)
     left_alone: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
 
     def sort(self) -> Landing:
         """The same in the order of the paths, whatever the order of the file system."""
-        self.files = dict(sorted(self.files.items(), key=lambda item: item[0].path))
+        self.files = dict(sorted(self.files.items()))
         self.at_work.sort()
         self.left_alone = dict(sorted(self.left_alone.items()))
         self.unlisted = dict(sorted(self.unlisted.items()))
@@ -71,11 +73,13 @@ class Landing:
 
 @dataclass(frozen=True)
 class _Walk:
-    """One walk below the landing folder of an entity.
+    """One walk below the landing folder of an entity. Paths are texts: of many files, objects take seconds.
 
     Attributes:
-        data_dir: the folder that paths of records begin in.
+        data_dir: the folder that paths are relative to.
         allowed: the folders, as they are without links, that a link may lead into.
+        landing: what was found.
+        seen: the folders that were looked at, as they are without links.
     """
 
     data_dir: Path
@@ -83,90 +87,93 @@ class _Walk:
     landing: Landing
     seen: set[Path]
 
-    def folder(self, folder: Path) -> Iterator[Path]:
-        """Look at a folder; gives those below it that are to be looked at next, links last.
-
-        So a folder is known by its own name, and by that of a link only where it has no other.
-        """
-        real = folder.resolve()
+    def folder(self, path: str) -> tuple[list[str], list[str]]:
+        """Look at a folder; gives the folders below it to look at next, and the links to such."""
+        folders: list[str] = []
+        links: list[str] = []
+        location = self.data_dir / path
+        real = location.resolve()
         if real in self.seen:
-            return
+            return folders, links
         self.seen.add(real)
         try:
-            with os.scandir(folder) as entries:
-                listed = sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+            with os.scandir(location) as entries:
+                listed = list(entries)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                self.landing.unlisted[self.path(folder)] = error.strerror or str(error)
-            return
+                self.landing.unlisted[path] = error.strerror or str(error)
+            return folders, links
         for entry in listed:
-            location = folder / entry.name
+            below = f"{path}/{entry.name}"
             if entry.name.startswith(AT_WORK):
-                self.landing.at_work.append(self.path(location))
-            elif self.entry(entry, location):
-                yield location
+                self.landing.at_work.append(below)
+            elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(SUPPORTED):
+                # Nearly all of many files. What follows takes as long again.
+                try:
+                    self.landing.files[below] = Signature.of(entry.stat(follow_symlinks=False))
+                except FileNotFoundError:
+                    continue
+            elif self.entry(entry, below):
+                (links if entry.is_symlink() else folders).append(below)
+        return folders, links
 
-    def entry(self, entry: os.DirEntry[str], location: Path) -> bool:
+    def entry(self, entry: os.DirEntry[str], path: str) -> bool:
         """Take an entry in; whether it is a folder to look at."""
         try:
             status = entry.stat()
         except OSError as error:
-            self.leave_alone(location, f"cannot be looked at: {error.strerror or error}")
+            self.landing.left_alone[path] = f"cannot be looked at: {error.strerror or error}"
             return False
-        if entry.is_symlink() and not self.may_be_followed(location):
-            self.leave_alone(
-                location,
-                "is a link that leads out of the landing folder, to no folder of links_to in hub.toml",
+        if entry.is_symlink() and not self.may_be_followed(path):
+            self.landing.left_alone[path] = (
+                "is a link out of the landing folder, to no folder of links_to in hub.toml"
             )
         elif stat.S_ISDIR(status.st_mode):
             return True
         elif not stat.S_ISREG(status.st_mode):
-            self.leave_alone(location, "is no regular file")
-        elif not entry.name.lower().endswith(tuple(ENDINGS)):
-            self.leave_alone(location, f"has none of the extensions {', '.join(ENDINGS)}")
+            self.landing.left_alone[path] = "is no regular file"
+        elif not entry.name.lower().endswith(SUPPORTED):
+            self.landing.left_alone[path] = f"has none of the extensions {', '.join(SUPPORTED)}"
         else:
-            self.landing.files[LandedFile(self.path(location), location)] = Signature.of(status)
+            self.landing.files[path] = Signature.of(status)
         return False
 
-    def may_be_followed(self, link: Path) -> bool:
-        real = link.resolve()
+    def may_be_followed(self, path: str) -> bool:
+        real = (self.data_dir / path).resolve()
         return any(real.is_relative_to(folder) for folder in self.allowed)
 
-    def leave_alone(self, location: Path, reason: str) -> None:
-        self.landing.left_alone[self.path(location)] = reason
 
-    def path(self, location: Path) -> str:
-        return location.relative_to(self.data_dir).as_posix()
-
-
-def find(data_dir: Path, landing: Path, entity: str, links_to: Sequence[Path] = ()) -> Landing:
-    """What lies below the landing folder of an entity.
-
-    Args:
-        data_dir: the data directory, in which paths of records begin.
-        landing: the landing folder, with a folder for each entity.
-        entity: the name of the folder.
-        links_to: the folders outside the landing folder that links in it may lead to.
+def find(settings: Settings, entity: str) -> Landing:
+    """What there is below the landing folder of an entity.
 
     Raises:
         LandingError: when the folder of the entity is a link that may not be followed.
     """
-    root = landing / entity
-    allowed = (landing.resolve(), *(folder.resolve() for folder in links_to))
-    walk = _Walk(data_dir, allowed, Landing(), set())
-    if root.is_symlink() and not walk.may_be_followed(root):
+    root = settings.landing / entity
+    allowed = (settings.landing.resolve(), *(folder.resolve() for folder in settings.hub.links_to))
+    walk = _Walk(settings.data_dir, allowed, Landing(), set())
+    path = root.relative_to(settings.data_dir).as_posix()
+    if root.is_symlink() and not walk.may_be_followed(path):
         raise LandingError(
             f"{root} is a link to {root.resolve()}, which lies outside of the landing folder. Nothing "
             "was read. Add that folder to links_to in hub.toml, or put the files into the landing folder."
         )
     # Folders first, links last, so that a folder which a link leads to is known by its own name.
-    folders, links = [root], []
+    folders, links = [path], []
     while folders or links:
-        for found in walk.folder(folders.pop() if folders else links.pop(0)):
-            (links if found.is_symlink() else folders).append(found)
+        folders_below, links_below = walk.folder(folders.pop() if folders else links.pop(0))
+        folders += folders_below
+        links = sorted(links + links_below)
     return walk.landing.sort()
+
+
+def landed_file(settings: Settings, path: str) -> LandedFile:
+    """The file of a path."""
+    return LandedFile(path, settings.data_dir / path)
 
 
 def recordable(path: str) -> str:
     """The path as text; what is not UTF-8 in it as the shell would show it."""
+    if path.isascii():
+        return path
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")

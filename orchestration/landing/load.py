@@ -14,9 +14,9 @@ import duckdb
 
 from orchestration import loading, spark
 from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import arrivals, discovery, formats, records, restore, retract
+from orchestration.landing import arrivals, discovery, formats, portions, records, restore, retract
 from orchestration.landing.arrivals import Load
-from orchestration.landing.discovery import Landing, Signature, recordable
+from orchestration.landing.discovery import Landing, Signature, landed_file, recordable
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
 from orchestration.loading import DueFile
@@ -94,9 +94,10 @@ def load_entity(
     first_id = records.next_file_id(connection)
     _require_landing(load)
     found_at = time.monotonic()
+    _tidy(load)
     restore.recover(load)
     retract.finish_all(load)
-    landing = discovery.find(settings.data_dir, settings.landing, contract.entity, settings.hub.links_to)
+    landing = discovery.find(settings, contract.entity)
     known = _known_files(load)
     due, unread = _due_files(load, landing, known)
     left = _set_aside_what_left(load, landing, known)
@@ -113,7 +114,13 @@ def load_entity(
         segments.append(arrivals.drop_what_is_replaced(load))
     retract.restore_records(load)
     restore.merge_segments(load)
+    _tidy(load)
     return _report(load, first_id, landing, left)
+
+
+def _tidy(load: Load) -> None:
+    if load.settings.engine is Engine.SPARK:
+        portions.tidy(load.connection, load.settings, load.contract)
 
 
 def _known_files(load: Load) -> dict[str, KnownFile]:
@@ -164,13 +171,14 @@ def _due_files(
         ).fetchall()
     }
     due, unread, touched = [], {}, []
-    for file, signature in landing.files.items():
-        path = recordable(file.path)
+    for raw_path, signature in landing.files.items():
+        path = recordable(raw_path)
         before = known.get(path)
         is_loaded = before and before.status == records.LOADED
         if is_loaded and before.signature == signature and path not in checked_by_others:
             load.paths_by_hash.setdefault(before.content_hash, set()).add(path)
             continue
+        file = landed_file(load.settings, raw_path)
         try:
             inspection = inspect(file)
         except OSError as error:
@@ -189,7 +197,7 @@ def _due_files(
 
 def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, KnownFile]) -> list[str]:
     """Keep the rows of files that are gone, except below folders that cannot be listed; gives their paths."""
-    present = {recordable(file.path) for file in landing.files}
+    present = set(map(recordable, landing.files))
     gone = [
         path
         for path, before in known.items()

@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration import casting, refreshes
 from orchestration.contracts import CONTRACTS, EventContract, Kind
-from orchestration.landing import arrivals
+from orchestration.landing import arrivals, warehouse_rows
 from orchestration.landing.arrivals import Load
 from orchestration.landing.inspection import Inspection
 from orchestration.landing.kept import Segment
@@ -87,32 +87,25 @@ create table if not exists quarantine.rejected_events (
 
 def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of what became of files, rows and refreshes, where they are missing."""
+    connection.execute(casting.MACROS)
     connection.execute(RECORDS)
     connection.execute(refreshes.TABLE)
+    for contract in CONTRACTS:
+        _make_event_table(connection, contract, f"removed_{contract.table}")
 
 
 def make_event_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of the accepted events, where they are missing, and what loading needs of the connection."""
-    connection.execute(casting.MACROS)
     for contract in CONTRACTS:
-        columns = ", ".join(
-            f"{name} {column_type}{'' if name in contract.field_names else ' not null'}"
-            for name, column_type in columns_of_raw(contract)
-        )
-        for table in (contract.table, f"removed_{contract.table}"):
-            connection.execute(f"create table if not exists raw.{table} ({columns})")
+        _make_event_table(connection, contract, contract.table)
 
 
-def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
-    """Name and type of each column of the table of an entity: fields, facts about the row, hash of the id."""
-    kept = [(field.name, field.kind.column_type) for field in contract.kept_fields]
-    return [
-        *kept,
-        ("has_version", "boolean"),
-        ("file_id", "integer"),
-        ("row_number", "bigint"),
-        ("id_digest", "ubigint"),
-    ]
+def _make_event_table(connection: duckdb.DuckDBPyConnection, contract: EventContract, table: str) -> None:
+    columns = ", ".join(
+        f"{name} {column_type}{'' if name in contract.field_names else ' not null'}"
+        for name, column_type in warehouse_rows.columns_of_raw(contract)
+    )
+    connection.execute(f"create table if not exists raw.{table} ({columns})")
 
 
 def next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
@@ -219,14 +212,6 @@ def currency_of(load: Load) -> str | None:
     """The currency that the rows of the entity are checked by, if any."""
     has_currency = any(field.kind is Kind.CURRENCY for field in load.contract.fields)
     return load.settings.currency if has_currency else None
-
-
-def insert_events(load: Load, accepted: str) -> None:
-    """Insert rows of the columns that :func:`orchestration.casting.check` gives."""
-    load.connection.execute(
-        f"insert into {load.table} by name "
-        f"select *, hash({load.contract.event_id}) as id_digest from ({accepted})"
-    )
 
 
 def now() -> datetime:

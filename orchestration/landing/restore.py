@@ -98,7 +98,7 @@ def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
         load.settings.currency,
         f"select file_id, row_number, null::varchar as fault, {fields} from kept_rows where {is_checked}",
     )
-    records.insert_events(load, checked.accepted)
+    warehouse_rows.insert(load.connection, load.settings, load.contract, checked.accepted, ids)
     load.connection.execute(
         f"""
         insert into quarantine.rejected_events by name

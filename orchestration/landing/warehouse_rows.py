@@ -11,7 +11,47 @@ from collections.abc import Collection, Mapping, Sequence
 import duckdb
 
 from orchestration.contracts import EventContract
+from orchestration.landing import portions
 from orchestration.settings import Engine, Settings
+
+
+def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
+    """Name and type of each column of the table of an entity: fields, facts about the row, hash of the id."""
+    kept = [(field.name, field.kind.column_type) for field in contract.kept_fields]
+    return [
+        *kept,
+        ("has_version", "boolean"),
+        ("file_id", "integer"),
+        ("row_number", "bigint"),
+        ("id_digest", "ubigint"),
+    ]
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contract: EventContract,
+    accepted: str,
+    file_ids: Sequence[int],
+) -> None:
+    """Insert accepted rows.
+
+    Args:
+        connection: a connection with an open transaction.
+        settings: the settings of the hub.
+        contract: the contract of the entity.
+        accepted: SQL with the columns that :func:`orchestration.casting.check` gives.
+        file_ids: the ids of their contents.
+    """
+    rows = f"select *, hash({contract.event_id}) as id_digest from ({accepted})"
+    if settings.engine is Engine.DUCKDB:
+        connection.execute(f"insert into raw.{contract.table} by name {rows}")
+    else:
+        columns = ", ".join(
+            f"{name}::{column_type} as {name}" for name, column_type in columns_of_raw(contract)
+        )
+        file = portions.portion_file(settings, contract, min(file_ids), max(file_ids))
+        portions.write(connection, f"select {columns} from ({rows})", file)
 
 
 def remove(

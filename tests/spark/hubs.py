@@ -43,7 +43,9 @@ def of_duckdb(hub: Settings) -> Settings:
     """A hub beside it with the same landed files, computed by DuckDB from nothing."""
     other = replace(hub, data_dir=hub.data_dir.with_name("duckdb"), engine=Engine.DUCKDB)
     shutil.rmtree(other.data_dir, ignore_errors=True)
-    shutil.copytree(hub.landing, other.landing)
+    for source, target in ((hub.landing, other.landing), (hub.kept, other.kept)):
+        if source.exists():
+            shutil.copytree(source, target)
     return other
 
 
@@ -113,8 +115,8 @@ def _records(hub: Settings) -> dict[str, list[tuple]]:
         return {
             query: _rows(connection, f"({query})")
             for query in (
-                "select entity, path, content_hash, status, rows_landed, rows_accepted, rows_rejected, error "
-                "from raw.landed_files",
+                "select entity, path, content_hash, status, rows_landed, rows_accepted, rows_rejected, "
+                "rows_kept, error from raw.landed_files",
                 "select entity, path, row_number, raw_text, reasons from quarantine.rejected_events",
             )
         }

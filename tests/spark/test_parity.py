@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 from hubs import assert_equal, empty_hub, refresh
 from landing import land_bytes
 from strategies import drawn, histories, of_history
-from test_refresh_in_part import land
+from test_refresh_in_part import Batch, land
 
 # With daylight saving, both ways, among the days of the histories.
 TIMEZONE = "America/New_York"
@@ -24,6 +26,15 @@ message_id,customer_id,queue_id,user_id,status,occurred_at,updated_at
 refused,c1,q1,u1,posted,2026-02-30T10:00:00Z,
  007 ,"c,""1""",,,sent,20260308T0659+0000,
 '''
+
+
+def write_messages(file: Path, batches: Sequence[Batch]) -> None:
+    """Some of the messages of batches as one file; none at all without a batch."""
+    file.unlink(missing_ok=True)
+    if batches:
+        messages = [message for batch in batches for message in batch["messages"][::3]]
+        lines = [json.dumps(asdict(message), default=str) + "\n" for message in messages]
+        land_bytes(file, "".join(lines))
 
 
 def test_spark_publishes_what_duckdb_does(tmp_path: Path) -> None:
@@ -42,6 +53,13 @@ def test_spark_publishes_what_duckdb_does(tmp_path: Path) -> None:
 
     for number, batch in enumerate(batches):
         land(hub, batch, number)
+        # One file grows, one is overwritten, one is there at first only.
+        for name, events in (
+            ("grows", batches[: number + 1]),
+            ("overwritten", [batch]),
+            ("leaves", [batch] if number == 0 else []),
+        ):
+            write_messages(hub.landing / "messages" / f"{name}.jsonl", events)
         hub = replace(hub, as_of=hub.as_of + timedelta(days=number))
         printed = refresh(hub)
 

@@ -13,7 +13,10 @@
 {% macro spark__declare_landed() -%}
     {%- do spark__create_schema(api.Relation.create(schema='changes')) -%}
     {%- for schema, tables in {
-        'raw': ['message_events', 'order_events', 'landed_files', 'refreshes'],
+        'raw': [
+            'message_events', 'order_events', 'removed_message_events', 'removed_order_events',
+            'landed_files', 'contents', 'refreshes',
+        ],
         'quarantine': ['rejected_events'],
     }.items() -%}
         {%- do spark__create_schema(api.Relation.create(schema=schema)) -%}
