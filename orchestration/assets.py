@@ -17,6 +17,7 @@ from orchestration import refreshes as record
 from orchestration.collect import collect
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.dbt import require_checked
+from orchestration.faults import FaultError, explained
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.load import LoadReport, load_entity
 from orchestration.landing.notices import left_behind, notices
@@ -124,17 +125,10 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
 def writing(settings: Settings) -> Iterator[None]:
     """Says what to do when the warehouse cannot be written, as on a full disk, or Spark cannot be used."""
     try:
-        yield
-    except (spark.SparkError, LandingError) as error:
+        with explained(settings):
+            yield
+    except (spark.SparkError, LandingError, FaultError) as error:
         raise dg.Failure(description=str(error)) from None
-    except (OSError, duckdb.IOException, duckdb.FatalException) as error:
-        raise dg.Failure(
-            description=(
-                f"{settings.warehouse} could not be written: {str(error).splitlines()[0]} What was loaded "
-                "before is kept, readers keep what was published. Make sure that the disk has room and the "
-                "folder may be written, then run the refresh again."
-            ),
-        ) from None
 
 
 event_assets = [build_event_asset(contract) for contract in CONTRACTS]
@@ -160,11 +154,12 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def contact_reports(context: dg.AssetExecutionContext, lock: RefreshLock) -> dg.MaterializeResult:
         settings = lock.settings
         require_checked(settings.dbt_target)
-        if settings.engine is Engine.SPARK:
-            collect(settings)
-        with ingest.connect(settings) as connection:
-            record.require_whole(connection, context.run_id)
-        published = publish(settings, context.run_id)
+        with writing(settings):
+            if settings.engine is Engine.SPARK:
+                collect(settings)
+            with ingest.connect(settings) as connection:
+                record.require_whole(connection, context.run_id)
+            published = publish(settings, context.run_id)
         runs.record_published(context.instance, context.run_id, published.version.parent.name)
         return dg.MaterializeResult(
             metadata={

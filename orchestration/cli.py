@@ -20,14 +20,14 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from rich.console import Console
-
 from orchestration.printable import markup
 from orchestration.rights import keep_to_owner, restrict
-from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
+from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError, log_of
+from orchestration.terminal import console
 
-# Lines are not wrapped: logs and pipes get each message whole.
-CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
+CONSOLE = console()
+
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,35 +68,57 @@ def main(arguments: list[str] | None = None) -> int:
     # that runs for days, as the web UI does, takes its default anew for each refresh.
     os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
     try:
-        if notice := restrict(settings):
-            CONSOLE.print(f"[yellow]![/] {markup(notice)}")
-        prepare_dagster_home(settings)
-        if options.command == "ui":
-            return ui(options.port)
-        if options.command == "docs":
-            return docs(settings, options.port)
-        if options.command == "export":
-            return export(settings)
-        if options.command == "files":
-            return files(settings)
-        if options.command == "retract":
-            return retract(settings, options.file)
-        if options.command == "status":
-            return status(settings, options.json)
-        if options.command == "backup":
-            return backup(settings, options.folder, options.landing)
-        if options.command == "restore":
-            return restore(settings, options.folder, options.over_newer)
-        if options.command == "demo":
-            land_sample_if_nothing_has_landed(settings)
-        if settings.engine is Engine.SPARK and not spark_is_ready(settings):
-            return 1
-        if options.command == "rebuild" and not remove_warehouse(settings):
-            return 1
-        return run(settings, options.period)
-    except OSError as error:
-        CONSOLE.print(f"[red]✗[/] {markup(error)}. Nothing was published. Is CONTACT_DATA_DIR right?")
+        return run_command(options, settings)
+    except KeyboardInterrupt:
+        return say_interrupted()
+    except Exception as error:
+        from orchestration import faults
+
+        # Errors of this project say all that a person needs; of what nobody foresaw, the place in the code
+        # helps.
+        is_ours = type(error).__module__.startswith("orchestration.")
+        sentence = str(error) if is_ours else faults.explain(error, settings)
+        if sentence is None and isinstance(error, OSError):
+            sentence = f"{error}. Nothing was published. Is CONTACT_DATA_DIR right?"
+        if sentence is None:
+            raise
+        CONSOLE.print(f"[red]✗[/] {markup(sentence)}")
         return 1
+
+
+def run_command(options: argparse.Namespace, settings: Settings) -> int:
+    """Run the command that the options name; the result is the exit status of the process."""
+    if notice := restrict(settings):
+        CONSOLE.print(f"[yellow]![/] {markup(notice)}")
+    prepare_dagster_home(settings)
+    others = {
+        "ui": lambda: ui(options.port),
+        "docs": lambda: docs(settings, options.port),
+        "export": lambda: export(settings),
+        "files": lambda: files(settings),
+        "retract": lambda: retract(settings, options.file),
+        "status": lambda: status(settings, options.json),
+        "backup": lambda: backup(settings, options.folder, options.landing),
+        "restore": lambda: restore(settings, options.folder, options.over_newer),
+    }
+    if options.command in others:
+        return others[options.command]()
+    if options.command == "demo":
+        land_sample_if_nothing_has_landed(settings)
+    if settings.engine is Engine.SPARK and not spark_is_ready(settings):
+        return 1
+    if options.command == "rebuild" and not remove_warehouse(settings):
+        return 1
+    return run(settings, options.period)
+
+
+def say_interrupted() -> int:
+    """Say in one line that a person stopped the command; the result is the exit status of the process."""
+    CONSOLE.print(
+        "[yellow]![/] Interrupted. What was loaded is kept, readers keep what was published, and the next "
+        "`make run` goes on from here."
+    )
+    return INTERRUPTED
 
 
 def prepare_dagster_home(settings: Settings) -> None:
@@ -169,28 +191,59 @@ def remove_warehouse(settings: Settings) -> bool:
         Whether it was removed: not while the landing folder is away, or another program has it open.
     """
     from orchestration import ingest
-    from orchestration.contracts import CONTRACTS
+    from orchestration.faults import Fault
     from orchestration.landing.discovery import LandingError
-    from orchestration.landing.load import load_entity
     from orchestration.lock import refresh_lock
 
+    of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
     with refresh_lock(settings.lock, say=CONSOLE.print):
         try:
-            if settings.warehouse.exists():
-                with ingest.connect(settings, wait_seconds=0) as connection:
-                    for contract in CONTRACTS:
-                        load_entity(connection, settings, contract)
+            notice_changes(settings)
         except (LandingError, ingest.WarehouseInUseError) as error:
             CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
         except ingest.WarehouseError as error:
+            if isinstance(error, ingest.UnusableDatabaseError) and error.fault in of_the_machine:
+                CONSOLE.print(f"[red]✗[/] {markup(error)}")
+                return False
             CONSOLE.print(f"[yellow]![/] {markup(error)}")
             CONSOLE.print("It is rebuilt from landing/ and kept/ as they are now.")
-        for file in settings.databases:
-            file.unlink(missing_ok=True)
-        for folder in settings.folders_of_spark:
-            shutil.rmtree(folder, ignore_errors=True)
+        ingest.remove_databases(settings)
     return True
+
+
+def notice_changes(settings: Settings) -> None:
+    """Load what changed in the landing folder, so that the rows of files that have left it are kept.
+
+    Raises:
+        LandingError: when the landing folder is away.
+        WarehouseError: when the warehouse cannot be used. Reports that cannot be are removed, since they are
+            computed from it.
+    """
+    import duckdb
+
+    from orchestration import ingest
+    from orchestration.contracts import CONTRACTS
+    from orchestration.faults import Fault
+    from orchestration.landing.load import load_entity
+
+    if not settings.warehouse.exists():
+        return
+    try:
+        connection = ingest.connect(settings, wait_seconds=0)
+    except ingest.UnusableDatabaseError as error:
+        if error.file != settings.reports or error.fault not in (Fault.DAMAGED, Fault.NEWER, None):
+            raise
+        CONSOLE.print(f"[yellow]![/] {markup(error)}")
+        ingest.remove_database(settings.reports)
+        ingest.remove_database(log_of(settings.reports))
+        connection = ingest.connect(settings, wait_seconds=0)
+    with connection:
+        try:
+            for contract in CONTRACTS:
+                load_entity(connection, settings, contract)
+        except (duckdb.Error, MemoryError) as error:
+            raise ingest.UnusableDatabaseError(settings.warehouse, error, settings) from None
 
 
 def retract(settings: Settings, file: str) -> int:
@@ -240,6 +293,7 @@ def run(settings: Settings, period: str) -> int:
     import dagster as dg
 
     from orchestration import runs
+    from orchestration.console import was_interrupted
     from orchestration.dbt import ModelsError
 
     try:
@@ -268,6 +322,8 @@ def run(settings: Settings, period: str) -> int:
             run_config={"loggers": {"console": {}}},
             raise_on_error=False,
         )
+    if any(was_interrupted(event) for event in result.all_events):
+        return say_interrupted()
     if not result.success:
         CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
         return 1
@@ -344,7 +400,7 @@ def status(settings: Settings, as_json: bool) -> int:
 def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
     from orchestration import ingest
-    from orchestration.dbt import PARSING_ALL, dbt_executable, project_arguments
+    from orchestration.dbt import PARSING_ALL, dbt_executable, environment_of, project_arguments
     from orchestration.lock import refresh_lock
 
     arguments = project_arguments(settings.data_dir / "docs")
@@ -354,7 +410,11 @@ def docs(settings: Settings, port: int) -> int:
         if not settings.warehouse.exists():
             ingest.connect(settings).close()
         generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]
-        built = subprocess.run([dbt_executable(), *generate, *arguments], check=False)
+        with environment_of(settings):
+            # Not among the processes that Ctrl+C reaches: this one ends it, without its words.
+            built = subprocess.run(
+                [dbt_executable(), *generate, *arguments], check=False, start_new_session=True
+            )
     if built.returncode:
         return built.returncode
     # The one file holds all that the site needs; it may be sent or put anywhere.
@@ -387,4 +447,9 @@ def ui(port: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    if ended == INTERRUPTED:
+        # What was stopped halfway is left as it is: libraries would report on what they find of it.
+        CONSOLE.file.flush()
+        os._exit(ended)
+    sys.exit(ended)

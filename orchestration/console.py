@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ import dagster as dg
 from rich.console import Console
 
 from orchestration.printable import markup, shown
+from orchestration.terminal import console
 
 STEPS = {
     "raw__message_events": "Loading messages",
@@ -60,6 +60,9 @@ class ProgressHandler(logging.Handler):
                     )
             case dg.DagsterEventType.STEP_SUCCESS:
                 self._console.print(f"  [dim]{time.monotonic() - self._step_started:.1f} s[/]")
+            # The command says so itself.
+            case dg.DagsterEventType.STEP_FAILURE if was_interrupted(event):
+                self._step_failed = True
             case dg.DagsterEventType.STEP_FAILURE:
                 self._step_failed = True
                 self._console.print(f"  [red]✗[/] {markup(self._failure(event))}")
@@ -96,10 +99,16 @@ class ProgressHandler(logging.Handler):
         return f"[dim]{layer}[/] {name}"
 
 
+def was_interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether an event is the failure of a step that somebody stopped, as with Ctrl+C."""
+    if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
+        return False
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
 @dg.logger(config_schema={}, description="Progress of a refresh for people.")
 def console_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("refresh")
-    logger.addHandler(
-        ProgressHandler(Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True))
-    )
+    logger.addHandler(ProgressHandler(console()))
     return logger

@@ -30,10 +30,13 @@ from packaging.version import Version
 from orchestration import ingest, refreshes, spark, stamps
 from orchestration import plan as planning
 from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.faults import advice_on, explained, fault_of
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
 from orchestration.printable import SHOWN_CHARACTERS
+from orchestration.seeds import SeedError
+from orchestration.seeds import require_usable as require_usable_seeds
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import literal
 from orchestration.tables import tables_of
@@ -121,7 +124,11 @@ def _parse(project: DbtProject) -> None:
     parse = dbt_of(project).cli(["parse", "--quiet", PARSING_ALL], target_path=project.manifest_path.parent)
     try:
         parse.wait()
-    except DagsterDbtCliRuntimeError as error:
+    except DagsterDbtCliRuntimeError:
+        try:
+            require_usable_seeds()
+        except SeedError as fault:
+            error = fault
         raise ModelsError(f"dbt cannot read the models, so nothing was done. {error}") from None
 
 
@@ -146,10 +153,12 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
     @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=LayerTranslator())
     def dbt_models(context: dg.AssetExecutionContext, lock: RefreshLock) -> Iterator[Any]:
         settings = lock.settings
-        manifest = json.loads(project.manifest_path.read_text())
+        manifest = json.loads(project.manifest_path.read_text(encoding="utf-8"))
         run_results = settings.dbt_target / "run_results.json"
         run_results.unlink(missing_ok=True)
-        plan = planned(settings, manifest, context.run_id, context.log.warning)
+        require_usable_seeds()
+        with explained(settings):
+            plan = planned(settings, manifest, context.run_id, context.log.warning)
         for reason in plan.reasons:
             context.log.warning(f"Rebuilt from all landed rows, since {reason}")
         started = time.monotonic()
@@ -195,7 +204,7 @@ def record_models(
     dbt runs models and checks side by side, so its time is divided in proportion to theirs.
     """
     spent = {True: 0.0, False: 0.0}
-    for result in json.loads(run_results.read_text())["results"]:
+    for result in json.loads(run_results.read_text(encoding="utf-8"))["results"]:
         spent[result["unique_id"].startswith("test.")] += result["execution_time"]
     share_of_checks = spent[True] / (sum(spent.values()) or 1)
     with ingest.connect(settings) as connection:
@@ -236,7 +245,7 @@ def why_dbt_failed(run_results: Path, settings: Settings) -> str | None:
     """
     if not run_results.exists():
         return None
-    results = json.loads(run_results.read_text())["results"]
+    results = json.loads(run_results.read_text(encoding="utf-8"))["results"]
     parts = []
     for result in results:
         name = result["unique_id"].split(".")[2]
@@ -245,7 +254,9 @@ def why_dbt_failed(run_results: Path, settings: Settings) -> str | None:
             rows = find_rows(settings, result["compiled_code"])
             parts.append(f"The check {name} failed: {result['message']}. Its first failing rows:\n{rows}")
         elif result["status"] == "error":
-            message, advice = result["message"], None
+            message = result["message"]
+            fault = fault_of(message)
+            advice = advice_on(fault, settings.data_dir, settings) if fault else None
             if settings.engine is Engine.SPARK:
                 message = spark.without_stack(message)
                 advice = spark.advice_on(message)
@@ -266,9 +277,9 @@ def require_checked(dbt_target: Path) -> None:
     """
     run_results = dbt_target / "run_results.json"
     if run_results.exists():
-        results = json.loads(run_results.read_text())["results"]
+        results = json.loads(run_results.read_text(encoding="utf-8"))["results"]
         good = {result["unique_id"] for result in results if result["status"] in ("success", "pass", "warn")}
-        nodes = json.loads((dbt_target / "manifest.json").read_text())["nodes"].values()
+        nodes = json.loads((dbt_target / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
         needed = {
             node["unique_id"]
             for node in nodes

@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> int:
                 # would end, and the others wait for it for ever, with the databases open.
                 os._exit(1)
 
+    # What Dagster reads, whatever the terminal shows.
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     os.environ.setdefault("DBT_LOG_LEVEL_FILE", "none")
     result = dbtRunner(callbacks=[say]).invoke(arguments, log_level="none")
     return 0 if result.success else 1

@@ -7,15 +7,18 @@ Belongs here: waiting for other programs, versions, engines. Does not belong her
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import duckdb
 from packaging.version import Version
 
 from orchestration import VERSION, spark
 from orchestration.contracts import CONTRACTS
+from orchestration.faults import Fault, advice_on, fault_of, first_line
 from orchestration.landing import records, upgrade, warehouse_rows
 from orchestration.settings import STORAGE_VERSION, Engine, Settings, log_of
 from orchestration.sql import literal, one_row
@@ -27,6 +30,23 @@ POLL_SECONDS = 0.5
 
 class WarehouseError(RuntimeError):
     """A warehouse that cannot be used; the message says why and what to do."""
+
+
+class UnusableDatabaseError(WarehouseError):
+    """A database that could not be opened or read.
+
+    Attributes:
+        file: which one.
+        fault: what is wrong; None when that is not known.
+    """
+
+    def __init__(self, file: Path, error: Exception, settings: Settings) -> None:
+        self.file = file
+        self.fault = fault_of(error)
+        super().__init__(
+            f"{file} could not be opened: {first_line(error)}. Nothing was done, and readers keep what was "
+            f"published. {advice_on(self.fault, file, settings)}"
+        )
 
 
 class WarehouseInUseError(WarehouseError):
@@ -50,10 +70,24 @@ def connect(
 
     Raises:
         WarehouseInUseError: when it is open elsewhere for longer.
-        WarehouseError: when it is damaged, or is of a newer version.
+        UnusableDatabaseError: when one of the files is damaged or may not be written, or memory is short.
+        WarehouseError: when it is of a newer version, or another engine loaded it.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     connection = _opened(settings, say, wait_seconds)
+    try:
+        return _prepared(connection, settings, say, wait_seconds)
+    except (duckdb.Error, MemoryError) as error:
+        connection.close()
+        raise UnusableDatabaseError(settings.warehouse, error, settings) from None
+
+
+def _prepared(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    say: Callable[[str], None],
+    wait_seconds: float,
+) -> duckdb.DuckDBPyConnection:
     if upgrade.is_of_version_0_2(connection):
         connection = _upgraded(connection, settings, say, wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
@@ -84,25 +118,19 @@ def _opened(settings: Settings, say: Callable[[str], None], wait_seconds: float)
             file = settings.reports
             attach_reports(connection, settings)
             return connection
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            if "lock" not in reason.lower():
-                mended_by = (
-                    "`make rebuild` makes it anew from the landed files"
-                    if file == settings.warehouse
-                    else "remove it, and the next refresh makes it anew from the warehouse"
-                )
-                raise WarehouseError(
-                    f"{file} could not be opened: {reason} Nothing was done, and readers keep what was "
-                    f"published. See that this user may read and write it; if it is damaged, {mended_by}."
-                ) from None
+        except (duckdb.Error, MemoryError) as error:
+            if fault_of(error) is not Fault.LOCKED:
+                raise UnusableDatabaseError(file, error, settings) from None
             if time.monotonic() >= deadline:
                 raise WarehouseInUseError(
-                    f"{file} is open in another program: {reason} Nothing was done, and "
+                    f"{file} is open in another program: {first_line(error)}. Nothing was done, and "
                     "readers keep what was published. Close it there, then run again."
                 ) from None
             if not waiting:
-                say(f"Another program has the warehouse open; this waits until it is closed. {reason}")
+                say(
+                    "Another program has the warehouse open; this waits until it is closed. "
+                    f"{first_line(error)}."
+                )
                 waiting = True
             time.sleep(POLL_SECONDS)
 
@@ -121,11 +149,24 @@ def _upgraded(
         f"{settings.warehouse} was written by version 0.2.0 and is rebuilt from the landed files. The rows "
         f"of {files} files that have left or were overwritten since are in kept/ now."
     )
+    remove_databases(settings)
+    return _opened(settings, say, wait_seconds)
+
+
+def remove_databases(settings: Settings) -> None:
+    """Remove what a rebuild rebuilds from files, whether it can be opened or not."""
     for file in settings.databases:
-        file.unlink(missing_ok=True)
+        remove_database(file)
     for folder in settings.folders_of_spark:
         shutil.rmtree(folder, ignore_errors=True)
-    return _opened(settings, say, wait_seconds)
+
+
+def remove_database(file: Path) -> None:
+    """Remove a file of a database; a folder in its place, which nobody here has made, is moved aside."""
+    if file.is_dir() and not file.is_symlink():
+        file.rename(Path(tempfile.mkdtemp(dir=file.parent, prefix=f"{file.name}.aside-")) / file.name)
+    else:
+        file.unlink(missing_ok=True)
 
 
 def attach_reports(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
