@@ -10,6 +10,7 @@ Belongs here: where rows begin and end. Does not belong here: what is in them (d
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -170,25 +171,37 @@ class _Scanner:
         ends: list[Offsets] = []
         malformed: list[int] = []
         position, most_rows = 0, 1
-        if self._is_malformed or self._state is not _State.DELIMITER:
-            position = self._scan_bytes(block, 0, 1, ends, malformed)
         while position < len(block):
+            if self._state in (_State.TEXT, _State.CLOSING_QUOTE):
+                position, is_end = self._step(block, position)
+                found = np.array([position][: int(is_end)], np.int64)
+                self._note_malformed(found, malformed)
+                ends.append(found)
+                continue
             first = int(np.searchsorted(quotes, position))
-            parity = first % 2
+            is_open = self._state is _State.OPENING_QUOTE
+            parity = (first + is_open) % 2
             nth = int(np.searchsorted(irregular[parity], first))
             is_last = nth == len(irregular[parity])
             until = len(block) if is_last else int(quotes[irregular[parity][nth]])
             here = slice(*np.searchsorted(line_ends, [position, until]))
             found = line_ends[here][quotes_before[here] % 2 == parity] + 1
+            self._note_malformed(found, malformed)
             ends.append(found)
             if is_last:
-                self._state = self._state_behind(block, len(quotes) - first)
+                self._state = self._state_behind(block, len(quotes) - first + is_open)
                 break
             opens = int(irregular[parity][nth]) % 2 == parity
             self._state = _State.TEXT if opens else _State.OPENING_QUOTE
             most_rows = min(2 * most_rows, MOST_ROWS_BY_BYTE) if len(found) < most_rows else 1
             position = self._scan_bytes(block, until, most_rows, ends, malformed)
         return np.concatenate([np.array([], np.int64), *ends]), malformed
+
+    def _note_malformed(self, ends: Sequence[int], malformed: list[int]) -> None:
+        """Take the first row that ends for malformed, if the row that has not ended is."""
+        if len(ends) and self._is_malformed:
+            malformed.append(int(ends[0]))
+            self._is_malformed = False
 
     def finish(self) -> bool:
         """Whether the row that has not ended is malformed, now that nothing follows."""
@@ -224,10 +237,8 @@ class _Scanner:
         while position < len(block) and len(found) < most_rows:
             position, is_end = self._step(block, position)
             if is_end:
+                self._note_malformed([position], malformed)
                 found.append(position)
-                if self._is_malformed:
-                    malformed.append(position)
-                self._is_malformed = False
         ends.append(np.array(found, np.int64))
         return position
 
