@@ -155,7 +155,8 @@ class _Scanner:
 
     def __init__(self, delimiter: int) -> None:
         self._delimiter = delimiter
-        self._end_of_text = re.compile(re.escape(bytes([delimiter])) + b'"|[\r\n]')
+        self._opening = bytes([delimiter, QUOTE])
+        self._line_ends = np.array([], np.int64)
         self._may_touch_quote = np.zeros(256, bool)
         self._may_touch_quote[[delimiter, QUOTE, LINE_FEED, CARRIAGE_RETURN]] = True
         self._state = _State.DELIMITER
@@ -165,7 +166,7 @@ class _Scanner:
         """The ends of the rows, and of the malformed ones among them, as offsets into the block."""
         data = np.frombuffer(block, np.uint8)
         quotes = np.flatnonzero(data == QUOTE)
-        line_ends = find_line_ends(block)
+        self._line_ends = line_ends = find_line_ends(block)
         quotes_before = np.searchsorted(quotes, line_ends)
         irregular = self._find_irregular(data, quotes)
         ends: list[Offsets] = []
@@ -252,13 +253,16 @@ class _Scanner:
                 self._state = _State.CLOSING_QUOTE
                 return quote + 1, False
             case _State.TEXT:
-                end = self._end_of_text.search(block, position)
-                if end is None:
-                    self._state = self._state_behind(block[-1:].replace(b'"', b"x"), 0)
-                    return len(block), False
-                # A quote behind a delimiter is for the next step.
-                self._state = _State.DELIMITER
-                position = end.end() - 1
+                nth = int(np.searchsorted(self._line_ends, position))
+                is_ended = nth < len(self._line_ends)
+                end = int(self._line_ends[nth]) + 1 if is_ended else len(block)
+                opening = block.find(self._opening, position, end)
+                if opening != -1:
+                    self._state = _State.OPENING_QUOTE
+                    return opening + len(self._opening), False
+                is_at_field = is_ended or block[-1] == self._delimiter
+                self._state = _State.DELIMITER if is_at_field else _State.TEXT
+                return end, is_ended
         return self._step_from_edge(block, position)
 
     def _step_from_edge(self, block: bytes, position: int) -> tuple[int, bool]:
