@@ -133,7 +133,10 @@ class RowCounter:
 
     def _goes_on(self, block: bytes) -> bool:
         """Whether the row that has not ended, and has this block, goes on behind a line end."""
-        return self._row_goes_on or INNER_LINE_END.search(self._last_byte + block) is not None
+        content = self._last_byte + block
+        if self._row_goes_on or (b"\n" not in content and b"\r" not in content):
+            return self._row_goes_on
+        return INNER_LINE_END.search(content) is not None
 
 
 class _State(Enum):
