@@ -19,6 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills", type=int, default=4, help="how many refreshes tests/test_killed.py kills (default: 4)"
     )
     parser.addoption(
+        "--fuzz", type=int, default=2, help="how many files tests/test_csv_fuzz.py generates (default: 2)"
+    )
+    parser.addoption("--fuzz-seed", type=int, default=0, help="the seed of the first of them (default: 0)")
+    parser.addoption(
         "--histories",
         type=int,
         default=50,

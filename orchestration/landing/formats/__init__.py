@@ -113,4 +113,6 @@ def why_unreadable(error: Exception, file: LandedFile) -> str:
     message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first_line = message.strip().splitlines()[0] if message.strip() else type(error).__name__
     first_line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first_line)
-    return LINKS.name_file(first_line, file).replace(str(file.location), file.path)
+    first_line = LINKS.name_file(first_line, file).replace(str(file.location), file.path)
+    is_of_content = file.format is Format.PARQUET and not (isinstance(error, OSError) and error.strerror)
+    return f"it cannot be read as Parquet: {first_line}" if is_of_content else first_line

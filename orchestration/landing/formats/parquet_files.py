@@ -80,7 +80,11 @@ def read(
     """Read Parquet files, once it is certain that they hold what they declare."""
     by_field = columns_by_field(contract, shape.columns)
     links = LINKS.create(files)
-    counts = _count(connection, files, links, [column for _, column, _ in by_field.values()])
+    # Of the required columns, the id is the longest, and comes first.
+    counts = _count_pages(files, by_field[contract.required_columns[-1]][1])
+    misread = _find_misread(connection, links, [column for _, column, _ in by_field.values()], counts)
+    if misread:
+        raise UnreadableFilesError({files[file_id]: error for file_id, error in misread.items()})
     fault, landed, types = "null", [], {}
     by_value = {
         field: column
@@ -122,28 +126,22 @@ def read(
     return LandedRows(query, types, store_counts(connection, counts))
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection,
-    files: Mapping[int, LandedFile],
-    links: Mapping[int, str],
-    columns: Sequence[str],
-) -> dict[int, int]:
-    """How many rows each file has, in its pages and as the database reads them.
+def _count_pages(files: Mapping[int, LandedFile], column: str) -> dict[int, int]:
+    """How many rows each file has, counted from the pages of a column.
 
     Raises:
-        UnreadableFilesError: when some of the files cannot be read, or have rows that were read otherwise.
+        UnreadableFilesError: when some of the files cannot be read, or hold other rows than they declare.
     """
     counts: dict[int, int] = {}
-    errors: dict[int, Exception] = {}
+    errors: dict[LandedFile, Exception] = {}
     for file_id, file in files.items():
-        # Damaged files raise whatever they lead to, so any error is one of the file.
         try:
-            counts[file_id] = count_rows(file, columns)
+            counts[file_id] = count_rows(file, column)
+        # A damaged file raises whatever it leads to, so any error is one of the file.
         except Exception as error:
-            errors[file_id] = error
-    errors |= _find_misread(connection, {file_id: links[file_id] for file_id in counts}, columns, counts)
+            errors[file] = error
     if errors:
-        raise UnreadableFilesError({files[file_id]: error for file_id, error in errors.items()})
+        raise UnreadableFilesError(errors)
     return counts
 
 
@@ -155,7 +153,7 @@ def _find_misread(
 ) -> dict[int, Exception]:
     """The files that the database cannot read, or finds other rows in than were counted, and why."""
     try:
-        found = count_readable(connection, links, columns) if links else {}
+        found = count_readable(connection, links, columns)
     except (duckdb.Error, UnreadableFileError) as error:
         if len(links) == 1:
             return {} if is_of_one_text(error) else dict.fromkeys(links, error)

@@ -10,6 +10,7 @@ Belongs here: where rows begin and end. Does not belong here: what is in them (d
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -132,7 +133,10 @@ class RowCounter:
 
     def _goes_on(self, block: bytes) -> bool:
         """Whether the row that has not ended, and has this block, goes on behind a line end."""
-        return self._row_goes_on or INNER_LINE_END.search(self._last_byte + block) is not None
+        content = self._last_byte + block
+        if self._row_goes_on or (b"\n" not in content and b"\r" not in content):
+            return self._row_goes_on
+        return INNER_LINE_END.search(content) is not None
 
 
 class _State(Enum):
@@ -154,7 +158,8 @@ class _Scanner:
 
     def __init__(self, delimiter: int) -> None:
         self._delimiter = delimiter
-        self._end_of_text = re.compile(re.escape(bytes([delimiter])) + b'"|[\r\n]')
+        self._opening = bytes([delimiter, QUOTE])
+        self._line_ends = np.array([], np.int64)
         self._may_touch_quote = np.zeros(256, bool)
         self._may_touch_quote[[delimiter, QUOTE, LINE_FEED, CARRIAGE_RETURN]] = True
         self._state = _State.DELIMITER
@@ -164,31 +169,43 @@ class _Scanner:
         """The ends of the rows, and of the malformed ones among them, as offsets into the block."""
         data = np.frombuffer(block, np.uint8)
         quotes = np.flatnonzero(data == QUOTE)
-        line_ends = find_line_ends(block)
+        self._line_ends = line_ends = find_line_ends(block)
         quotes_before = np.searchsorted(quotes, line_ends)
         irregular = self._find_irregular(data, quotes)
         ends: list[Offsets] = []
         malformed: list[int] = []
         position, most_rows = 0, 1
-        if self._is_malformed or self._state is not _State.DELIMITER:
-            position = self._scan_bytes(block, 0, 1, ends, malformed)
         while position < len(block):
+            if self._state in (_State.TEXT, _State.CLOSING_QUOTE):
+                position, is_end = self._step(block, position)
+                found = np.array([position][: int(is_end)], np.int64)
+                self._note_malformed(found, malformed)
+                ends.append(found)
+                continue
             first = int(np.searchsorted(quotes, position))
-            parity = first % 2
+            is_open = self._state is _State.OPENING_QUOTE
+            parity = (first + is_open) % 2
             nth = int(np.searchsorted(irregular[parity], first))
             is_last = nth == len(irregular[parity])
             until = len(block) if is_last else int(quotes[irregular[parity][nth]])
             here = slice(*np.searchsorted(line_ends, [position, until]))
             found = line_ends[here][quotes_before[here] % 2 == parity] + 1
+            self._note_malformed(found, malformed)
             ends.append(found)
             if is_last:
-                self._state = self._state_behind(block, len(quotes) - first)
+                self._state = self._state_behind(block, len(quotes) - first + is_open)
                 break
             opens = int(irregular[parity][nth]) % 2 == parity
             self._state = _State.TEXT if opens else _State.OPENING_QUOTE
             most_rows = min(2 * most_rows, MOST_ROWS_BY_BYTE) if len(found) < most_rows else 1
             position = self._scan_bytes(block, until, most_rows, ends, malformed)
         return np.concatenate([np.array([], np.int64), *ends]), malformed
+
+    def _note_malformed(self, ends: Sequence[int], malformed: list[int]) -> None:
+        """Take the first row that ends for malformed, if the row that has not ended is."""
+        if len(ends) and self._is_malformed:
+            malformed.append(int(ends[0]))
+            self._is_malformed = False
 
     def finish(self) -> bool:
         """Whether the row that has not ended is malformed, now that nothing follows."""
@@ -224,10 +241,8 @@ class _Scanner:
         while position < len(block) and len(found) < most_rows:
             position, is_end = self._step(block, position)
             if is_end:
+                self._note_malformed([position], malformed)
                 found.append(position)
-                if self._is_malformed:
-                    malformed.append(position)
-                self._is_malformed = False
         ends.append(np.array(found, np.int64))
         return position
 
@@ -241,13 +256,16 @@ class _Scanner:
                 self._state = _State.CLOSING_QUOTE
                 return quote + 1, False
             case _State.TEXT:
-                end = self._end_of_text.search(block, position)
-                if end is None:
-                    self._state = self._state_behind(block[-1:].replace(b'"', b"x"), 0)
-                    return len(block), False
-                # A quote behind a delimiter is for the next step.
-                self._state = _State.DELIMITER
-                position = end.end() - 1
+                nth = int(np.searchsorted(self._line_ends, position))
+                is_ended = nth < len(self._line_ends)
+                end = int(self._line_ends[nth]) + 1 if is_ended else len(block)
+                opening = block.find(self._opening, position, end)
+                if opening != -1:
+                    self._state = _State.OPENING_QUOTE
+                    return opening + len(self._opening), False
+                is_at_field = is_ended or block[-1] == self._delimiter
+                self._state = _State.DELIMITER if is_at_field else _State.TEXT
+                return end, is_ended
         return self._step_from_edge(block, position)
 
     def _step_from_edge(self, block: bytes, position: int) -> tuple[int, bool]:

@@ -102,8 +102,16 @@ def divide(layout: Layout, row: bytes, is_too_long: bool = False) -> Row:
 def _rows(layout: Layout, blocks: Iterator[bytes], counter: RowCounter) -> Iterator[Row]:
     """The rows in the order of the file, each as soon as the count tells where it ends."""
     csv.field_size_limit(MAX_ROW_BYTES)
-    # Where the block begins, on which line, and the first bytes of the row that has not ended before it.
-    first_byte, first_line, unended = 0, layout.first_line, b""
+    # Where the block begins, and on which line; the first bytes of the row that has not ended before it, and
+    # its line.
+    first_byte, first_line = 0, layout.first_line
+    unended, unended_line = b"", layout.first_line
+
+    def line_of(start: int) -> int:
+        if start < first_byte:
+            return unended_line
+        return first_line + _count_line_ends(block[: start - first_byte])
+
     number = 0
     for block in itertools.chain(blocks, [b""]):
         rows = counter.feed(block) if block else counter.finish()
@@ -117,13 +125,13 @@ def _rows(layout: Layout, blocks: Iterator[bytes], counter: RowCounter) -> Itera
             if agrees and number != counter.undividable:
                 yield row
                 continue
-            lines_before = _count_line_ends(block[: max(start - first_byte, 0)]) - _count_line_ends(before)
-            where = f"row {number} (line {first_line + lines_before})"
+            where = f"row {number} (line {line_of(start)})"
             if agrees:
                 raise UnreadableFileError(
                     f"the quotes of {where} do not match, so it cannot be told where the row ends"
                 )
             raise UnreadableFileError(f"two ways to read its rows differ from {where} on")
+        unended_line = line_of(counter.row_start)
         before = unended if counter.row_start < first_byte else b""
         unended = (before + block[max(counter.row_start - first_byte, 0) :])[: MAX_ROW_BYTES + 1]
         first_byte += len(block)
