@@ -339,13 +339,16 @@ class _CheckedField:
     def _instant(self) -> str | None:
         match self._family:
             case "timestamp":
-                return f"cast({self.landed} as timestamp)"
+                instant = f"try_cast({self.landed} as timestamp)"
             case "zoned timestamp":
-                return f"timezone('UTC', cast({self.landed} as timestamptz))"
+                instant = f"timezone('UTC', try_cast({self.landed} as timestamptz))"
             case "nanosecond timestamp":
                 # Cut off like those of text; a cast would round up, at worst into the next day.
-                return f"make_timestamp(epoch_ns({self.landed}) // 1000)"
-        return f"instant_of_text({self._text})" if self._text else None
+                instant = f"make_timestamp(epoch_ns({self.landed}) // 1000)"
+            case _:
+                return f"instant_of_text({self._text})" if self._text else None
+        # What no timestamp can hold is in a year that is refused, as the infinities are.
+        return f"case when {self.landed} is not null then coalesce({instant}, timestamp 'infinity') end"
 
     @property
     def _money(self) -> str | None:
@@ -431,6 +434,8 @@ class _CheckedField:
 
     def _reasons_of_money(self, unread: str) -> list[tuple[str, str]]:
         name = self.field.name
+        if self._money is None:
+            return [(unread, f"malformed_{name}")]
         number = f"clean_text({self.landed_text})"
         is_float = self._family == "float"
         size = f"abs({f'cast({self.landed} as double)' if is_float else f'try_cast({number} as double)'})"

@@ -365,15 +365,32 @@ def test_parquet_dates_are_midnight_in_utc(hub: Settings) -> None:
     ]
 
 
-@pytest.mark.parametrize("unit", ["s", "us"])
-def test_parquet_timestamps_beyond_any_calendar_are_refused_row_by_row(hub: Settings, unit: str) -> None:
-    greatest = {"s": 2**40, "us": 2**63 - 1}[unit]
-    values = pa.array([greatest, -greatest, 1_769_853_600 * {"s": 1, "us": 10**6}[unit]], pa.int64())
+@pytest.mark.parametrize("zone", [None, "Europe/Paris"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_parquet_timestamps_beyond_any_calendar_are_refused_row_by_row(
+    hub: Settings, unit: str, zone: str | None
+) -> None:
+    greatest, second = {
+        "s": (2**40, 1),
+        "ms": (2**63 - 1, 10**3),
+        "us": (2**63 - 1, 10**6),
+        "ns": (2**63 - 1, 10**9),
+    }[unit]
+    values = pa.array([greatest, -greatest, 1_769_853_600 * second], pa.int64())
 
-    assert outcomes_of_column(hub, MESSAGES, "occurred_at", values.cast(pa.timestamp(unit))) == [
+    assert outcomes_of_column(hub, MESSAGES, "occurred_at", values.cast(pa.timestamp(unit, zone))) == [
         ["occurred_at_out_of_range"],
         ["occurred_at_out_of_range"],
         datetime(2026, 1, 31, 10),
+    ]
+
+
+def test_parquet_dates_beyond_any_calendar_are_refused_row_by_row(hub: Settings) -> None:
+    values = pa.array([2**31 - 1, -(2**31), 2**31 - 2, 20_484], pa.int32()).cast(pa.date32())
+
+    assert outcomes_of_column(hub, MESSAGES, "occurred_at", values) == [
+        *[["occurred_at_out_of_range"]] * 3,
+        datetime(2026, 1, 31),
     ]
 
 
@@ -921,6 +938,23 @@ def test_a_parquet_file_with_text_that_is_no_utf8_keeps_the_meaning_of_its_other
         ("a.parquet", 2): ["invalid_utf8"],
         ("a.parquet", 3): ["malformed_customer_id"],
         ("b.parquet", 1): ["malformed_customer_id"],
+    }
+
+
+def test_timestamps_of_old_writers_keep_their_meaning_beside_text_that_is_no_utf8(hub: Settings) -> None:
+    """In nanoseconds, 2611 would be in 2026."""
+    content = io.BytesIO()
+    instants = [datetime(2026, 1, 10, 10, 15, 30, 123_456), datetime(2611, 1, 10), datetime(2026, 1, 10)]
+    rows = {name: [value] * 3 for name, value in MESSAGE.items()}
+    rows |= {"occurred_at": pa.array(instants), "user_id": pa.array([b"u", b"u", NO_UTF8])}
+    pq.write_table(pa.table(rows), content, use_deprecated_int96_timestamps=True)
+
+    loaded = load(hub, MESSAGES, {"a.parquet": content.getvalue()})
+
+    assert loaded.column("occurred_at") == instants[:1]
+    assert loaded.reasons == {
+        ("a.parquet", 2): ["occurred_at_out_of_range"],
+        ("a.parquet", 3): ["invalid_utf8"],
     }
 
 
