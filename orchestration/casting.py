@@ -221,7 +221,7 @@ def check(
     refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
     is_refused = " or ".join(refusals)
     codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
-    raw = ", ".join(f"{field.field.name} := {field.landed_text}" for field in fields)
+    raw = ", ".join(f"{field.field.name} := {field.shown}" for field in fields)
     kept = ", ".join(field.name for field in contract.kept_fields)
     has_version = next((field.present for field in fields if field.field.name == contract.version), "false")
     judged = f"""
@@ -251,19 +251,23 @@ def check(
     )
 
 
-def as_text(contract: EventContract) -> str:
-    """The select list that renders a checked row as text, from which :func:`check` makes the same values.
+def as_text(contract: EventContract, rows: str) -> str:
+    """The select list that renders checked rows as text, from which :func:`check` makes the same values.
 
-    It is over the kept fields and ``has_version``, as in the tables of raw, and has each kept field under its
-    own name. A version that was not landed is NULL again, so that it stays the default.
+    It has each kept field under its own name. A version that was not landed is NULL again, so that it stays
+    the default.
+
+    Args:
+        contract: the contract of the entity.
+        rows: a relation with the kept fields and ``has_version``, such as a table of raw.
     """
     columns = []
     for field in contract.kept_fields:
-        text = f"cast({field.name} as varchar)"
+        text = f"cast({rows}.{field.name} as varchar)"
         if field.kind is Kind.INSTANT:
-            text = f"strftime({field.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+            text = f"strftime({rows}.{field.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
         if field.name == contract.version:
-            text = f"case when has_version then {text} end"
+            text = f"case when {rows}.has_version then {text} end"
         columns.append(f"{text} as {field.name}")
     return ", ".join(columns)
 
@@ -283,6 +287,17 @@ class _CheckedField:
     @property
     def landed_text(self) -> str:
         return f"({self.landed} ->> '$')" if self.landed_type == "JSON" else f"cast({self.landed} as varchar)"
+
+    @property
+    def shown(self) -> str:
+        """The value as text that means the same: of a number that is an id, its digits."""
+        digits = f"coalesce(typed_{self.field.name}, {self.landed_text})"
+        match self.field.kind, self._family:
+            case Kind.ID, "float" | "decimal":
+                return digits
+            case Kind.ID, "json":
+                return f"case when ord({self.landed}) = ord('\"') then {self.landed_text} else {digits} end"
+        return self.landed_text
 
     @property
     def present(self) -> str:

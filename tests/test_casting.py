@@ -867,6 +867,24 @@ def test_a_currency_that_is_no_text_is_malformed(hub: Settings) -> None:
     assert [row.reasons for row in loaded.rejected] == [["malformed_currency"]] * 2
 
 
+def test_a_rejected_row_shows_ids_as_text_that_is_the_same_id(hub: Settings) -> None:
+    """Such a row is checked again from what is shown, once the hub reports in its currency."""
+    foreign = {**ORDER, "currency": "EUR"}
+    files: dict[str, Content] = {
+        "a.jsonl": [{**foreign, "order_id": 17.0, "customer_id": " 18.0 "}],
+        "b.parquet": [{**foreign, "order_id": 17.0, "customer_id": Decimal("18.0000")}],
+        "c.parquet": [{**foreign, "order_id": 17, "customer_id": 18.5}],
+    }
+
+    loaded = load(hub, ORDERS, files)
+
+    assert [(row.raw["order_id"], row.raw["customer_id"]) for row in loaded.rejected] == [
+        ("17", " 18.0 "),
+        ("17", "18"),
+        ("17", "18.5"),
+    ]
+
+
 # Rows of raw as text.
 
 EXTREME_IDS = (
@@ -938,7 +956,7 @@ def test_rows_of_raw_as_text_are_checked_into_the_same_rows(contract: EventContr
             [[*row.values(), number] for number, row in enumerate(expected)],
         )
         connection.execute(
-            f"create table as_text as select row_number, {casting.as_text(contract)} from checked"
+            f"create table as_text as select row_number, {casting.as_text(contract, 'checked')} from checked"
         )
         described = connection.execute("describe as_text").fetchall()
         checked = casting.check(
