@@ -12,7 +12,7 @@ that could be two ids, or two amounts, is refused, because nobody can tell which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.contracts import BLANKS, EventContract, Field, Kind
@@ -199,7 +199,7 @@ def check(
 
     Args:
         contract: the contract of the entity.
-        landed_types: the DuckDB type of each field that the files carry.
+        landed_types: the type of each field that the files carry: that of DuckDB, or FLOAT16.
         currency: the reporting currency, the only one that orders may be in.
         landed_rows: a query with the columns ``file_id, row_number, fault`` and ``landed_<field>`` for
             each field in ``landed_types``; ``fault`` is the code of a reason why a row could not be
@@ -210,33 +210,20 @@ def check(
         for field in contract.fields
         if field.name in landed_types
     ]
-    typed = [f"{field.typed} as typed_{field.field.name}" for field in fields]
-    values = {field.field.name: field.value for field in fields}
-    valued = [
-        f"{values.get(field.name, field.default or 'null')} as {field.name}" for field in contract.fields
-    ]
-    reasons = [reason for field in fields for reason in field.reasons]
-    reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
-    refusals = [field.refuses for field in fields]
-    refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
-    is_refused = " or ".join(refusals)
-    codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
-    raw = ", ".join(f"{field.field.name} := {field.shown}" for field in fields)
+    checked = _with_checked(contract, fields, landed_rows)
     kept = ", ".join(field.name for field in contract.kept_fields)
     has_version = next((field.present for field in fields if field.field.name == contract.version), "false")
-    judged = f"""
-        with landed as ({landed_rows}),
-        typed as (select *, {", ".join(typed)} from landed),
-        valued as (select *, {", ".join(valued)} from typed),
-        judged as (select *, fault is not null or {is_refused} as is_refused from valued)
-    """
+    reasons = [reason for field in fields for reason in field.reasons]
+    reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
+    codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
+    shown = ", ".join(f"{field.field.name} := {field.shown}" for field in fields)
     return CheckedRows(
         accepted=f"""
-            {judged}
-            select file_id, row_number, {kept}, {has_version} as has_version from judged where not is_refused
+            {checked}
+            select file_id, row_number, {kept}, {has_version} as has_version from checked where not is_refused
         """,
         rejected=f"""
-            {judged}
+            {checked}
             select
                 file_id,
                 row_number,
@@ -244,11 +231,28 @@ def check(
                     when fault is not null then [fault]
                     else list_filter([{codes}], lambda code: code is not null)
                 end as reasons,
-                cast(to_json(struct_pack({raw})) as varchar) as raw_text
-            from judged
+                cast(to_json(struct_pack({shown})) as varchar) as raw_text
+            from checked
             where is_refused
         """,
     )
+
+
+def _with_checked(contract: EventContract, fields: Sequence[_CheckedField], landed_rows: str) -> str:
+    """The CTEs that end in ``checked``: landed rows with their values, and whether they are refused."""
+    typed = [f"{field.typed} as typed_{field.field.name}" for field in fields]
+    values = {field.field.name: field.value for field in fields}
+    valued = [
+        f"{values.get(field.name, field.default or 'null')} as {field.name}" for field in contract.fields
+    ]
+    refusals = [field.refuses for field in fields]
+    refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
+    return f"""
+        with landed as ({landed_rows}),
+        typed as (select *, {", ".join(typed)} from landed),
+        valued as (select *, {", ".join(valued)} from typed),
+        checked as (select *, fault is not null or {" or ".join(refusals)} as is_refused from valued)
+    """
 
 
 def as_text(contract: EventContract, rows: str) -> str:
