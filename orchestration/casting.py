@@ -12,7 +12,7 @@ that could be two ids, or two amounts, is refused, because nobody can tell which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.contracts import BLANKS, EventContract, Field, Kind
@@ -199,7 +199,7 @@ def check(
 
     Args:
         contract: the contract of the entity.
-        landed_types: the DuckDB type of each field that the files carry.
+        landed_types: the type of each field that the files carry: that of DuckDB, or FLOAT16.
         currency: the reporting currency, the only one that orders may be in.
         landed_rows: a query with the columns ``file_id, row_number, fault`` and ``landed_<field>`` for
             each field in ``landed_types``; ``fault`` is the code of a reason why a row could not be
@@ -210,33 +210,20 @@ def check(
         for field in contract.fields
         if field.name in landed_types
     ]
-    typed = [f"{field.typed} as typed_{field.field.name}" for field in fields]
-    values = {field.field.name: field.value for field in fields}
-    valued = [
-        f"{values.get(field.name, field.default or 'null')} as {field.name}" for field in contract.fields
-    ]
-    reasons = [reason for field in fields for reason in field.reasons]
-    reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
-    refusals = [field.refuses for field in fields]
-    refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
-    is_refused = " or ".join(refusals)
-    codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
-    raw = ", ".join(f"{field.field.name} := {field.landed_text}" for field in fields)
+    checked = _with_checked(contract, fields, landed_rows)
     kept = ", ".join(field.name for field in contract.kept_fields)
     has_version = next((field.present for field in fields if field.field.name == contract.version), "false")
-    judged = f"""
-        with landed as ({landed_rows}),
-        typed as (select *, {", ".join(typed)} from landed),
-        valued as (select *, {", ".join(valued)} from typed),
-        judged as (select *, fault is not null or {is_refused} as is_refused from valued)
-    """
+    reasons = [reason for field in fields for reason in field.reasons]
+    reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
+    codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
+    shown = ", ".join(f"{field.field.name} := {field.shown}" for field in fields)
     return CheckedRows(
         accepted=f"""
-            {judged}
-            select file_id, row_number, {kept}, {has_version} as has_version from judged where not is_refused
+            {checked}
+            select file_id, row_number, {kept}, {has_version} as has_version from checked where not is_refused
         """,
         rejected=f"""
-            {judged}
+            {checked}
             select
                 file_id,
                 row_number,
@@ -244,26 +231,47 @@ def check(
                     when fault is not null then [fault]
                     else list_filter([{codes}], lambda code: code is not null)
                 end as reasons,
-                cast(to_json(struct_pack({raw})) as varchar) as raw_text
-            from judged
+                cast(to_json(struct_pack({shown})) as varchar) as raw_text
+            from checked
             where is_refused
         """,
     )
 
 
-def as_text(contract: EventContract) -> str:
-    """The select list that renders a checked row as text, from which :func:`check` makes the same values.
+def _with_checked(contract: EventContract, fields: Sequence[_CheckedField], landed_rows: str) -> str:
+    """The CTEs that end in ``checked``: landed rows with their values, and whether they are refused."""
+    typed = [f"{field.typed} as typed_{field.field.name}" for field in fields]
+    values = {field.field.name: field.value for field in fields}
+    valued = [
+        f"{values.get(field.name, field.default or 'null')} as {field.name}" for field in contract.fields
+    ]
+    refusals = [field.refuses for field in fields]
+    refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
+    return f"""
+        with landed as ({landed_rows}),
+        typed as (select *, {", ".join(typed)} from landed),
+        valued as (select *, {", ".join(valued)} from typed),
+        checked as (select *, fault is not null or {" or ".join(refusals)} as is_refused from valued)
+    """
 
-    It is over the kept fields and ``has_version``, as in the tables of raw, and has each kept field under its
-    own name. A version that was not landed is NULL again, so that it stays the default.
+
+def as_text(contract: EventContract, rows: str) -> str:
+    """The select list that renders checked rows as text, from which :func:`check` makes the same values.
+
+    It has each kept field under its own name. A version that was not landed is NULL again, so that it stays
+    the default.
+
+    Args:
+        contract: the contract of the entity.
+        rows: a relation with the kept fields and ``has_version``, such as a table of raw.
     """
     columns = []
     for field in contract.kept_fields:
-        text = f"cast({field.name} as varchar)"
+        text = f"cast({rows}.{field.name} as varchar)"
         if field.kind is Kind.INSTANT:
-            text = f"strftime({field.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+            text = f"strftime({rows}.{field.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
         if field.name == contract.version:
-            text = f"case when has_version then {text} end"
+            text = f"case when {rows}.has_version then {text} end"
         columns.append(f"{text} as {field.name}")
     return ", ".join(columns)
 
@@ -283,6 +291,17 @@ class _CheckedField:
     @property
     def landed_text(self) -> str:
         return f"({self.landed} ->> '$')" if self.landed_type == "JSON" else f"cast({self.landed} as varchar)"
+
+    @property
+    def shown(self) -> str:
+        """The value as text that means the same: of a number that is an id, its digits."""
+        digits = f"coalesce(typed_{self.field.name}, {self.landed_text})"
+        match self.field.kind, self._family:
+            case Kind.ID, "float" | "decimal":
+                return digits
+            case Kind.ID, "json":
+                return f"case when ord({self.landed}) = ord('\"') then {self.landed_text} else {digits} end"
+        return self.landed_text
 
     @property
     def present(self) -> str:
@@ -339,13 +358,16 @@ class _CheckedField:
     def _instant(self) -> str | None:
         match self._family:
             case "timestamp":
-                return f"cast({self.landed} as timestamp)"
+                instant = f"try_cast({self.landed} as timestamp)"
             case "zoned timestamp":
-                return f"timezone('UTC', cast({self.landed} as timestamptz))"
+                instant = f"timezone('UTC', try_cast({self.landed} as timestamptz))"
             case "nanosecond timestamp":
                 # Cut off like those of text; a cast would round up, at worst into the next day.
-                return f"make_timestamp(epoch_ns({self.landed}) // 1000)"
-        return f"instant_of_text({self._text})" if self._text else None
+                instant = f"make_timestamp(epoch_ns({self.landed}) // 1000)"
+            case _:
+                return f"instant_of_text({self._text})" if self._text else None
+        # What no timestamp can hold is in a year that is refused, as the infinities are.
+        return f"case when {self.landed} is not null then coalesce({instant}, timestamp 'infinity') end"
 
     @property
     def _money(self) -> str | None:
@@ -431,6 +453,8 @@ class _CheckedField:
 
     def _reasons_of_money(self, unread: str) -> list[tuple[str, str]]:
         name = self.field.name
+        if self._money is None:
+            return [(unread, f"malformed_{name}")]
         number = f"clean_text({self.landed_text})"
         is_float = self._family == "float"
         size = f"abs({f'cast({self.landed} as double)' if is_float else f'try_cast({number} as double)'})"

@@ -152,8 +152,6 @@ def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
             middle = len(batch) // 2
             _load_batch(load, shape, batch[:middle])
             _load_batch(load, shape, batch[middle:])
-        elif shape_again := formats.reshape(shape, error):
-            _load_batch(load, shape_again, batch)
         else:
             reason = formats.why_unreadable(error, batch[0].file)
             records.record_unread(load, batch[0].path, records.FAILED, reason, batch[0].inspection)

@@ -268,7 +268,7 @@ def carriers_of_numbers() -> dict[str, Landed]:
 
 def json_numbers() -> dict[str, Landed]:
     """Integers are exact at any size; what has a point or an exponent is a double."""
-    whole = [text for text in NUMBERS if text.lstrip("-").isdigit()]
+    whole = [text for text in (*NUMBERS, "-0") if text.lstrip("-").isdigit()]
     doubles = [text for text in NUMBERS if not text.lstrip("-").isdigit()]
     doubles += [f"{text}.0" for text in whole]
     doubles += [f"{text}e0" for text in whole] + ["1e2", "1.5E+1", "250e-1", "-0.0", "1e22", "1e-400"]

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import casting
 from orchestration.contracts import EventContract
 from orchestration.hub import Overwritten
-from orchestration.landing import kept, warehouse_rows
+from orchestration.landing import warehouse_rows
 from orchestration.landing.inspection import Inspection, begins_with
 from orchestration.landing.kept import Group, KeptRows, Segment
 from orchestration.settings import Settings
@@ -430,7 +431,7 @@ def _rows_to_keep(load: Load, file_ids: Sequence[int]) -> str:
     return f"""
         select {ordered} from (
             select
-                {kept.as_text(contract, "rows")},
+                {casting.as_text(contract, "rows")},
                 contents.currency,
                 rows.has_version,
                 contents.path,

@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.contracts import EventContract, Kind
+from orchestration.contracts import EventContract
 from orchestration.sql import literal
 
 HEADERS = b"contact_reporting.groups"
@@ -190,24 +190,6 @@ def rows_of(segments: Sequence[Segment], groups: str) -> str:
                 and kept.content_hash = groups.content_hash
                 and kept.segment = groups.segment
     """
-
-
-def as_text(contract: EventContract, rows: str) -> str:
-    """SQL for the fields of rows of ``raw`` as the text that is read again: exact, whatever they hold."""
-    texts = []
-    for field in contract.kept_fields:
-        column = f"{rows}.{field.name}"
-        match field.kind:
-            case Kind.INSTANT:
-                text = f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
-                if field.name == "updated_at":
-                    text = f"case when {rows}.has_version then {text} end"
-            case Kind.MONEY:
-                text = f"cast({column} as varchar)"
-            case _:
-                text = column
-        texts.append(f"{text} as {field.name}")
-    return ", ".join(texts)
 
 
 def _number(file: Path) -> int:

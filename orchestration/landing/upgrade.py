@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import duckdb
 
+from orchestration import casting
 from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import kept
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import inspect
@@ -77,7 +77,7 @@ def _rows(contract: EventContract, store: KeptRows) -> str:
     return f"""
         select {", ".join(store.columns())} from (
             select
-                {kept.as_text(contract, "rows")},
+                {casting.as_text(contract, "rows")},
                 {"files.currency" if has_currency else "null::varchar"} as currency,
                 rows.has_version,
                 files.path,

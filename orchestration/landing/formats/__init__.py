@@ -10,7 +10,6 @@ import csv
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
 
 import duckdb
 
@@ -26,7 +25,7 @@ from orchestration.landing.formats.common import (
     UnreadableFileError,
     UnreadableFilesError,
 )
-from orchestration.landing.formats.parquet_checks import LINKS, is_of_one_text
+from orchestration.landing.formats.parquet_checks import LINKS
 
 __all__ = [
     "ENDINGS",
@@ -38,7 +37,6 @@ __all__ = [
     "UnreadableFileError",
     "UnreadableFilesError",
     "read",
-    "reshape",
     "shape_of",
     "why_unreadable",
 ]
@@ -65,13 +63,6 @@ def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: 
     except (OSError, EOFError, zlib.error, UnicodeEncodeError, csv.Error, duckdb.Error) as error:
         raise UnreadableFileError(why_unreadable(error, file)) from error
     return Shape(file.format, columns)
-
-
-def reshape(shape: Shape, error: Exception) -> Shape | None:
-    """How to read a file again that could not be read because of one of its values; None if it cannot be."""
-    if shape.format is Format.PARQUET and not shape.by_value and is_of_one_text(error):
-        return replace(shape, by_value=True)
-    return None
 
 
 def read(

@@ -87,14 +87,10 @@ class Shape:
 
     Of a CSV file, the columns are the fields of the contract that it carries, in the contract's order. JSON
     lines have no columns in common; any of them share a shape.
-
-    Attributes:
-        by_value: whether texts are read one by one, because the database refused a file for one of them.
     """
 
     format: Format
     columns: tuple[tuple[str, str], ...] = ()
-    by_value: bool = False
 
 
 @dataclass(frozen=True)

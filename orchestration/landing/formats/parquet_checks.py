@@ -28,8 +28,8 @@ BATCH_ROWS = 65_536
 # How a file is read. Statistics leave NaN out; trusted, they would hide it.
 OPTIONS = "hive_partitioning = false, binary_as_string = true, can_have_nan = true"
 
-# What the database calls a text that it refuses.
-OF_ONE_TEXT = ("Invalid string encoding found", "Invalid JSON found")
+# What the database calls a value that it refuses: text that is no UTF-8 or no JSON, a far timestamp.
+OF_ONE_VALUE = ("Invalid string encoding found", "Invalid JSON found", "Could not convert Timestamp")
 
 
 class Links:
@@ -132,6 +132,6 @@ def count_readable(
     return {file_id: rows for file_id, rows, _ in SCRATCH.query(warehouse, query, [list(links.values())])}
 
 
-def is_of_one_text(error: Exception) -> bool:
-    """Whether the database refused a file for a text of it; such a file is read in another way."""
-    return isinstance(error, duckdb.Error) and any(sign in str(error) for sign in OF_ONE_TEXT)
+def is_of_one_value(error: Exception) -> bool:
+    """Whether the database refused a file for one of its values; such a file is read in another way."""
+    return isinstance(error, duckdb.Error) and any(sign in str(error) for sign in OF_ONE_VALUE)

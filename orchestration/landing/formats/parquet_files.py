@@ -6,12 +6,12 @@ Belongs here: columns and rows of Parquet. Does not belong here: columns that th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import duckdb
 
-from orchestration.contracts import EventContract
+from orchestration.contracts import BLANKS, EventContract
 from orchestration.landing.formats import parquet_values
 from orchestration.landing.formats.common import (
     LandedFile,
@@ -27,7 +27,7 @@ from orchestration.landing.formats.parquet_checks import (
     SCRATCH,
     count_readable,
     count_rows,
-    is_of_one_text,
+    is_of_one_value,
 )
 from orchestration.landing.formats.staging import store_counts
 from orchestration.sql import identifier, literal
@@ -37,6 +37,8 @@ READERS_OWN_COLUMNS = ("file_row_number", "landed_from")
 
 # The widest decimal that the database holds.
 MAX_DIGITS = 38
+
+TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
 def columns_of(
@@ -83,39 +85,57 @@ def read(
     # Of the required columns, the id is the longest, and comes first.
     counts = _count_pages(files, by_field[contract.required_columns[-1]][1])
     misread = _find_misread(connection, links, [column for _, column, _ in by_field.values()], counts)
-    if misread:
-        raise UnreadableFilesError({files[file_id]: error for file_id, error in misread.items()})
-    fault, landed, types = "null", [], {}
-    by_value = {
-        field: column
-        for field, (_, column, column_type) in by_field.items()
-        if column_type == "WIDE_DECIMAL" or (shape.by_value and _holds_text(column_type))
+    refused = {file_id for file_id, error in misread.items() if is_of_one_value(error)}
+    unreadable = {files[file_id]: error for file_id, error in misread.items() if file_id not in refused}
+    if unreadable:
+        raise UnreadableFilesError(unreadable)
+    queries = []
+    for of_refused in (False, True):
+        of_kind = {file_id: file for file_id, file in files.items() if (file_id in refused) is of_refused}
+        if of_kind:
+            by_value = {
+                field: column
+                for field, (_, column, column_type) in by_field.items()
+                if column_type == "WIDE_DECIMAL" or (of_refused and _may_be_refused(column_type))
+            }
+            table = f"parquet_values_{int(of_refused)}"
+            if by_value:
+                parquet_values.create_table(connection, table, of_kind, by_value)
+            links_of_kind = [links[file_id] for file_id in of_kind]
+            queries.append(_query_rows(by_field, links_of_kind, by_value, table))
+    types = {
+        field: "JSON" if column_type == "WIDE_DECIMAL" else column_type
+        for field, (_, _, column_type) in by_field.items()
     }
-    for field, (_, column, column_type) in by_field.items():
-        value = f"texts.{field}" if field in by_value else f"rows.{identifier(column)}"
-        landed.append(f"{_landed(value, column_type, field in by_value)} as landed_{field}")
-        types[field] = "JSON" if column_type == "WIDE_DECIMAL" else column_type
-    texts = ""
+    return LandedRows(" union all ".join(queries), types, store_counts(connection, counts))
+
+
+def _query_rows(
+    by_field: Mapping[str, tuple[int, str, str]], links: Sequence[str], by_value: Container[str], table: str
+) -> str:
+    """The SQL of the rows of files, in which the table has the values of the fields read by value."""
+    landed = ", ".join(
+        f"{_landed(f'texts.{field}', column_type, True)} as landed_{field}"
+        if field in by_value
+        else f"{_landed(f'rows.{identifier(column)}', column_type, False)} as landed_{field}"
+        for field, (_, column, column_type) in by_field.items()
+    )
+    texts, fault = "", "cast(null as varchar)"
     if by_value:
-        parquet_values.create_table(connection, files, by_value)
         fault = "texts.fault"
         texts = f"""
-            inner join {parquet_values.TABLE} as texts
+            inner join {table} as texts
                 on rows.file_id = texts.file_id and rows.row_number = texts.row_number
         """
-    query = f"""
-        select
-            rows.file_id,
-            rows.row_number,
-            {fault} as fault,
-            {", ".join(landed)}
+    return f"""
+        select rows.file_id, rows.row_number, {fault} as fault, {landed}
         from (
             select
                 cast(parse_filename(landed_from, true) as integer) as file_id,
                 file_row_number + 1 as row_number,
                 {", ".join(identifier(column) for _, column, _ in by_field.values())}
             from read_parquet(
-                [{", ".join(map(literal, links.values()))}],
+                [{", ".join(map(literal, links))}],
                 filename = 'landed_from',
                 file_row_number = true,
                 {OPTIONS}
@@ -123,7 +143,6 @@ def read(
         ) as rows
         {texts}
     """
-    return LandedRows(query, types, store_counts(connection, counts))
 
 
 def _count_pages(files: Mapping[int, LandedFile], column: str) -> dict[int, int]:
@@ -156,7 +175,7 @@ def _find_misread(
         found = count_readable(connection, links, columns)
     except (duckdb.Error, UnreadableFileError) as error:
         if len(links) == 1:
-            return {} if is_of_one_text(error) else dict.fromkeys(links, error)
+            return dict.fromkeys(links, error)
         one_by_one = (_find_misread(connection, {id_: link}, columns, counts) for id_, link in links.items())
         return {file_id: error for errors in one_by_one for file_id, error in errors.items()}
     return {
@@ -168,9 +187,9 @@ def _find_misread(
     }
 
 
-def _holds_text(column_type: str) -> bool:
-    """Whether values of the type are text, or may have text within them."""
-    return "VARCHAR" in column_type or "JSON" in column_type
+def _may_be_refused(column_type: str) -> bool:
+    """Whether the database refuses files for values of the type, or for text within them."""
+    return any(name in column_type for name in ("VARCHAR", "JSON")) or column_type in TIMESTAMPS
 
 
 def _landed(value: str, column_type: str, by_value: bool) -> str:
@@ -183,10 +202,13 @@ def _landed(value: str, column_type: str, by_value: bool) -> str:
         case "JSON":
             # As it would be written, without blanks around it.
             return f"json_extract({value}, '$')"
-        case "VARCHAR":
-            return value
-    # In a list, so that it does not pass for text.
-    return f"case when {value} is not null then [{value}] end" if by_value else value
+        case _ if by_value and column_type in TIMESTAMPS:
+            instant = f"coalesce(try_cast({value} as {column_type}), cast('infinity' as {column_type}))"
+            return f"case when {value} is not null then {instant} end"
+        case _ if _may_be_refused(column_type) and column_type not in TIMESTAMPS:
+            # Text, or what is only shown as text, such as a list.
+            return f"cast({value} as varchar)"
+    return value
 
 
 def _refuse_hidden_columns(
@@ -197,6 +219,6 @@ def _refuse_hidden_columns(
     for column, _ in columns:
         if column.lower() in READERS_OWN_COLUMNS:
             raise UnreadableFileError(f"it has a column {column}, a name that its reader needs for itself")
-        field = column.rpartition("_")[0].strip().lower()
+        field = column.rpartition("_")[0].strip(BLANKS).lower()
         if column not in names and field in fields:
             raise UnreadableFileError(f"it has the column {field} twice")

@@ -1,7 +1,7 @@
 """Columns of Parquet files that pyarrow reads for the database: what the database refuses, or rounds.
 
-One text that is no UTF-8, or no JSON, makes the database refuse a whole file. A decimal of more than 38
-digits it reads as a double.
+One text that is no UTF-8 or no JSON, or one timestamp that is millions of years away, makes the database
+refuse a whole file. A decimal of more than 38 digits it reads as a double.
 
 Belongs here: such columns, value by value. Does not belong here: all other columns (parquet_files.py).
 """
@@ -19,22 +19,28 @@ import pyarrow.parquet as pq
 from orchestration.landing.formats.common import LandedFile, UnreadableFilesError
 from orchestration.sql import identifier
 
-TABLE = "parquet_values"
-
 # Rows that are held in memory at once.
 BATCH_ROWS = 65_536
 
+# Units of timestamps in nanoseconds; the database holds microseconds in 64 bits.
+NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+
 
 def create_table(
-    connection: duckdb.DuckDBPyConnection, files: Mapping[int, LandedFile], columns: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    files: Mapping[int, LandedFile],
+    columns: Mapping[str, str],
 ) -> None:
-    """Read columns of files into the temporary table ``parquet_values``.
+    """Read columns of files into a temporary table.
 
     It has ``file_id, row_number``, ``fault`` (``invalid_utf8`` where one of the texts is not UTF-8, or NULL),
-    and for each field its value as text; a number in the notation of JSON.
+    and for each field its value as text: a number in the notation of JSON, a timestamp in UTC, in ISO 8601 or
+    as ``infinity``.
 
     Args:
         connection: a connection with an open transaction.
+        table: the name of the table; one of that name is replaced.
         files: the files by their id.
         columns: the column of each field.
 
@@ -43,13 +49,14 @@ def create_table(
     """
     named = "".join(f", {identifier(field)} varchar" for field in columns)
     connection.execute(
-        f"create or replace temp table {TABLE} (file_id integer, row_number bigint, fault varchar{named})"
+        f"create or replace temp table {table} (file_id integer, row_number bigint, fault varchar{named})"
     )
     for file_id, file in files.items():
         try:
-            with pq.ParquetFile(file.location) as content:
+            # In nanoseconds, timestamps of far years would turn into others.
+            with pq.ParquetFile(file.location, coerce_int96_timestamp_unit="us") as content:
                 for rows in _read_rows(file_id, content, columns):
-                    connection.from_arrow(rows).insert_into(TABLE)
+                    connection.from_arrow(rows).insert_into(table)
         except (pa.ArrowException, OSError) as error:
             raise UnreadableFilesError({file: error}) from error
 
@@ -84,6 +91,8 @@ def _texts_of(values: pa.Array) -> tuple[pa.Array, pa.Array]:
         # Without the zeros at the end, a whole number is an integer of JSON.
         digits = pc.replace_substring_regex(values.cast(pa.string()), r"(\.[0-9]*[1-9])0+$", r"\1")
         return pc.replace_substring_regex(digits, r"\.0+$", ""), every
+    if pa.types.is_timestamp(values.type):
+        return _texts_of_timestamps(values), every
     if pa.types.is_nested(values.type):
         return pa.array([_text_of_nested(value) for value in values], pa.string()), every
     contents = values.cast(pa.binary())
@@ -92,6 +101,15 @@ def _texts_of(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     except pa.ArrowInvalid:
         decoded = [_decode(content) for content in contents.to_pylist()]
         return pa.array([text for text, _ in decoded], pa.string()), pa.array([valid for _, valid in decoded])
+
+
+def _texts_of_timestamps(values: pa.Array) -> pa.Array:
+    counts, unit = values.view(pa.int64()), NANOSECONDS[values.type.unit]
+    limit = (2**63 - 1) * NANOSECONDS["us"] // max(unit, NANOSECONDS["us"])
+    is_held = pc.and_(pc.greater_equal(counts, -limit), pc.less_equal(counts, limit))
+    held = pc.if_else(is_held, counts, 0)
+    held = pc.divide(held, NANOSECONDS["us"]) if unit == 1 else pc.multiply(held, unit // NANOSECONDS["us"])
+    return pc.if_else(is_held, held.cast(pa.timestamp("us")).cast(pa.string()), "infinity")
 
 
 def _decode(content: bytes | None) -> tuple[str | None, bool]:
