@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import io
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import uuid
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from rich.console import Console
 
@@ -359,7 +361,8 @@ def docs(settings: Settings, port: int) -> int:
     # The one file holds all that the site needs; it may be sent or put anywhere.
     page = settings.data_dir / "docs" / "site" / "index.html"
     page.parent.mkdir(exist_ok=True)
-    shutil.copyfile(settings.data_dir / "docs" / "static_index.html", page)
+    built_page = (settings.data_dir / "docs" / "static_index.html").read_text(encoding="utf-8")
+    page.write_text(without_paths(built_page, settings), encoding="utf-8")
     site = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), site)
@@ -371,6 +374,16 @@ def docs(settings: Settings, port: int) -> int:
     with server, suppress(KeyboardInterrupt):
         server.serve_forever()
     return 0
+
+
+def without_paths(page: str, settings: Settings) -> str:
+    """The page of the docs without the folders of this machine, which dbt puts into it and nobody needs."""
+    folders = {settings.data_dir: "data", REPOSITORY: ".", Path(sys.prefix): "venv"}
+    named = {str(form): name for folder, name in folders.items() for form in (folder, folder.resolve())}
+    for folder in sorted(named, key=len, reverse=True):
+        # As it is written within JSON: followed by the rest of a path, or the end of the text.
+        page = re.sub(f'{re.escape(json.dumps(folder)[1:-1])}(?=[/"])', named[folder], page)
+    return page
 
 
 def ui(port: int) -> int:
