@@ -14,7 +14,7 @@ COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_O
 	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD
 
 # Every path is one of this repository, so nothing is set up or removed in another folder.
-ifneq ($(realpath $(CURDIR)),$(realpath $(dir $(lastword $(MAKEFILE_LIST)))))
+ifneq ($(shell test Makefile -ef '$(lastword $(MAKEFILE_LIST))' && echo same),same)
 $(error Run make in the folder of this Makefile, or with `make -C FOLDER`; nothing was done)
 endif
 

@@ -22,7 +22,8 @@ from orchestration.assets import _load_metadata, _published_metadata
 from orchestration.console import ProgressHandler
 from orchestration.contracts import CONTRACTS
 from orchestration.export import _copy, _without_formulas, export
-from orchestration.ingest import LoadReport, connect
+from orchestration.ingest import connect
+from orchestration.landing.load import load_entity
 from orchestration.publish import Published
 from orchestration.reports import print_reports
 from orchestration.settings import Settings
@@ -79,7 +80,7 @@ def metadata_of(hub: Settings) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     with connect(hub) as connection:
         for contract in CONTRACTS:
-            report = LoadReport(contract.entity, 1, 1, 1, 0, 1, {}, {}, [], [], [])
+            report = load_entity(connection, hub, contract)
             shown |= {
                 f"{contract.entity} {name}": value
                 for name, value in _load_metadata(connection, contract, report).items()

@@ -13,6 +13,9 @@ from serving import PATIENCE, Dashboard
 PATH = "/superset/dashboard/contact-reports/"
 # Superset's pages ask for a picture that tells others that they were opened; the configuration forbids it.
 PIXEL = "scarf.sh"
+# The table looks whether a name is markup, in a document that is never shown. The browser tells of each handler
+# in there that it did not run.
+NOT_RUN = "Executing inline event handler violates"
 # Signed out whoever looked at it, when cells were markup.
 HOSTILE = '<img src="/logout/">'
 
@@ -81,7 +84,12 @@ def test_a_manager_sees_both_tabs_with_the_right_figures(page: Page, dashboard: 
     assert money(expected["revenue_per_message"]) in hero(page, "Revenue per message")
     expect(page.locator("td:visible", has_text="Amara O.").first).to_be_visible()
 
-    assert [message.text for message in said if message.type == "error" and PIXEL not in message.text] == []
+    unexpected = [
+        message.text
+        for message in said
+        if message.type == "error" and PIXEL not in message.text and NOT_RUN not in message.text
+    ]
+    assert unexpected == []
 
 
 def test_a_filter_changes_nothing_until_apply(page: Page, dashboard: Dashboard) -> None:
@@ -147,7 +155,7 @@ def test_no_name_is_markup_anywhere(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
     page.on(
         "request",
-        lambda request: re.search("logout|attacker", request.url) and harmed.append(request.url),
+        lambda request: re.search("logout|attacker|/x$", request.url) and harmed.append(request.url),
     )
 
     # In the cells of both tabs, in the tooltip of the lines, in the filter bar and what it says is applied.
