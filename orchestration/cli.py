@@ -219,13 +219,14 @@ def retract(settings: Settings, file: str) -> int:
 def files(settings: Settings) -> int:
     """Print each file of the landing folder with its state, as the last load left it."""
     from orchestration.landing import states
+    from orchestration.landing.notices import named
 
     listed = states.saved(settings)
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {state.reason}" if state.reason else ""
         to_do = f" -> {state.to_do}" if state.to_do else ""
-        CONSOLE.print(f"{state.state:<11} {markup(state.path)} ({rows}){markup(about)}{markup(to_do)}")
+        CONSOLE.print(f"{state.state:<11} {markup(named(state.path))} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from orchestration.console import ProgressHandler
 from orchestration.contracts import CONTRACTS
 from orchestration.export import _copy, _without_formulas, export
 from orchestration.ingest import connect
+from orchestration.landing import notices
 from orchestration.landing.load import load_entity
 from orchestration.publish import Published
 from orchestration.reports import print_reports
@@ -128,6 +130,14 @@ def test_progress_in_a_terminal_obeys_no_text() -> None:
 
     assert not STEERING & set(output.getvalue())
     assert "[red]rich[/red].csv was not loaded" in output.getvalue()
+
+
+def test_the_name_of_a_file_adds_no_line_to_a_message_and_none_to_hub_toml() -> None:
+    path = 'landing/orders/a"\n[[landing]]\nfiles = "**.csv'
+
+    assert "\n" not in notices.named(path)
+    (table,) = tomllib.loads(notices.declaration(path, "adds"))["landing"]
+    assert table == {"files": path.removeprefix("landing/"), "overwritten": "adds"}
 
 
 def warning(message: str) -> logging.LogRecord:

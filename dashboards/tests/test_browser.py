@@ -13,8 +13,8 @@ from serving import PATIENCE, Dashboard
 PATH = "/superset/dashboard/contact-reports/"
 # Superset's pages ask for a picture that tells others that they were opened; the configuration forbids it.
 PIXEL = "scarf.sh"
-# The table looks whether a name is markup, in a document that is never shown. The browser tells of each handler
-# in there that it did not run.
+# The table looks whether a name is markup, in a document that is never shown. The browser reports each
+# handler in there that it did not run.
 NOT_RUN = "Executing inline event handler violates"
 # Signed out whoever looked at it, when cells were markup.
 HOSTILE = '<img src="/logout/">'
