@@ -13,6 +13,11 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_OF=2017-12-31 \
 	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD
 
+# Every path is one of this repository, so nothing is set up or removed in another folder.
+ifneq ($(shell test Makefile -ef '$(lastword $(MAKEFILE_LIST))' && echo same),same)
+$(error Run make in the folder of this Makefile, or with `make -C FOLDER`; nothing was done)
+endif
+
 # Neither Dagster nor dbt reports anything to anybody.
 export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -102,14 +107,21 @@ lock:  ## pin all dependencies anew (needs uv)
 	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
+	echo setuptools | $(COMPILE) - -o requirements-build.lock
 	$(COMPILE) dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
 	$(COMPILE) dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
 
 clean:  ## remove the environments and the build artifacts, never data
 	rm -rf .venv .venv-dashboard .venv-spark dbt_project/target dbt_project/target-spark
 
-# The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash.
-INSTALL := pip install --disable-pip-version-check --no-deps --require-hashes
+# The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash. A source archive
+# runs what it likes while it is built, so each that there is no wheel of is named here.
+INSTALL := pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all:
+SOURCES_OF_DASHBOARD := odfpy,wtforms-json
+SOURCES_OF_SPARK := pure-sasl,pyhive,pyspark,thrift
+
+# They are built with what requirements-build.lock pins, instead of the newest that pip would fetch.
+BUILD := --no-build-isolation --use-pep517 --no-binary
 
 # The environment in the folder of the target.
 define MAKE_ENVIRONMENT
@@ -119,10 +131,11 @@ define MAKE_ENVIRONMENT
 endef
 
 # Spark brings half a gigabyte, so it has an environment of its own.
-.venv-spark/ready: requirements-spark.lock
+.venv-spark/ready: requirements-spark.lock requirements-build.lock
 	@echo "Setting up .venv-spark from requirements-spark.lock ..."
 	$(MAKE_ENVIRONMENT)
-	@.venv-spark/bin/$(INSTALL) -r requirements-spark.lock
+	@.venv-spark/bin/$(INSTALL) -r requirements-build.lock
+	@.venv-spark/bin/$(INSTALL) $(BUILD) $(SOURCES_OF_SPARK) -r requirements-spark.lock
 	@touch $@
 
 .venv-spark/ready-dev: .venv-spark/ready requirements-dev.lock
@@ -143,13 +156,14 @@ endef
 	@touch $@
 
 # Superset wants older versions of what the pipeline uses, so it has an environment of its own.
-.venv-dashboard/ready: dashboards/requirements.lock
+.venv-dashboard/ready: dashboards/requirements.lock requirements-build.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements.lock ..."
 	$(MAKE_ENVIRONMENT)
-	@$(DASHBOARD)/$(INSTALL) -r dashboards/requirements.lock
+	@$(DASHBOARD)/$(INSTALL) -r requirements-build.lock
+	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements.lock
 	@touch $@
 
 .venv-dashboard/ready-dev: .venv-dashboard/ready dashboards/requirements-dev.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements-dev.lock ..."
-	@$(DASHBOARD)/$(INSTALL) -r dashboards/requirements-dev.lock
+	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements-dev.lock
 	@touch $@

@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NoReturn
@@ -26,7 +27,8 @@ from orchestration.settings import REPOSITORY, Settings, SettingsError
 
 CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
 HOST = "127.0.0.1"
-THREADS = 8
+# More than the requests for data that are served at a time (limits.py).
+THREADS = 32
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,8 +69,12 @@ def serve(settings: Settings, port: int) -> int:
 
     with redirect_stdout(said), redirect_stderr(said):
         passwords = provision(home.assets)
-    for name, password in passwords.items():
-        CONSOLE.print(f"  user [bold]{name}[/], password [bold]{markup(password)}[/] (shown this once)")
+    if passwords:
+        keep_passwords(home, passwords)
+        CONSOLE.print(
+            f"  The passwords of the users {' and '.join(passwords)} are in {markup(home.trial_passwords)}. "
+            "Sign in, change them, then remove the file."
+        )
     address = f"http://{HOST}:{port}/superset/dashboard/contact-reports/"
     with closing(socket.socket()) as probe:
         if probe.connect_ex((HOST, port)) == 0:
@@ -93,6 +99,14 @@ def make_home(home: DashboardHome) -> None:
     if not home.secret_key.exists():
         home.secret_key.touch(mode=0o600)
         home.secret_key.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+
+
+def keep_passwords(home: DashboardHome, passwords: Mapping[str, str]) -> None:
+    """Write a line for each user: the name and the password. Not to the terminal, which may be a log."""
+    home.trial_passwords.unlink(missing_ok=True)
+    home.trial_passwords.touch(mode=0o600)
+    lines = [f"{name} {password}\n" for name, password in passwords.items()]
+    home.trial_passwords.write_text("".join(lines), encoding="utf-8")
 
 
 def environment_of(settings: Settings, home: DashboardHome) -> dict[str, str]:

@@ -33,6 +33,11 @@ class DashboardHome:
         return self.folder / "secret_key"
 
     @property
+    def trial_passwords(self) -> Path:
+        """The passwords of the trial users, until somebody removes the file; readable by its owner alone."""
+        return self.folder / "trial_passwords"
+
+    @property
     def assets(self) -> Path:
         """The reports as Superset imports them, written anew each time."""
         return self.folder / "assets"

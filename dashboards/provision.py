@@ -55,8 +55,8 @@ def provision(assets: Path) -> dict[str, str]:
         assets: the folder of the assets to import.
 
     Returns:
-        Users made for a trial, and their passwords, which are stored nowhere; empty when there are users
-        already, or an identity provider signs them in.
+        Users made for a trial, and their passwords, of which Superset keeps only hashes; empty when there are
+        users already, or an identity provider signs them in.
     """
     from superset.app import create_app
 

@@ -8,10 +8,13 @@ sign-in by its identity provider: see sign_in_by_identity_provider.py.
 import os
 import runpy
 
+from dashboards import connection, limits
+from dashboards.access import refuse_expressions, with_our_readers
 from dashboards.home import DashboardHome
 from orchestration.settings import Settings
 
-_home = DashboardHome.of(Settings.from_environment())
+_settings = Settings.from_environment()
+_home = DashboardHome.of(_settings)
 
 SECRET_KEY = _home.secret_key.read_text(encoding="utf-8")
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{_home.database}"
@@ -31,7 +34,26 @@ FEATURE_FLAGS = {
 PUBLIC_ROLE_LIKE = None
 
 AUTH_USER_REGISTRATION = False
+
+# Superset connects to the published file alone, however an admin enters a connection.
 PREVENT_UNSAFE_DB_CONNECTIONS = True
+DB_CONNECTION_MUTATOR = connection.only_to(_settings.published, _settings.memory_limit)
+limits.limit_queries()
+
+# Failed sign-ins are limited by limits.py. Superset's own limit for all requests is below what a page loads.
+RATELIMIT_ENABLED = True
+RATELIMIT_APPLICATION = None
+RATELIMIT_STORAGE_URI = "memory://"
+AUTH_RATE_LIMITED = False
+
+
+def FLASK_APP_MUTATOR(application):
+    """What our own code adds to Superset's application."""
+    refuse_expressions(application)
+    limits.limit_requests(application)
+    limits.limit_sign_ins(application)
+    limits.refuse_pictures_of_pages(application)
+
 
 # Nothing is cached, so that charts show what was published last.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
@@ -60,9 +82,14 @@ WTF_CSRF_ENABLED = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
+# Text of users, in descriptions and words beside the charts, has no markup that runs.
+HTML_SANITIZATION = True
+
 LOG_LEVEL = "WARNING"
 ROW_LIMIT = 50_000
 BABEL_DEFAULT_LOCALE = "en"
 
 if _own := os.environ.get("CONTACT_SUPERSET_CONFIG", "").strip():
     globals().update({name: value for name, value in runpy.run_path(_own).items() if name.isupper()})
+
+CUSTOM_SECURITY_MANAGER = with_our_readers(globals().get("CUSTOM_SECURITY_MANAGER"))

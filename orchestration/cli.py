@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import gc
 import io
+import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import uuid
@@ -271,13 +271,14 @@ def retract(settings: Settings, file: str) -> int:
 def files(settings: Settings) -> int:
     """Print each file of the landing folder with its state, as the last load left it."""
     from orchestration.landing import states
+    from orchestration.landing.notices import named
 
     listed = states.saved(settings)
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {state.reason}" if state.reason else ""
         to_do = f" -> {state.to_do}" if state.to_do else ""
-        CONSOLE.print(f"{state.state:<11} {markup(state.path)} ({rows}){markup(about)}{markup(to_do)}")
+        CONSOLE.print(f"{state.state:<11} {markup(named(state.path))} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
     return 0
@@ -420,7 +421,8 @@ def docs(settings: Settings, port: int) -> int:
     # The one file holds all that the site needs; it may be sent or put anywhere.
     page = settings.data_dir / "docs" / "site" / "index.html"
     page.parent.mkdir(exist_ok=True)
-    shutil.copyfile(settings.data_dir / "docs" / "static_index.html", page)
+    built_page = (settings.data_dir / "docs" / "static_index.html").read_text(encoding="utf-8")
+    page.write_text(without_paths(built_page, settings), encoding="utf-8")
     site = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), site)
@@ -432,6 +434,16 @@ def docs(settings: Settings, port: int) -> int:
     with server, suppress(KeyboardInterrupt):
         server.serve_forever()
     return 0
+
+
+def without_paths(page: str, settings: Settings) -> str:
+    """The page of the docs without the folders of this machine, which dbt puts into it and nobody needs."""
+    folders = {settings.data_dir: "data", REPOSITORY: ".", Path(sys.prefix): "venv"}
+    named = {str(form): name for folder, name in folders.items() for form in (folder, folder.resolve())}
+    for folder in sorted(named, key=len, reverse=True):
+        # As it is written within JSON: followed by the rest of a path, or the end of the text.
+        page = re.sub(f'{re.escape(json.dumps(folder)[1:-1])}(?=[/"])', named[folder], page)
+    return page
 
 
 def ui(port: int) -> int:

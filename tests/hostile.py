@@ -18,6 +18,8 @@ MARKUP = (
     ":skull:",
     "trailing backslash \\",
     "{{ 7 * 7 }}{% raw %}",
+    "50% off %s",
+    "'; drop table x; --",
 )
 
 # Each has a character that a terminal obeys, or that turns the order of what follows.

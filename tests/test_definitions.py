@@ -116,13 +116,16 @@ def configurable(kind: Any, path: str = "") -> Iterator[str]:
 
 
 def test_a_run_can_name_no_program_no_path_and_no_flag() -> None:
-    job = defs.resolve_job_def("refresh")
+    jobs = {job.name: job for job in defs.resolve_all_job_defs()}
 
-    # Of Dagster's executor: a marker that nothing of one process reads, and whether steps wait for others.
-    assert set(configurable(job.run_config_schema.config_type)) == {
-        "/execution/config/marker_to_close",
-        "/execution/config/step_dependency_config/require_upstream_step_success",
-    }
+    # The job of the schedule, and those by which Dagster materializes assets alone.
+    assert {"refresh", "__ASSET_JOB"} <= set(jobs)
+    for job in jobs.values():
+        # Of Dagster's executor: a marker that nothing of one process reads, and whether steps wait.
+        assert set(configurable(job.run_config_schema.config_type)) == {
+            "/execution/config/marker_to_close",
+            "/execution/config/step_dependency_config/require_upstream_step_success",
+        }, job.name
 
 
 @pytest.mark.parametrize(

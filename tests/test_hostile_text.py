@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from orchestration.assets import _load_metadata, _published_metadata
 from orchestration.console import ProgressHandler
 from orchestration.contracts import CONTRACTS
 from orchestration.export import _copy, _without_formulas, export
-from orchestration.ingest import LoadReport, connect
+from orchestration.ingest import connect
+from orchestration.landing import notices
+from orchestration.landing.load import load_entity
 from orchestration.publish import Published
 from orchestration.reports import print_reports
 from orchestration.settings import Settings
@@ -79,7 +82,7 @@ def metadata_of(hub: Settings) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     with connect(hub) as connection:
         for contract in CONTRACTS:
-            report = LoadReport(contract.entity, 1, 1, 1, 0, 1, {}, {}, [], [], [])
+            report = load_entity(connection, hub, contract)
             shown |= {
                 f"{contract.entity} {name}": value
                 for name, value in _load_metadata(connection, contract, report).items()
@@ -127,6 +130,14 @@ def test_progress_in_a_terminal_obeys_no_text() -> None:
 
     assert not STEERING & set(output.getvalue())
     assert "[red]rich[/red].csv was not loaded" in output.getvalue()
+
+
+def test_the_name_of_a_file_adds_no_line_to_a_message_and_none_to_hub_toml() -> None:
+    path = 'landing/orders/a"\n[[landing]]\nfiles = "**.csv'
+
+    assert "\n" not in notices.named(path)
+    (table,) = tomllib.loads(notices.declaration(path, "adds"))["landing"]
+    assert table == {"files": path.removeprefix("landing/"), "overwritten": "adds"}
 
 
 def warning(message: str) -> logging.LogRecord:

@@ -1,14 +1,16 @@
-"""One hub with the sample, one dashboard on it, and one browser, for all tests."""
+"""One hub with the sample and names that mean harm, one dashboard on it, and one browser, for all tests."""
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import signal
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from hostile import MARKUP
 from playwright.sync_api import Browser, Page, sync_playwright
 from serving import PATIENCE, Dashboard, free_port, refresh, start
 
@@ -24,20 +26,42 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "CONTACT_AS_OF": "",
     }
     refresh(environment, "demo")
+    land_hostile_names(Path(environment["CONTACT_DATA_DIR"]))
+    refresh(environment, "run")
     return environment
+
+
+def land_hostile_names(folder: Path) -> None:
+    """A message of yesterday for each hostile text, which is the name of its queue and its agent."""
+    yesterday = date.today() - timedelta(days=1)
+    rows = [
+        {
+            "message_id": f"hostile-{number}",
+            "customer_id": f"hostile-{number}",
+            "queue_id": text,
+            "user_id": text,
+            "status": "sent",
+            "occurred_at": f"{yesterday}T10:00:00Z",
+        }
+        for number, text in enumerate(MARKUP)
+    ]
+    landed = folder / "landing" / "messages" / "hostile.jsonl"
+    landed.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture(scope="session")
 def dashboard(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     port = free_port()
     process, said = start(hub, port, tmp_path_factory.mktemp("dashboard") / "log")
-    passwords = dict(re.findall(r"user (\w+), password (\S+)", said))
     folder = Path(hub["CONTACT_DATA_DIR"])
+    kept = (folder / "dashboard" / "trial_passwords").read_text()
+    passwords = dict(line.split() for line in kept.splitlines())
     served = Dashboard(
         f"http://127.0.0.1:{port}", folder, folder / "published" / "contact_reports.duckdb", passwords, said
     )
     admin = served.signed_in("admin")
     passwords["outsider"] = admin.add_user("outsider", "Gamma")
+    passwords["analyst"] = admin.add_user("analyst", "Alpha")
     yield served
     process.send_signal(signal.SIGINT)
     process.wait(60)

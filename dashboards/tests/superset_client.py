@@ -46,6 +46,15 @@ class Superset:
             timeout=SECONDS,
         )
 
+    def delete(self, path: str) -> requests.Response:
+        """Remove something through the API."""
+        token = self.get("/api/v1/security/csrf_token/").json()["result"]
+        return self._session.delete(
+            f"{self._address}{path}",
+            headers={"X-CSRFToken": token, "Referer": self._address},
+            timeout=SECONDS,
+        )
+
     def add_user(self, name: str, role: str) -> str:
         """Add a user with a role; the password is the answer."""
         roles = self.get(f"/api/v1/security/roles/?q={json.dumps({'page_size': 100})}").json()
@@ -75,11 +84,12 @@ class Superset:
     def ask(
         self,
         dataset: int,
-        columns: Sequence[str],
-        metrics: Sequence[str],
+        columns: Sequence[Any],
+        metrics: Sequence[Any],
         filters: Sequence[Mapping[str, Any]],
+        **further: Any,
     ) -> requests.Response:
-        """What a chart asks: columns and metrics of a dataset, under filters."""
+        """What a chart asks: columns and metrics of a dataset, under filters, and more parts of a query."""
         return self.post(
             "/api/v1/chart/data",
             {
@@ -91,6 +101,7 @@ class Superset:
                         "filters": filters,
                         "row_limit": 50_000,
                         "orderby": [],
+                        **further,
                     }
                 ],
                 "result_format": "json",

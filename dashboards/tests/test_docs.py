@@ -30,6 +30,20 @@ def docs(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return alone
 
 
+def test_the_docs_name_no_folder_of_the_machine(docs: Path, hub: dict[str, str]) -> None:
+    page = docs.read_text(encoding="utf-8")
+    environment = PIPELINE.parent.parent
+
+    for folder in (
+        REPOSITORY,
+        Path(hub["CONTACT_DATA_DIR"]),
+        environment,
+        environment.resolve(),
+        Path.home(),
+    ):
+        assert f"{folder}/" not in page, folder
+
+
 def test_search_for_a_figure_leads_to_its_definition(page: Page, docs: Path) -> None:
     page.goto(docs.as_uri())
     page.get_by_placeholder("Search for models").click()

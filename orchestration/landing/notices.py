@@ -5,17 +5,20 @@ Belongs here: sentences. Does not belong here: what is decided (arrivals.py, loa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from orchestration.landing.load import LoadReport
+from orchestration.printable import shown
 
 NAMES_SHOWN = 5
+NAME_CHARACTERS = 500
 
 
 def notices(report: LoadReport) -> Iterator[str]:
     """The sentences on a load, one for each kind of thing that people should know."""
     for path, reason in report.failed.items():
-        yield f"{path} was not loaded: {reason}. It is tried again at the next refresh."
+        yield f"{named(path)} was not loaded: {reason}. It is tried again at the next refresh."
     if report.arriving:
         yield (
             f"Still being written, to be loaded once their writers have come to the end: "
@@ -23,11 +26,11 @@ def notices(report: LoadReport) -> Iterator[str]:
         )
     for path, rows in report.overwritten.items():
         yield (
-            f"{path} was overwritten. {rows} of its former rows did not come again and stay, in kept/. If "
-            "such files replace what they held, declare it in hub.toml:\n" + declaration(path, "replaces")
+            f"{named(path)} was overwritten. {rows} of its former rows did not come again and stay, in kept/. "
+            "If such files replace what they held, declare it in hub.toml:\n" + declaration(path, "replaces")
         )
     for path, rows in report.dropped.items():
-        yield f"{path} was overwritten. {rows} of its former rows did not come again and were dropped."
+        yield f"{named(path)} was overwritten. {rows} of its former rows did not come again and were dropped."
     if report.left:
         yield (
             f"{len(report.left)} files have left the landing folder: {listed(report.left)}. Their rows stay, "
@@ -38,15 +41,15 @@ def notices(report: LoadReport) -> Iterator[str]:
     if report.at_work:
         yield f"Passed over, since writers leave such names while they work: {listed(report.at_work)}."
     if report.left_alone:
-        alone = [f"{path} ({reason})" for path, reason in report.left_alone.items()]
+        alone = [f"{named(path)} ({reason})" for path, reason in report.left_alone.items()]
         yield f"Not read: {listed(alone)}."
 
 
 def left_behind(path: str, missing: int, ids: int) -> str:
     """What holds publishing back when an overwritten file has lost too many ids, and the line to write."""
     return (
-        f"{path} was overwritten, and {missing} of its {ids} former ids come again nowhere. Nothing is "
-        "published until hub.toml says what that means. If each such file adds to the ones before it:\n"
+        f"{named(path)} was overwritten, and {missing} of its {ids} former ids come again nowhere. Nothing "
+        "is published until hub.toml says what that means. If each such file adds to the ones before it:\n"
         f"{declaration(path, 'adds')}\nIf it replaces what it held, so that these rows are to go:\n"
         f"{declaration(path, 'replaces')}"
     )
@@ -54,10 +57,17 @@ def left_behind(path: str, missing: int, ids: int) -> str:
 
 def declaration(path: str, meaning: str) -> str:
     """The lines of hub.toml that say what overwriting a path means."""
-    return f'[[landing]]\nfiles = "{path.removeprefix("landing/")}"\noverwritten = "{meaning}"'
+    # A string of JSON is one of TOML, so that a name with quotes or line ends adds no line of its own.
+    files = json.dumps(path.removeprefix("landing/"), ensure_ascii=False)
+    return f'[[landing]]\nfiles = {files}\noverwritten = "{meaning}"'
+
+
+def named(path: str) -> str:
+    """A path on one line, so that no name looks like a message of its own."""
+    return shown(path, NAME_CHARACTERS)
 
 
 def listed(names: Sequence[str]) -> str:
     """Names, the first few of them where there are many."""
     more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(named(name) for name in names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

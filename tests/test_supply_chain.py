@@ -1,0 +1,112 @@
+"""What is installed, and what is removed: files with a hash, and nothing outside the repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import REPOSITORY
+
+LOCKS = [
+    *sorted(path.name for path in REPOSITORY.glob("*.lock")),
+    "dashboards/requirements.lock",
+    "dashboards/requirements-dev.lock",
+    "tests/readers/duckdb-1.5.lock",
+]
+ENVIRONMENTS = (".venv/ready-dev", ".venv-dashboard/ready-dev", ".venv-spark/ready-dev")
+# Of these there is no wheel; whatever else comes as a source archive is refused.
+SOURCE_ARCHIVES = {"odfpy", "wtforms-json", "pure-sasl", "pyhive", "pyspark", "thrift"}
+
+
+def make(*arguments: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_has_a_hash(lock: str) -> None:
+    pins = re.split(r"(?<!\\)\n", (REPOSITORY / lock).read_text().strip())
+    pins = [pin for pin in pins if pin and not pin.startswith("#")]
+
+    assert pins
+    assert [
+        pin for pin in pins if not re.match(r"[^=\n]+==\S+.* --hash=sha256:[0-9a-f]{64}", pin, re.DOTALL)
+    ] == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_install_wants_hashes_and_builds_with_pinned_tools(environment: str) -> None:
+    printed = make("--dry-run", "--always-make", environment)
+    installs = [line for line in printed.stdout.splitlines() if "pip install" in line]
+
+    assert installs
+    for install in installs:
+        assert "--require-hashes" in install
+        assert "--no-deps" in install
+        assert "--only-binary :all:" in install
+        if sources := re.search(r"--no-binary (\S+)", install):
+            assert set(sources[1].split(",")) <= SOURCE_ARCHIVES
+            assert "--no-build-isolation" in install
+            assert "requirements-build.lock" in printed.stdout.partition(install)[0]
+
+
+def test_nothing_else_installs() -> None:
+    places = [REPOSITORY / "Makefile", REPOSITORY / ".ci" / "run"]
+    lines = [line for place in places for line in place.read_text().splitlines() if "pip install" in line]
+
+    assert len(lines) == 1
+    assert "PIP_REQUIRE_HASHES=1" in (REPOSITORY / ".ci" / "run").read_text()
+
+
+def test_an_install_without_a_hash_fails_in_ci(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "harmless-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(
+            "harmless-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: harmless\nVersion: 1.0\n"
+        )
+        wheel.writestr("harmless-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr("harmless-1.0.dist-info/RECORD", "")
+
+    def install(**environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--dry-run",
+                "--no-index",
+                "--find-links",
+                tmp_path,
+                "harmless",
+            ],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    (setting,) = re.findall(r"^export (PIP_\w+)=(1)$", (REPOSITORY / ".ci" / "run").read_text(), re.MULTILINE)
+
+    assert install().returncode == 0
+    refused = install(**dict([setting]))
+    assert refused.returncode != 0
+    assert "--require-hashes" in refused.stderr
+
+
+def test_clean_removes_nothing_of_another_folder(tmp_path: Path) -> None:
+    for name in (".venv", "dbt_project/target"):
+        (tmp_path / name).mkdir(parents=True)
+    cleaned = make("-f", str(REPOSITORY / "Makefile"), "clean", folder=tmp_path)
+
+    assert cleaned.returncode != 0
+    assert "nothing was done" in cleaned.stderr
+    assert (tmp_path / ".venv").exists()
+    assert (tmp_path / "dbt_project" / "target").exists()
