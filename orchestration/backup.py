@@ -183,9 +183,9 @@ def _require_older(settings: Settings, contents: Contents, over_newer: bool) -> 
     taken = contents.refreshed_at and datetime.fromisoformat(contents.refreshed_at)
     if refreshed_at and (not taken or refreshed_at > taken):
         raise BackupError(
-            f"The hub in {settings.data_dir} was refreshed at {refreshed_at:%Y-%m-%d %H:%M:%S} UTC, after what "
-            f"the backup holds ({contents.refreshed_at or 'never refreshed'}). Nothing was changed. To go back "
-            "to the backup all the same: `make restore FROM=... OVER=newer`."
+            f"The hub in {settings.data_dir} was refreshed at {refreshed_at:%Y-%m-%d %H:%M:%S} UTC, after "
+            f"the one in the backup ({contents.refreshed_at or 'never refreshed'}). Nothing was changed. To "
+            "go back to the backup all the same: `make restore FROM=... OVER=newer`."
         )
 
 

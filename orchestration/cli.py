@@ -18,6 +18,7 @@ import uuid
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from rich.console import Console
 
@@ -314,8 +315,8 @@ def restore(settings: Settings, folder: Path, over_newer: bool) -> int:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(
-        f"[green]✓[/] {markup(settings.data_dir)} is as it was at {contents.taken_at}. `make run` takes in what "
-        "has landed since."
+        f"[green]✓[/] {markup(settings.data_dir)} is as it was at {contents.taken_at}. `make run` takes in "
+        "what has landed since."
     )
     return 0
 
