@@ -184,7 +184,7 @@ def _require_older(settings: Settings, contents: Contents, over_newer: bool) -> 
     if refreshed_at and (not taken or refreshed_at > taken):
         raise BackupError(
             f"The hub in {settings.data_dir} was refreshed at {refreshed_at:%Y-%m-%d %H:%M:%S} UTC, after "
-            f"what the backup holds ({contents.refreshed_at or 'never refreshed'}). Nothing was changed. To "
+            f"the one in the backup ({contents.refreshed_at or 'never refreshed'}). Nothing was changed. To "
             "go back to the backup all the same: `make restore FROM=... OVER=newer`."
         )
 

@@ -63,6 +63,7 @@ class Attempt:
         run_id: its run in Dagster.
         ended_at: when it ended, in seconds since 1970.
         is_published: whether it published.
+        version: the version that it published; None when its run does not tell.
         landed: the fingerprint of the landed files that it took in; None when it did not come so far.
         settings: the fingerprint of its settings; None when it did not come so far.
         is_held_back: whether a blocking check failed.
@@ -71,9 +72,25 @@ class Attempt:
     run_id: str
     ended_at: float
     is_published: bool
+    version: str | None
     landed: str | None
     settings: str | None
     is_held_back: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """What a refresh would begin with.
+
+    Attributes:
+        landed: the fingerprint of the files that have landed.
+        settings: the fingerprint of the settings.
+        version: the version that is published; None when there is none.
+    """
+
+    landed: str
+    settings: str
+    version: str | None
 
 
 @dataclass(frozen=True)
@@ -192,12 +209,22 @@ def latest_attempts(instance: dg.DagsterInstance) -> list[Attempt]:
     return [_attempt(instance, record, is_newest=not number) for number, record in enumerate(records)]
 
 
-def why_none_is_due(landed: str, settings: str, attempts: Sequence[Attempt], now: float) -> str | None:
+def state_of(settings: Settings, landed: str) -> State:
+    """What a refresh would begin with.
+
+    Args:
+        settings: the settings of the hub.
+        landed: the fingerprint of the files that have landed.
+    """
+    version = settings.published.resolve().parent.name if settings.published.exists() else None
+    return State(landed, settings_fingerprint(settings), version)
+
+
+def why_none_is_due(state: State, attempts: Sequence[Attempt], now: float) -> str | None:
     """Why no refresh is due, in words for people; None when one is.
 
     Args:
-        landed: the fingerprint of the files that have landed.
-        settings: the fingerprint of the settings as they are.
+        state: what a refresh would begin with.
         attempts: the refreshes that ended last, the newest first.
         now: the present, in seconds since 1970.
     """
@@ -205,9 +232,11 @@ def why_none_is_due(landed: str, settings: str, attempts: Sequence[Attempt], now
         return None
     newest = attempts[0]
     if newest.is_published:
-        return "Nothing has landed since the last refresh." if newest.landed == landed else None
+        # Another version is published where a backup was brought back.
+        is_current = (newest.landed, newest.version) == (state.landed, state.version)
+        return "Nothing has landed since the last refresh." if is_current else None
     if newest.is_held_back:
-        if (newest.landed, newest.settings) == (landed, settings):
+        if (newest.landed, newest.settings) == (state.landed, state.settings):
             return (
                 "A check holds back what has landed; the last run says which. The same files and settings "
                 "would fail again: fix the files or the settings, and a refresh starts."
@@ -233,6 +262,7 @@ def _attempt(instance: dg.DagsterInstance, record: dg.RunRecord, is_newest: bool
         run_id=run.run_id,
         ended_at=record.end_time or record.update_timestamp.timestamp(),
         is_published=is_published,
+        version=run.tags.get(PUBLISHED),
         landed=run.tags.get(LANDED),
         settings=run.tags.get(SETTINGS),
         # Only of the newest is it asked whether a check failed, since the answer takes opening its log.

@@ -56,7 +56,7 @@ def refresh_when_files_land(context: dg.SensorEvaluationContext) -> dg.RunReques
     if runs.is_any_unfinished(context.instance):
         return dg.SkipReason("A refresh is at work; the next one has to wait until it ends.")
     attempts = runs.latest_attempts(context.instance)
-    reason = runs.why_none_is_due(landed, runs.settings_fingerprint(settings), attempts, time.time())
+    reason = runs.why_none_is_due(runs.state_of(settings, landed), attempts, time.time())
     if reason:
         return dg.SkipReason(reason)
     if not are_at_rest:

@@ -182,6 +182,11 @@ def refreshed(instance: dg.DagsterInstance, hub: Settings) -> None:
     run_id = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS).run_id
     runs.record_taken_in(instance, hub, run_id, schedules.landing_fingerprint(hub))
     runs.record_published(instance, run_id, "a version")
+    hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\n')
+    (hub.versions / "a version").mkdir(parents=True, exist_ok=True)
+    (hub.versions / "a version" / hub.published.name).touch()
+    hub.published.unlink(missing_ok=True)
+    hub.published.symlink_to(hub.versions / "a version" / hub.published.name)
 
 
 def test_the_sensor_does_not_wait_for_ever_while_files_keep_arriving(hub: Settings) -> None:

@@ -414,7 +414,8 @@ def assert_each_row_was_loaded_once(hub: Settings) -> None:
                 f"""
                 select files.path, files.rows_accepted, count(events.file_id)
                 from raw.landed_files as files
-                left join raw.{contract.table} as events on files.file_id = events.file_id
+                left join raw.contents on files.path = contents.path
+                left join raw.{contract.table} as events on contents.file_id = events.file_id
                 where files.entity = '{contract.entity}'
                 group by all
                 having files.rows_accepted <> count(events.file_id)

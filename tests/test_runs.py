@@ -17,7 +17,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from landing import land_csv
 
 from orchestration import cli, runs, schedules
-from orchestration.runs import Attempt, why_none_is_due
+from orchestration.runs import Attempt, State, why_none_is_due
 from orchestration.settings import REPOSITORY, Settings
 
 RUN_ID = "00000000-0000-0000-0000-000000000001"
@@ -181,39 +181,49 @@ def test_the_schedule_fails_what_is_lost_before_it_starts_a_refresh(
         assert status_of(instance) is dg.DagsterRunStatus.FAILURE
 
 
-FAILED = Attempt("run", ended_at=0, is_published=False, landed="a", settings="s", is_held_back=False)
-PUBLISHED = replace(FAILED, is_published=True)
+NOW = State("a", "s", "v")
+FAILED = Attempt(
+    "run", ended_at=0, is_published=False, version=None, landed="a", settings="s", is_held_back=False
+)
+PUBLISHED = replace(FAILED, is_published=True, version="v")
 HELD_BACK = replace(FAILED, is_held_back=True)
 
 
 def test_what_was_published_is_not_refreshed_again_and_what_landed_since_is() -> None:
-    assert why_none_is_due("a", "s", [], now=0) is None
-    assert "Nothing has landed" in str(why_none_is_due("a", "s", [PUBLISHED], now=A_DAY))
-    assert "Nothing has landed" in str(why_none_is_due("a", "other", [PUBLISHED, FAILED], now=A_DAY))
-    assert why_none_is_due("b", "s", [PUBLISHED], now=0) is None
+    assert why_none_is_due(NOW, [], now=0) is None
+    assert "Nothing has landed" in str(why_none_is_due(NOW, [PUBLISHED], now=A_DAY))
+    assert "Nothing has landed" in str(
+        why_none_is_due(replace(NOW, settings="other"), [PUBLISHED, FAILED], now=A_DAY)
+    )
+    assert why_none_is_due(replace(NOW, landed="b"), [PUBLISHED], now=0) is None
+
+
+def test_a_hub_whose_backup_was_brought_back_is_refreshed() -> None:
+    assert why_none_is_due(replace(NOW, version="older"), [PUBLISHED], now=0) is None
+    assert why_none_is_due(replace(NOW, version=None), [PUBLISHED], now=0) is None
 
 
 def test_a_refresh_that_failed_is_tried_again_after_a_delay_that_doubles_to_an_hour() -> None:
     delays = []
     for failures in range(1, 9):
         attempts = [FAILED] * failures
-        delay = next(now for now in range(0, 2 * 3600, 60) if not why_none_is_due("a", "s", attempts, now))
+        delay = next(now for now in range(0, 2 * 3600, 60) if not why_none_is_due(NOW, attempts, now))
         delays.append(delay // 60)
-        assert why_none_is_due("b", "s", attempts, delay * 60 - 1) == (
-            why_none_is_due("a", "s", attempts, delay * 60 - 1)
+        assert why_none_is_due(replace(NOW, landed="b"), attempts, delay * 60 - 1) == (
+            why_none_is_due(NOW, attempts, delay * 60 - 1)
         )
     assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert why_none_is_due("a", "s", [FAILED, PUBLISHED, FAILED, FAILED], now=60) is None
+    assert why_none_is_due(NOW, [FAILED, PUBLISHED, FAILED, FAILED], now=60) is None
 
 
 def test_a_clock_that_was_set_back_does_not_delay_the_next_try() -> None:
-    assert why_none_is_due("a", "s", [replace(FAILED, ended_at=A_DAY)], now=0) is None
+    assert why_none_is_due(NOW, [replace(FAILED, ended_at=A_DAY)], now=0) is None
 
 
 def test_what_a_check_held_back_is_tried_again_for_other_files_or_settings_only() -> None:
-    assert "A check holds back" in str(why_none_is_due("a", "s", [HELD_BACK], now=A_DAY))
-    assert why_none_is_due("b", "s", [HELD_BACK], now=0) is None
-    assert why_none_is_due("a", "other", [HELD_BACK], now=0) is None
+    assert "A check holds back" in str(why_none_is_due(NOW, [HELD_BACK], now=A_DAY))
+    assert why_none_is_due(replace(NOW, landed="b"), [HELD_BACK], now=0) is None
+    assert why_none_is_due(replace(NOW, settings="other"), [HELD_BACK], now=0) is None
 
 
 def test_a_changed_limit_or_day_is_another_setting_and_a_comment_is_none(hub: Settings) -> None:
@@ -250,7 +260,7 @@ def test_a_run_of_before_there_were_tags_counts_by_its_status(hub: Settings) -> 
         unfinished_run(instance, dg.DagsterRunStatus.SUCCESS)
         (of_old,) = runs.latest_attempts(instance)
         assert of_old.is_published
-        assert why_none_is_due("a", "s", [of_old], now=0) is None
+        assert why_none_is_due(NOW, [of_old], now=0) is None
 
         # With tags it is a run that did not come to publishing, such as one of a single step.
         runs.record_taken_in(instance, hub, RUN_ID, "a")

@@ -26,8 +26,9 @@ def notices(report: LoadReport) -> Iterator[str]:
         )
     for path, rows in report.overwritten.items():
         yield (
-            f"{named(path)} was overwritten. {rows} of its former rows did not come again and stay, in kept/. "
-            "If such files replace what they held, declare it in hub.toml:\n" + declaration(path, "replaces")
+            f"{named(path)} was overwritten. {rows} of its former rows did not come again and stay, in "
+            "kept/. If such files replace what they held, declare it in hub.toml:\n"
+            + declaration(path, "replaces")
         )
     for path, rows in report.dropped.items():
         yield f"{named(path)} was overwritten. {rows} of its former rows did not come again and were dropped."
