@@ -231,13 +231,19 @@ def _rested(due: Sequence[DueFile], found_at: float) -> tuple[list[DueFile], lis
 
 
 def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
-    """The files without those that hold no bytes any more: their former rows stay in force."""
+    """The files without those that hold no bytes any more, and whose former rows stay in force."""
     emptied = [one for one in due if not one.inspection.size]
-    former = {one.path for one in arrivals.contents_of(load, [one.path for one in emptied]) if one.is_former}
+    in_force = {
+        one.path
+        for one in arrivals.contents_of(load, [one.path for one in emptied])
+        if one.is_former
+        and one.rows_landed
+        and (one.kept_in is not None or not load.is_elsewhere(one.content_hash, one.path))
+    }
     for one in emptied:
-        if one.path in former:
+        if one.path in in_force:
             records.record_unread(load, one.path, records.FAILED, EMPTIED, one.inspection)
-    return [one for one in due if one.inspection.size or one.path not in former]
+    return [one for one in due if one.inspection.size or one.path not in in_force]
 
 
 def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> LoadReport:
