@@ -152,7 +152,7 @@ class Hub:
         for step in batch:
             if not isinstance(step, Retract):
                 carry_out(step, self.settings.landing)
-            elif step.path in self.model.paths:
+            elif step.path in self.model.paths and self.model.paths[step.path].status != "retracted":
                 moved = self.model.retract(step.path)
                 retract(self.settings, step.path)
                 remaining = [path for path in moved if (self.settings.landing / path).exists()]

@@ -104,8 +104,7 @@ def load_entity(
     for path, reason in (*landing.unlisted.items(), *unread.items()):
         records.record_unread(load, path, records.FAILED, reason)
     due, arriving = _rested(due, found_at)
-    for file in arriving:
-        records.record_unread(load, file.path, records.ARRIVING, inspection=file.inspection)
+    records.record_several_unread(load, {one.path: one.inspection for one in arriving}, records.ARRIVING)
     due = _without_emptied(load, due)
     load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
     load_due(load, due)
@@ -197,8 +196,7 @@ def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, Known
         and before.status not in (records.LEFT, records.RETRACTED)
         and not any(path == folder or path.startswith(f"{folder}/") for folder in landing.unlisted)
     ]
-    for path in gone:
-        records.record_unread(load, path, records.LEFT)
+    records.record_several_unread(load, dict.fromkeys(gone), records.LEFT)
     # What left nothing behind, as a file that failed or was moved, needs no record.
     load.connection.execute(
         "delete from raw.landed_files "
@@ -240,9 +238,8 @@ def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
         and one.rows_landed
         and (one.kept_in is not None or not load.is_elsewhere(one.content_hash, one.path))
     }
-    for one in emptied:
-        if one.path in in_force:
-            records.record_unread(load, one.path, records.FAILED, EMPTIED, one.inspection)
+    failed = {one.path: one.inspection for one in emptied if one.path in in_force}
+    records.record_several_unread(load, failed, records.FAILED, EMPTIED)
     return [one for one in due if one.inspection.size or one.path not in in_force]
 
 
