@@ -257,12 +257,12 @@ def retract(settings: Settings, file: str) -> int:
             refresh_lock(settings.lock, say=CONSOLE.print),
             ingest.connect(settings, say=CONSOLE.print) as connection,
         ):
-            request = retracting.retract(connection, settings, file)
+            paths = retracting.retract(connection, settings, file)
     except (retracting.RetractError, ingest.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(
-        f"[green]✓[/] Taken back: {markup(', '.join(request.paths))}. Its files are in retracted/ now; "
+        f"[green]✓[/] Taken back: {markup(', '.join(paths))}. Its files are in retracted/ now; "
         "`make run` publishes the reports without it."
     )
     return 0

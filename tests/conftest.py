@@ -31,6 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--histories-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"
     )
+    parser.addoption(
+        "--arrivals",
+        type=int,
+        default=200,
+        help="how many histories of the landing folder tests/test_arrivals.py loads (default: 200)",
+    )
+    parser.addoption(
+        "--arrivals-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"
+    )
 
 
 @pytest.fixture(autouse=True)

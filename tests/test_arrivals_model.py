@@ -18,6 +18,7 @@ from support.arrivals import (
     Step,
     Write,
     carry_out,
+    csv_of,
     history,
     make_folders,
 )
@@ -72,15 +73,6 @@ class Hub:
         return str(order.order_value)
 
 
-def csv_of(*orders: str) -> bytes:
-    """A CSV of orders, each written as ``<id> v<version> <value>``; the version is a day of January."""
-    lines = ["order_id,ordered_at,updated_at,sales_channel,order_value\n"]
-    for order in orders:
-        order_id, version, value = order.split()
-        lines.append(f"{order_id},2026-01-01,2026-01-{int(version[1:]):02},online,{value}\n")
-    return "".join(lines).encode()
-
-
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
     return Hub(tmp_path)
@@ -133,6 +125,22 @@ def test_a_preallocated_block_is_filled(hub: Hub) -> None:
     hub.refresh(Write(FILE, csv_of("o1 v1 10.00", "o2 v1 20.00") + b"\0" * 32))
     hub.land("o1 v1 10.00", "o2 v1 20.00")
     assert hub.rows() == ["o1 v1 10.00", "o2 v1 20.00"]
+
+
+def test_a_dump_that_was_read_half_counts_as_if_it_had_been_read_whole(hub: Hub) -> None:
+    hub.land("o1 v9 10.00", "o2 v9 20.00")
+    hub.land("o1 v3 11.00")
+    assert hub.rows() == ["o1 v3 11.00", "o1 v9 10.00", "o2 v9 20.00"]
+
+    hub.land("o1 v3 11.00", "o2 v3 21.00")
+    assert hub.rows() == ["o1 v3 11.00", "o2 v3 21.00"]
+
+
+def test_a_file_renamed_to_another_format_has_not_moved(hub: Hub) -> None:
+    hub.land("o1 v1 10.00")
+    hub.refresh(Move(FILE, "orders/o.parquet"))
+
+    assert (hub.state().status, hub.rows()) == ("left", ["o1 v1 10.00"])
 
 
 def test_a_dump_with_every_former_id_counts_alone_whatever_its_versions(hub: Hub) -> None:
@@ -199,10 +207,10 @@ def test_rejected_rows_are_kept_until_their_text_comes_again(hub: Hub) -> None:
 def test_a_kept_row_leaves_when_its_id_comes_again(hub: Hub) -> None:
     hub.land("o1 v5 10.00")
     hub.land("o2 v1 20.00")
-    hub.land("o2 v1 20.00", "o1 v4 9.00")
+    hub.land("o1 v4 9.00", "o2 v1 20.00")
     assert hub.rows() == ["o1 v4 9.00", "o1 v5 10.00", "o2 v1 20.00"]
 
-    hub.land("o2 v1 20.00", "o1 v4 9.00", "o1 v5 11.00")
+    hub.land("o1 v5 11.00", "o1 v4 9.00", "o2 v1 20.00")
     assert hub.rows() == ["o1 v4 9.00", "o1 v5 11.00", "o2 v1 20.00"]
 
 
@@ -365,6 +373,24 @@ def test_a_retracted_file_that_lands_again_is_loaded_again(hub: Hub) -> None:
 
     hub.land("o1 v1 10.00")
     assert (hub.state().status, hub.rows()) == ("loaded", ["o1 v1 10.00"])
+
+
+def test_a_file_that_cannot_be_read_is_retracted_with_its_former_rows(hub: Hub) -> None:
+    hub.land("o1 v1 10.00")
+    hub.refresh(Write(FILE, b""))
+    hub.refresh(Retract(FILE))
+
+    assert (hub.state().status, hub.rows()) == ("retracted", [])
+    assert not (hub.landing / FILE).exists()
+
+
+def test_a_path_of_which_only_rows_of_other_content_are_kept_can_be_retracted(hub: Hub) -> None:
+    hub.land("o1 v1 10.00")
+    hub.land("o2 v1 20.00")
+    hub.refresh(Move(FILE, OTHER))
+    hub.refresh(Retract(FILE))
+
+    assert {path: hub.rows(path) for path in hub.model.paths} == {OTHER: ["o2 v1 20.00"]}
 
 
 def test_a_file_that_left_can_be_retracted(hub: Hub) -> None:

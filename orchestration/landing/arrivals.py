@@ -21,6 +21,7 @@ from orchestration import casting
 from orchestration.contracts import EventContract
 from orchestration.hub import Overwritten
 from orchestration.landing import warehouse_rows
+from orchestration.landing.formats import Format, LandedFile
 from orchestration.landing.inspection import Inspection, begins_with
 from orchestration.landing.kept import Group, KeptRows, Segment
 from orchestration.settings import Settings
@@ -49,6 +50,7 @@ class Content:
     gave_way_to: str
     former_ids: int | None
     kept_in: str | None
+    rows_landed: int
 
     @property
     def is_former(self) -> bool:
@@ -105,8 +107,14 @@ class Load:
         return table.overwritten if table else None
 
     def is_elsewhere(self, content_hash: str, path: str) -> bool:
-        """Whether another path holds a content now."""
-        return bool(self.paths_by_hash.get(content_hash, set()) - {path})
+        """Whether another path holds a content now, and its rows: it is read in the same way."""
+        others = self.paths_by_hash.get(content_hash, set()) - {path}
+        return any(_read_as(other) == _read_as(path) for other in others)
+
+
+def _read_as(path: str) -> tuple[Format, bool]:
+    file = LandedFile(path, Path(path))
+    return file.format, file.is_gzipped
 
 
 def contents_of(load: Load, paths: Iterable[str] | None = None) -> list[Content]:
@@ -115,7 +123,9 @@ def contents_of(load: Load, paths: Iterable[str] | None = None) -> list[Content]
     bound = {"entity": load.contract.entity} | ({} if paths is None else {"paths": list(paths)})
     rows = load.connection.execute(
         f"""
-        select file_id, path, content_hash, size, trimmed_hash, trimmed_size, gave_way_to, former_ids, kept_in
+        select
+            file_id, path, content_hash, size, trimmed_hash, trimmed_size, gave_way_to, former_ids, kept_in,
+            rows_landed
         from raw.contents
         where entity = $entity {chosen}
         order by file_id

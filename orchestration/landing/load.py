@@ -105,8 +105,7 @@ def load_entity(
     for path, reason in (*landing.unlisted.items(), *unread.items()):
         records.record_unread(load, path, records.FAILED, reason)
     due, arriving = _rested(due, found_at)
-    for file in arriving:
-        records.record_unread(load, file.path, records.ARRIVING, inspection=file.inspection)
+    records.record_several_unread(load, {one.path: one.inspection for one in arriving}, records.ARRIVING)
     due = _without_emptied(load, due)
     load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
     load_due(load, due)
@@ -205,8 +204,7 @@ def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, Known
         and before.status not in (records.LEFT, records.RETRACTED)
         and not any(path == folder or path.startswith(f"{folder}/") for folder in landing.unlisted)
     ]
-    for path in gone:
-        records.record_unread(load, path, records.LEFT)
+    records.record_several_unread(load, dict.fromkeys(gone), records.LEFT)
     # What left nothing behind, as a file that failed or was moved, needs no record.
     load.connection.execute(
         "delete from raw.landed_files "
@@ -239,13 +237,18 @@ def _rested(due: Sequence[DueFile], found_at: float) -> tuple[list[DueFile], lis
 
 
 def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
-    """The files without those that hold no bytes any more: their former rows stay in force."""
+    """The files without those that hold no bytes any more, and whose former rows stay in force."""
     emptied = [one for one in due if not one.inspection.size]
-    former = {one.path for one in arrivals.contents_of(load, [one.path for one in emptied]) if one.is_former}
-    for one in emptied:
-        if one.path in former:
-            records.record_unread(load, one.path, records.FAILED, EMPTIED, one.inspection)
-    return [one for one in due if one.inspection.size or one.path not in former]
+    in_force = {
+        one.path
+        for one in arrivals.contents_of(load, [one.path for one in emptied])
+        if one.is_former
+        and one.rows_landed
+        and (one.kept_in is not None or not load.is_elsewhere(one.content_hash, one.path))
+    }
+    failed = {one.path: one.inspection for one in emptied if one.path in in_force}
+    records.record_several_unread(load, failed, records.FAILED, EMPTIED)
+    return [one for one in due if one.inspection.size or one.path not in in_force]
 
 
 def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> LoadReport:

@@ -6,7 +6,7 @@ Belongs here: their columns, their numbers, the transaction that holds a change 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -147,39 +147,49 @@ def settling(load: Load) -> Iterator[list[Segment | None]]:
 def record_unread(
     load: Load, path: str, status: str, error: str | None = None, inspection: Inspection | None = None
 ) -> None:
-    """Record that the rows of a path are not those of what is stored there: its former rows stay in force.
+    """Record one path as :func:`record_several_unread` does."""
+    record_several_unread(load, {path: inspection}, status, error)
+
+
+def record_several_unread(
+    load: Load, paths: Mapping[str, Inspection | None], status: str, error: str | None = None
+) -> None:
+    """Record that the rows of paths are not those of what is stored there: their former rows stay in force.
 
     Args:
         load: the load.
-        path: the path.
+        paths: the paths, and what the bytes of each file say, when there is one that could be read.
         status: why: :data:`FAILED`, :data:`ARRIVING` or :data:`LEFT`.
-        error: what is wrong with the file, when it failed.
-        inspection: what the bytes of the file say, when there is one that could be read.
+        error: what is wrong with the files, when they failed.
     """
+    if not paths:
+        return
     with settling(load) as segments:
-        segments.append(arrivals.set_aside(load, [path]))
-        load.connection.execute("delete from raw.landed_files where path = ?", [path])
+        segments.append(arrivals.set_aside(load, list(paths)))
+        load.connection.execute(
+            "delete from raw.landed_files where path in (select unnest(?))", [list(paths)]
+        )
         load.connection.execute(
             """
             insert into raw.landed_files by name
             select
-                $path as path,
-                $content_hash as content_hash,
+                unnest($paths) as path,
+                unnest($hashes) as content_hash,
                 $entity as entity,
                 $status as status,
                 $error as error,
                 $now as loaded_at
             """,
             {
-                "path": path,
-                "content_hash": inspection.content_hash if inspection else None,
+                "paths": list(paths),
+                "hashes": [inspection and inspection.content_hash for inspection in paths.values()],
                 "entity": load.contract.entity,
                 "status": status,
                 "error": error,
                 "now": now(),
             },
         )
-        count_rows(load, [path])
+        count_rows(load, list(paths))
 
 
 def count_rows(load: Load, paths: Sequence[str]) -> None:

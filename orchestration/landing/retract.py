@@ -9,6 +9,7 @@ Belongs here: requests and what they move. Does not belong here: how rows leave 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from orchestration.sql import one_row
 REQUEST = "request.json"
 UNFINISHED = ".unfinished-"
 
+NO_BYTES = hashlib.sha256().hexdigest()
+
 
 class RetractError(RuntimeError):
     """A file that cannot be taken back; the message says why."""
@@ -47,31 +50,61 @@ class Request:
     paths: tuple[str, ...]
 
 
-def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str) -> Request:
+def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str) -> list[str]:
     """Take the content of a path back, with every copy of it and all that is kept of it.
+
+    Of a file that cannot be read, both go: what it holds, and the former rows that are in force.
 
     Args:
         connection: a connection from :func:`orchestration.ingest.connect`.
         settings: the settings of the hub.
         file: a path of the record, or the same file as the file system names it.
 
+    Returns:
+        The paths of the contents.
+
     Raises:
-        RetractError: when nothing of the path is loaded.
+        RetractError: when there is neither a file whose bytes are known nor a row of the path.
     """
     path = _recorded_path(connection, settings, file)
     (entity,) = one_row(connection, "select entity from raw.landed_files where path = ?", [path])
     contract = next(contract for contract in CONTRACTS if contract.entity == entity)
     load = Load(connection, settings, contract, KeptRows(settings.kept / entity, contract))
-    loaded = [one for one in arrivals.contents_of(load, [path]) if one.is_former]
-    if not loaded:
+    requests = [
+        Request(entity, content_hash, _paths_of(load, path, content_hash))
+        for content_hash in _hashes_of(load, path)
+    ]
+    if not requests:
         raise RetractError(
             f"Nothing of {path} is loaded, so there is nothing to take back. `make files` lists what is."
         )
-    content_hash = loaded[0].content_hash
-    paths = {one.path for one in arrivals.contents_of(load) if one.content_hash == content_hash}
-    request = Request(entity, content_hash, tuple(sorted(paths)))
-    finish(load, _write(settings, request))
-    return request
+    for request in requests:
+        finish(load, _write(settings, request))
+    return sorted({each for request in requests for each in request.paths})
+
+
+def _hashes_of(load: Load, path: str) -> list[str]:
+    """The contents of a path: an unreadable file and what was last loaded; else all that is kept."""
+    failed = load.connection.execute(
+        "select content_hash from raw.landed_files "
+        "where path = ? and status = 'failed' and content_hash is not null",
+        [path],
+    ).fetchall()
+    contents = arrivals.contents_of(load, [path])
+    current = [*(each for (each,) in failed), *(one.content_hash for one in contents if one.is_former)]
+    return list(dict.fromkeys(current or [one.content_hash for one in contents]))
+
+
+def _paths_of(load: Load, path: str, content_hash: str) -> tuple[str, ...]:
+    """The paths that hold a content, or of which rows of it are kept. Zero bytes are the copy of nothing."""
+    if content_hash == NO_BYTES:
+        return (path,)
+    failed = load.connection.execute(
+        "select path from raw.landed_files where entity = ? and status = 'failed' and content_hash = ?",
+        [load.contract.entity, content_hash],
+    ).fetchall()
+    held = {one.path for one in arrivals.contents_of(load) if one.content_hash == content_hash}
+    return tuple(sorted(held.union(each for (each,) in failed)))
 
 
 def finish_all(load: Load) -> None:
@@ -145,7 +178,11 @@ def _insert_records(load: Load, request: Request) -> None:
             path,
             $content_hash as content_hash,
             $entity as entity,
-            'retracted' as status,
+            -- Former rows may be in force of a file that could not be read: then they are all that is left.
+            case
+                when path in (select path from raw.contents where gave_way_to = '') then 'left'
+                else 'retracted'
+            end as status,
             $now as loaded_at
         from (select unnest($paths) as path)
         where path not in (select path from raw.landed_files)

@@ -179,6 +179,15 @@ def _parquet(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
     return buffer.getvalue()
 
 
+def csv_of(*orders: str) -> bytes:
+    """A CSV of orders, each written as ``<id> v<version> <value>``; the version is a day of January."""
+    lines = ["order_id,ordered_at,updated_at,sales_channel,order_value\n"]
+    for order in orders:
+        order_id, version, value = order.split()
+        lines.append(f"{order_id},2026-01-01,2026-01-{int(version[1:]):02},online,{value}\n")
+    return "".join(lines).encode()
+
+
 def shrunk(history: Sequence[Batch], is_wrong: Callable[[Sequence[Batch]], bool]) -> list[Batch]:
     """A history cut down to batches and steps without any of which it is no longer wrong."""
     smallest = list(history)
@@ -390,17 +399,14 @@ class _Drawing:
     # What they are made of.
 
     def _retract(self) -> None:
-        contents = Counter(file.content for file in self.files.values())
+        contents = Counter(file.content for file in self.files.values() if file.content)
         copied = [path for path, file in self.files.items() if contents[file.content] > 1]
         path = self.chance.choice(sorted(copied) or self.known)
-        if path in self.files and not self.files[path].content:
-            # Zero bytes are the same file in every history.
-            return
         self.steps.append(Retract(path))
         if path in self.files:
             content = self.files[path].content
-            copies = [at for at, file in self.files.items() if file.content == content]
-            for at in copies:
+            copies = [at for at, file in self.files.items() if file.content == content and content]
+            for at in {path, *copies}:
                 if _entity(at) == _entity(path) and _ending(at) == _ending(path):
                     del self.files[at]
 
@@ -427,9 +433,15 @@ class _Drawing:
         self.steps.append(Move(path, target))
 
     def _fill(self, path: str, rows: list[Row], *, has_version: bool) -> None:
+        """Write rows; now and then a refresh comes between their beginning and their end."""
         content = encoded(_entity(path), path, rows, has_version=has_version)
         known = self.files.setdefault(path, _File([], has_version, content))
         known.rows, known.has_version = rows, has_version
+        first = self._first_own_byte(path, content)
+        if path.lower().endswith(".csv") and first < len(content) and self.chance.random() < BEGUN:
+            self._write(path, content[: self.chance.randint(first, len(content) - 1)])
+            known.earlier.append(content)
+            return
         self._write(path, content)
 
     def _write(self, path: str, content: bytes, *, in_place: bool = False) -> None:
@@ -477,9 +489,11 @@ class Action:
     weight: int
 
 
-# How often a batch begins with a retraction, and with the rest of a file of which a part is there.
+# How often a batch begins with a retraction, and with the rest of a file of which a part is there; how often
+# only a part of a file is there at first.
 RETRACTED = 0.12
 COMPLETED = 0.5
+BEGUN = 0.12
 
 ACTIONS = {
     "land": Action(_Drawing._land_a_file, 6),

@@ -15,11 +15,14 @@ and by which it does not matter whether a refresh ran while a file was away:
   file that is deleted, refreshed, and landed again is a changed file, as if it had been overwritten.
 - A path that left with nothing kept of its last content (it was moved, or had no rows) has no former rows.
 - Whether the former bytes lie under another name is decided when the content of their own path changes, and
-  only then. Another name is one of the same entity and format.
+  only then. Another name is one of the same entity and format: renamed to another format is not moved.
 - Kept rows whose id came again leave for good; they do not return when the newer row is retracted.
-- To retract a path whose file is there, readable or not, takes back the content of that file. To retract a
-  path that has left takes back the content last loaded; where nothing of that is kept, all that is kept at
-  the path.
+- To retract a path takes back what its file holds and the content last loaded from it, which is another one
+  where the file cannot be read; where there is neither, all that is kept at the path.
+- Rows that gave way to what was only the beginning of a content leave when every id of theirs comes again in
+  the whole of it, as if the beginning had not been read.
+- Zero bytes are unreadable where former rows stay in force. Elsewhere they are a text file without rows, and
+  no gzip or Parquet.
 - A path without a file is ``left`` when rows of it are kept, else ``retracted`` when its file lies in
   ``retracted/``, else it has no record.
 - The folder of an entity is missed once something of that entity was loaded; one of the two is enough.
@@ -33,7 +36,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -44,6 +47,7 @@ from oracle import Message, Order
 from support.plain_reader import Event, RawRow, Reading, ending_of, read
 
 ENTITIES = ("messages", "orders")
+TEXT_ENDINGS = (".csv", ".jsonl")
 LEFT_BEHIND_WITHHELD = 100
 """So many ids that come again nowhere are never too many."""
 
@@ -95,11 +99,12 @@ class Because(Enum):
 
 @dataclass(frozen=True)
 class Kept:
-    """A row in ``kept/``: where it came from, and why it is there."""
+    """A row in ``kept/``: the content that it came from and that it gave way to, and why it is there."""
 
     row: Event | RawRow
     source: Content
     because: Because
+    successor: Content | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,8 @@ class ArrivalsModel:
                 self.files.kept.setdefault(path, []).extend(rows)
             return
         for path in sorted({*landed, *kept, *newly}):
-            before = [row for row in kept.get(path, []) if not self._gives_way(row, path, landed)]
+            before = [one for one in kept.get(path, []) if not self._gives_way(one, path, landed)]
+            before = [self._gave_way_to_grown(one, path, landed) for one in before]
             kept[path] = self._not_replaced(path, [*before, *newly.get(path, [])])
         self.files = Files(landed, {path: rows for path, rows in kept.items() if rows}, self.files.retracted)
         self.former = _former_contents(self.files)
@@ -194,13 +200,15 @@ class ArrivalsModel:
         Returns:
             The paths below the landing folder whose files move to ``retracted/``; the caller moves them.
         """
-        if path in self.files.landed:
-            contents = {self.files.landed[path]}
-        elif path in self.former:
-            contents = {self.former[path]}
-        else:
+        contents = {of[path] for of in (self.files.landed, self.former) if path in of}
+        if not contents:
             contents = {kept.source for kept in self.files.kept.get(path, [])}
-        moved = [copy for copy, content in self.files.landed.items() if content in contents]
+        # Zero bytes are the copy of nothing.
+        moved = [
+            at
+            for at, content in self.files.landed.items()
+            if at == path or (content in contents and content.data)
+        ]
         remaining = {
             at: [kept for kept in rows if kept.source not in contents] for at, rows in self.files.kept.items()
         }
@@ -266,20 +274,37 @@ class ArrivalsModel:
         if now is None or not now.reading.is_readable:
             because = Because.LEFT if now is None else Because.UNREADABLE
             return _kept_rows(former, because) if was_there else []
-        if _is_nothing_lost(former, now):
+        if _has_grown(former, now) or _has_every_id(former, now):
             return []
-        rows = [kept for kept in _kept_rows(former, Because.CHANGED) if not _comes_again(kept.row, now)]
+        rows = _kept_rows(former, Because.CHANGED, now)
+        rows = [kept for kept in rows if not _comes_again(kept.row, now)]
         if self._declared(path) == "replaces":
             self.dropped += len(rows)
             return []
         return rows
 
     def _gives_way(self, kept: Kept, path: str, landed: Mapping[str, Content]) -> bool:
-        """Whether a kept row leaves: its id came again (rule 4), or it was former until now (rule 6)."""
+        """Whether a kept row leaves: its id came again (rule 4), or it was former until now (rule 6).
+
+        Where it gave way to what was only the beginning of the content that is there now, nothing was kept if
+        that beginning had not been read (rule 2), so rule 3 is asked of the two that are whole.
+        """
         now = landed.get(path)
         if now is None or not now.reading.is_readable:
             return False
-        return kept.source == self.former.get(path) or _comes_again(kept.row, now)
+        if kept.source == self.former.get(path) or _comes_again(kept.row, now):
+            return True
+        return self._has_outgrown(kept.successor, path, now) and _has_every_id(kept.source, now)
+
+    def _gave_way_to_grown(self, kept: Kept, path: str, landed: Mapping[str, Content]) -> Kept:
+        now = landed.get(path)
+        if now and self._has_outgrown(kept.successor, path, now):
+            return replace(kept, successor=now)
+        return kept
+
+    def _has_outgrown(self, beginning: Content | None, path: str, now: Content) -> bool:
+        """Whether a content was but the beginning of the one that is there now."""
+        return beginning is not None and beginning == self.former.get(path) and _has_grown(beginning, now)
 
     def _not_replaced(self, path: str, rows: list[Kept]) -> list[Kept]:
         """Without what a pattern that replaces has kept of changed files (rule 5)."""
@@ -319,7 +344,8 @@ class ArrivalsModel:
         kept = [one.row for one in self._committed(path)]
         rows = [*content.accepted, *content.rejected, *kept] if content else kept
         if content:
-            status = "loaded" if content.reading.is_readable else "failed"
+            has_no_rows = not content.data and content.ending in TEXT_ENDINGS and path not in self.former
+            status = "loaded" if content.reading.is_readable or has_no_rows else "failed"
         else:
             status = "left" if kept else "retracted"
         return PathState(
@@ -394,10 +420,14 @@ def _lies_elsewhere(former: Content, path: str, landed: Mapping[str, Content]) -
     return any(content == former for at, content in landed.items() if at != path)
 
 
-def _is_nothing_lost(former: Content, now: Content) -> bool:
-    """Rule 3: the file has grown, or every former id comes again in it."""
-    has_grown = now.data.startswith(former.data.rstrip(b"\0"))
-    return has_grown or former.versions.keys() <= now.versions.keys()
+def _has_grown(former: Content, now: Content) -> bool:
+    """Rule 3: the new content begins with the former bytes."""
+    return now.data.startswith(former.data.rstrip(b"\0"))
+
+
+def _has_every_id(former: Content, now: Content) -> bool:
+    """Rule 3: every former id comes again."""
+    return former.versions.keys() <= now.versions.keys()
 
 
 def _comes_again(row: Event | RawRow, now: Content) -> bool:
@@ -407,8 +437,8 @@ def _comes_again(row: Event | RawRow, now: Content) -> bool:
     return now.has_id(row.key, row.updated_at)
 
 
-def _kept_rows(content: Content, because: Because) -> list[Kept]:
-    return [Kept(row, content, because) for row in (*content.accepted, *content.rejected)]
+def _kept_rows(content: Content, because: Because, successor: Content | None = None) -> list[Kept]:
+    return [Kept(row, content, because, successor) for row in (*content.accepted, *content.rejected)]
 
 
 def _is_event(row: Event | RawRow) -> bool:

@@ -85,8 +85,9 @@ def read(entity: str, ending: str, content: bytes, currency: str = "USD") -> Rea
 
 
 def ending_of(name: str) -> str | None:
-    """The ending that decides how a file is read, or None when it is not read."""
-    return next((ending for ending in reversed(ENDINGS) if name.lower().endswith(ending)), None)
+    """The ending that decides how a file is read, one for each format, or None when it is not read."""
+    ending = next((ending for ending in reversed(ENDINGS) if name.lower().endswith(ending)), None)
+    return ending and ending.replace("ndjson", "jsonl")
 
 
 def _rows(entity: str, ending: str, content: bytes) -> Iterator[tuple[Mapping[str, Any], bool]]:
@@ -120,7 +121,14 @@ def _json_rows(text: str) -> Iterator[tuple[Mapping[str, Any], bool]]:
         except json.JSONDecodeError:
             yield MALFORMED, False
             continue
-        yield dict(pairs), len(dict(pairs)) == len(pairs)
+        values = {name: [value for key, value in pairs if key == name] for name, _ in pairs}
+        once = {name: several[0] for name, several in values.items() if len(several) == 1}
+        twice = {
+            name: json.dumps(several, separators=(",", ":"))
+            for name, several in values.items()
+            if len(several) > 1
+        }
+        yield once | twice, not twice
 
 
 def _require_columns(entity: str, names: list[str]) -> None:
