@@ -186,7 +186,8 @@ def _record_portion(load: Load, portion: Portion) -> None:
         records.record_unread(load, path, status, error, by_path[path].inspection)
     with records.settling(load) as segments:
         load.connection.execute(
-            "delete from raw.landed_files where path in (select path from read_parquet(?))",
+            "delete from raw.landed_files "
+            "where path in (select path from read_parquet(?) where status = 'loaded')",
             [left["raw.landed_files"]],
         )
         for table, file in left.items():
