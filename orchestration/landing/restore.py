@@ -6,14 +6,14 @@ belong here: which rows are kept (arrivals.py), how they are stored (kept.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 from orchestration import casting
 from orchestration.landing import arrivals, kept, records, warehouse_rows
-from orchestration.landing.arrivals import Load
+from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.formats import LandedFile
-from orchestration.landing.inspection import inspect
+from orchestration.landing.inspection import Inspection, inspect
 from orchestration.landing.kept import Group, Segment
 from orchestration.sql import literal
 
@@ -42,7 +42,7 @@ def load_kept(load: Load) -> None:
     ]
     if not missing and not stale:
         return
-    with records.settling(load):
+    with records.settling(load) as segments:
         paths = {
             path
             for (path,) in load.connection.execute(
@@ -55,8 +55,23 @@ def load_kept(load: Load) -> None:
         if missing:
             _insert_kept(load, missing)
         paths |= {group.path for group, _ in missing}
+        segments.append(_settle_again(load, paths))
         _record_paths_of_kept(load, sorted(paths))
         records.count_rows(load, sorted(paths))
+
+
+def _settle_again(load: Load, paths: Collection[str]) -> Segment | None:
+    """Let kept rows give way to what their paths hold, where ``kept/`` is of another day."""
+    current = {
+        one.file_id: Arrival(
+            one.path,
+            load.settings.data_dir / one.path,
+            Inspection(one.content_hash, one.size, one.trimmed_hash, one.trimmed_size, is_complete=True),
+        )
+        for one in arrivals.contents_of(load, paths)
+        if one.kept_in is None and (load.settings.data_dir / one.path).is_file()
+    }
+    return arrivals.settle(load, current) if current else None
 
 
 def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
