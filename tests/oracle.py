@@ -72,9 +72,9 @@ class Message:
 
     @property
     def precedence(self) -> tuple[Any, ...]:
-        """What decides between versions: `updated_at`, then the content, never the arrival."""
-        content = (self.status, self.occurred_at, self.customer_id, self.queue_id, self.user_id)
-        return (self.updated_at, *content)
+        """What decides between versions: `updated_at`, then the content (sent first), never the arrival."""
+        content = (self.occurred_at, self.customer_id, self.queue_id, self.user_id)
+        return (self.updated_at, self.status == "sent", *content)
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,15 @@ class Order:
 
     @property
     def precedence(self) -> tuple[Any, ...]:
-        """What decides between versions: as for messages; no customer is below any customer."""
+        """What decides between versions: cancelled, refund and value first; no customer is below any."""
         customer = (self.customer_id is not None, self.customer_id or "")
-        money = (self.order_value, self.refunded_value)
+        money = (self.refunded_value, self.order_value)
         return (
             self.updated_at,
-            self.status,
+            self.status == "cancelled",
+            *money,
             self.ordered_at,
             customer,
-            *money,
             self.sales_channel,
         )
 

@@ -260,15 +260,15 @@ def test_greatest_updated_at_wins_whatever_the_order_of_arrival() -> None:
 @pytest.mark.parametrize(
     ("lower", "higher"),
     [
-        ({"status": "sent"}, {"status": "skipped"}),
+        ({"status": "skipped"}, {"status": "sent"}),
         ({"occurred_at": instant("2025-06-01")}, {"occurred_at": instant("2025-06-02")}),
         ({"customer_id": "B"}, {"customer_id": "a"}),
         ({"queue_id": "10"}, {"queue_id": "2"}),
         ({"user_id": "\uff5a"}, {"user_id": "\U0001f642"}),
         # The fields decide in their order: the first one that differs.
         (
-            {"status": "sent", "occurred_at": instant("2025-06-02")},
-            {"status": "skipped", "occurred_at": instant("2025-06-01")},
+            {"status": "skipped", "occurred_at": instant("2025-06-02")},
+            {"status": "sent", "occurred_at": instant("2025-06-01")},
         ),
         (
             {"occurred_at": instant("2025-06-01"), "customer_id": "b"},
@@ -289,7 +289,7 @@ def test_equal_versions_of_a_message_are_broken_by_content(
 @pytest.mark.parametrize(
     ("lower", "higher"),
     [
-        ({"status": "cancelled"}, {"status": "placed"}),
+        ({"status": "placed"}, {"status": "cancelled"}),
         ({"ordered_at": instant("2025-06-01")}, {"ordered_at": instant("2025-06-02")}),
         ({"customer_id": None}, {"customer_id": "!"}),
         ({"customer_id": "a"}, {"customer_id": "b"}),
@@ -298,24 +298,24 @@ def test_equal_versions_of_a_message_are_broken_by_content(
         ({"sales_channel": "in_store"}, {"sales_channel": "online"}),
         # The fields decide in their order: the first one that differs.
         (
-            {"status": "cancelled", "ordered_at": instant("2025-06-02")},
-            {"status": "placed", "ordered_at": instant("2025-06-01")},
+            {"status": "placed", "refunded_value": Decimal("1.00")},
+            {"status": "cancelled", "refunded_value": Decimal("0.00")},
+        ),
+        (
+            {"refunded_value": Decimal("0.00"), "order_value": Decimal("10.00")},
+            {"refunded_value": Decimal("9.00"), "order_value": Decimal("9.00")},
+        ),
+        (
+            {"order_value": Decimal("9.00"), "ordered_at": instant("2025-06-02")},
+            {"order_value": Decimal("10.00"), "ordered_at": instant("2025-06-01")},
         ),
         (
             {"ordered_at": instant("2025-06-01"), "customer_id": "c"},
             {"ordered_at": instant("2025-06-02"), "customer_id": None},
         ),
         (
-            {"customer_id": None, "order_value": Decimal("10.00")},
-            {"customer_id": "c", "order_value": Decimal("0.00")},
-        ),
-        (
-            {"order_value": Decimal("9.00"), "refunded_value": Decimal("9.00")},
-            {"order_value": Decimal("10.00"), "refunded_value": Decimal("0.00")},
-        ),
-        (
-            {"refunded_value": Decimal("0.00"), "sales_channel": "online"},
-            {"refunded_value": Decimal("1.00"), "sales_channel": "in_store"},
+            {"customer_id": None, "sales_channel": "online"},
+            {"customer_id": "c", "sales_channel": "in_store"},
         ),
     ],
 )
