@@ -69,7 +69,6 @@ create or replace temp macro is_present_in_json(value) as
 -- ISO 8601 in extended notation, rewritten to the one that the database casts; no offset means UTC.
 create or replace temp macro extended_iso(value) as
     case
-        when regexp_full_match(value, {literal(PLAIN_ISO)}) then value
         when regexp_full_match(value, {literal(EXTENDED_ISO)})
             then regexp_replace(replace(upper(value), ',', '.'), ' ([-+Z])', '\\1')
         when regexp_full_match(value, {literal(BASIC_DATE)})
@@ -82,7 +81,10 @@ create or replace temp macro extended_iso(value) as
     end;
 
 create or replace temp macro instant_of_text(value) as
-    timezone('UTC', try_cast(extended_iso(value) as timestamptz));
+    case
+        when regexp_full_match(value, {literal(PLAIN_ISO)}) then try_cast(value as timestamp)
+        else timezone('UTC', try_cast(extended_iso(value) as timestamptz))
+    end;
 
 create or replace temp macro money_of_text(value) as
     case

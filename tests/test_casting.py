@@ -555,6 +555,22 @@ def test_any_amount_of_cents_is_exact_in_every_format(
     )
 
 
+def test_numbers_within_a_column_beyond_the_contract_say_nothing_of_those_of_its_name(hub: Settings) -> None:
+    within = pa.struct([("order_value", pa.float16()), ("refunded_value", pa.decimal256(50, 2))])
+    columns = {
+        "note": pa.array([{"order_value": np.float16(1), "refunded_value": Decimal(1)}], within),
+        **{name: [value] for name, value in ORDER.items()},
+        "order_value": pa.array([200.5], pa.float32()),
+        "refunded_value": pa.array([100.25], pa.float64()),
+    }
+
+    loaded = load(hub, ORDERS, {"a.parquet": pa.table(columns)})
+
+    assert [(event["order_value"], event["refunded_value"]) for event in loaded.events] == [
+        (Decimal("200.50"), Decimal("100.25"))
+    ]
+
+
 # What libraries write for "no value".
 
 

@@ -25,6 +25,7 @@ DIGESTS = "assert_digests_tell_ids_apart"
 CREDITS = "assert_each_attributed_order_is_credited_once"
 COUNTS = "assert_counts_are_of_all_messages_and_touches"
 BOUNDS = "assert_figures_are_within_their_bounds"
+NAMES = "unique_without_blanks_queue_names_queue_id"
 
 SECOND = "interval 1 second"
 
@@ -100,6 +101,18 @@ def test_a_check_finds_what_is_wrong(hub: Settings, check: str, wrong: str) -> N
 
     with pytest.raises(AssertionError, match=check):
         run_dbt(hub, "test", "--select", check)
+
+
+def test_a_check_finds_two_names_of_one_queue_whose_ids_differ_in_blanks(
+    tmp_path: Path, hub: Settings
+) -> None:
+    with_names = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    shutil.copytree(hub.data_dir, with_names.data_dir)
+    with duckdb.connect(str(with_names.warehouse)) as connection:
+        connection.execute("insert into raw.queue_names values ('win-back' || chr(12288), 'Another')")
+
+    with pytest.raises(AssertionError, match=NAMES):
+        run_dbt(with_names, "test", "--select", "queue_names")
 
 
 def test_ids_of_a_day_and_a_number_have_digests_of_their_own(tmp_path: Path) -> None:

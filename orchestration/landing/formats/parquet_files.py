@@ -7,7 +7,6 @@ Belongs here: columns and rows of Parquet. Does not belong here: columns that th
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 
 import duckdb
 
@@ -50,7 +49,19 @@ def columns_of(
     """
     location = list(LINKS.create({0: file}).values())
     described = SCRATCH.query(connection, f"describe from read_parquet(?, {OPTIONS})", [location])
-    schema = SCRATCH.query(
+    schema = _schema(connection, location)
+    columns = tuple(
+        (name, held if held and column_type in ("FLOAT", "DOUBLE") else column_type)
+        for (name, column_type, *_), (_, held) in zip(described, schema, strict=False)
+    )
+    _refuse_hidden_columns([name for name, _ in schema], columns, contract)
+    columns_by_field(contract, columns)
+    return columns
+
+
+def _schema(connection: duckdb.DuckDBPyConnection, location: list[str]) -> list[tuple[str, str | None]]:
+    """Name of each column as it is in the file, and FLOAT16 or WIDE_DECIMAL if it is one."""
+    (_, *elements) = SCRATCH.query(
         connection,
         f"""
         select
@@ -58,18 +69,18 @@ def columns_of(
             case
                 when logical_type like 'Float16%' then 'FLOAT16'
                 when converted_type = 'DECIMAL' and precision > {MAX_DIGITS} then 'WIDE_DECIMAL'
-            end
+            end,
+            coalesce(num_children, 0)
         from parquet_schema(?)
         """,
         [location],
     )
-    special = {name: special_type for name, special_type in schema if special_type}
-    columns = tuple(
-        (name, special.get(name, column_type) if column_type in ("FLOAT", "DOUBLE") else column_type)
-        for name, column_type, *_ in described
-    )
-    _refuse_hidden_columns({name for name, _ in schema}, columns, contract)
-    columns_by_field(contract, columns)
+    # Behind each element follow those within it.
+    columns, within = [], 0
+    for name, held, children in elements:
+        if within == 0:
+            columns.append((name, held))
+        within = max(within - 1, 0) + children
     return columns
 
 
@@ -212,13 +223,13 @@ def _landed(value: str, column_type: str, by_value: bool) -> str:
 
 
 def _refuse_hidden_columns(
-    names: AbstractSet[str], columns: Sequence[tuple[str, str]], contract: EventContract
+    names: Sequence[str], columns: Sequence[tuple[str, str]], contract: EventContract
 ) -> None:
     """Refuse names that the reader would hide: of two columns with one name, it renames the second."""
     fields = {field.name for field in contract.fields}
-    for column, _ in columns:
+    for name, (column, _) in zip(names, columns, strict=False):
         if column.lower() in READERS_OWN_COLUMNS:
             raise UnreadableFileError(f"it has a column {column}, a name that its reader needs for itself")
-        field = column.rpartition("_")[0].strip(BLANKS).lower()
-        if column not in names and field in fields:
+        field = name.strip(BLANKS).lower()
+        if column != name and field in fields:
             raise UnreadableFileError(f"it has the column {field} twice")
