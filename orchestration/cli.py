@@ -92,7 +92,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         CONSOLE.print(f"[yellow]![/] {markup(notice)}")
     prepare_dagster_home(settings)
     others = {
-        "ui": lambda: ui(options.port),
+        "ui": lambda: ui(settings, options.port),
         "docs": lambda: docs(settings, options.port),
         "export": lambda: export(settings),
         "files": lambda: files(settings),
@@ -446,12 +446,12 @@ def without_paths(page: str, settings: Settings) -> str:
     return page
 
 
-def ui(port: int) -> int:
+def ui(settings: Settings, port: int) -> int:
     """Serve Dagster's web UI, with its daemon, until interrupted."""
     from orchestration import ui as web
 
     try:
-        web.serve(port, notify=lambda line: CONSOLE.print(markup(line)))
+        web.serve(settings.dagster_home, port, notify=lambda line: CONSOLE.print(markup(line)))
     except web.UiError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1

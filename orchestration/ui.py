@@ -6,6 +6,7 @@ Belongs here: starting and ending their processes. Does not belong here: who may
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import signal
@@ -39,18 +40,20 @@ class UiError(RuntimeError):
     """The web UI cannot be served; the message says why and what to do."""
 
 
-def serve(port: int, notify: Callable[[str], object]) -> None:
+def serve(home: Path, port: int, notify: Callable[[str], object]) -> None:
     """Serve the web UI, with the daemon beside it, until interrupted.
 
     Args:
+        home: Dagster's home; it has one daemon at a time.
         port: the port on this machine.
         notify: called with lines for whoever started it; the address with the token is one.
 
     Raises:
-        UiError: when the port is taken, or when the daemon ends by itself.
+        UiError: when the port is taken, the web UI of this hub is being served already, or the daemon ends by
+            itself.
     """
     # Bound first, and held: whoever finds the port taken has started nothing.
-    with _listening(port) as listener:
+    with _listening(port) as listener, _only_one(home):
         # Neither the daemon nor a run has a use for the token.
         given = os.environ.pop(TOKEN_VARIABLE, "").strip()
         token = given or secrets.token_urlsafe(32)
@@ -81,6 +84,20 @@ def _listening(port: int) -> Iterator[socket.socket]:
                 "another with --port."
             ) from None
         yield listener
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Two daemons would both run what the schedule and the sensor ask for."""
+    with (home / "ui.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UiError(
+                "The web UI of this hub is served already. Nothing was started. Open the address that was "
+                "printed at its start, or stop it first."
+            ) from None
+        yield
 
 
 def _code_location(stack: ExitStack) -> tuple[Any, Path]:
