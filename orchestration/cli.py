@@ -188,18 +188,21 @@ def remove_warehouse(settings: Settings) -> bool:
     warehouse that cannot be opened has nothing to give.
 
     Returns:
-        Whether it was removed: not while the landing folder is away, or another program has it open.
+        Whether it was removed: not while the landing folder is away, or another program has it open, and not
+        one of a newer version.
     """
     from orchestration import ingest
     from orchestration.faults import Fault
     from orchestration.landing.discovery import LandingError
     from orchestration.lock import refresh_lock
+    from orchestration.restoring import finish_restore
 
     of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
     with refresh_lock(settings.lock, say=CONSOLE.print):
+        finish_restore(settings, CONSOLE.print)
         try:
             notice_changes(settings)
-        except (LandingError, ingest.WarehouseInUseError) as error:
+        except (LandingError, ingest.WarehouseInUseError, ingest.NewerVersionError) as error:
             CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
         except ingest.WarehouseError as error:

@@ -53,6 +53,10 @@ class WarehouseInUseError(WarehouseError):
     """A warehouse that another program has open."""
 
 
+class NewerVersionError(WarehouseError):
+    """A warehouse of a newer version, whose tables and files this one does not know."""
+
+
 def connect(
     settings: Settings,
     say: Callable[[str], None] = lambda message: None,
@@ -71,7 +75,8 @@ def connect(
     Raises:
         WarehouseInUseError: when it is open elsewhere for longer.
         UnusableDatabaseError: when one of the files is damaged or may not be written, or memory is short.
-        WarehouseError: when it is of a newer version, or another engine loaded it.
+        NewerVersionError: when it is of a newer version.
+        WarehouseError: when another engine loaded it.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     connection = _opened(settings, say, wait_seconds)
@@ -88,6 +93,8 @@ def _prepared(
     say: Callable[[str], None],
     wait_seconds: float,
 ) -> duckdb.DuckDBPyConnection:
+    # First of all: of what a newer version keeps, and how, this one knows nothing.
+    _require_no_newer_version(connection, settings)
     if upgrade.is_of_version_0_2(connection):
         connection = _upgraded(connection, settings, say, wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
@@ -199,6 +206,21 @@ def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings
             connection.execute(f"insert into raw.refreshes ({listed}) values ({marks})", row)
 
 
+def _require_no_newer_version(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    try:
+        last = connection.execute(
+            "select software_version from raw.refreshes order by refresh_number desc limit 1"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return
+    if last and Version(last[0][0]) > Version(VERSION):
+        connection.close()
+        raise NewerVersionError(
+            f"{settings.warehouse} was written by version {last[0][0]}; this is version {VERSION}. Nothing "
+            "was changed, and readers keep what was published. Use that version or a newer one."
+        )
+
+
 def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     # By the columns, since the record of refreshes may have been taken over from an older warehouse.
     columns = set(
@@ -218,15 +240,6 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
             f"{settings.warehouse} was written by an older version, which kept the landed rows in another "
             "form. Nothing was changed, and readers keep what was published. `make rebuild` makes it anew "
             "from the landed files."
-        )
-    last = connection.execute(
-        "select software_version from raw.refreshes order by refresh_number desc limit 1"
-    ).fetchall()
-    if last and Version(last[0][0]) > Version(VERSION):
-        connection.close()
-        raise WarehouseError(
-            f"{settings.warehouse} was written by version {last[0][0]}; this is version {VERSION}. Nothing "
-            "was changed, and readers keep what was published. Use that version or a newer one."
         )
 
 
