@@ -15,15 +15,19 @@ import re
 import subprocess
 import sys
 import uuid
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration.printable import markup
 from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError, log_of
 from orchestration.terminal import console
+
+if TYPE_CHECKING:
+    from dagster._core.instance.ref import InstanceRef
 
 CONSOLE = console()
 
@@ -297,7 +301,7 @@ def run(settings: Settings, period: str) -> int:
     import dagster as dg
 
     from orchestration import runs
-    from orchestration.console import was_interrupted
+    from orchestration.console import WithoutLogErrors, was_interrupted
     from orchestration.dbt import ModelsError
 
     try:
@@ -315,7 +319,11 @@ def run(settings: Settings, period: str) -> int:
         CONSOLE.print(f"Nothing has landed in {markup(settings.landing)}/messages or .../orders yet.")
 
     # What matters of dbt's own lines is said by the console logger; what it did is in its run_results.json.
-    with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
+    with (
+        dg.DagsterInstance.from_ref(instance_without_output(settings)) as instance,
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(WithoutLogErrors(sys.stderr)),
+    ):
         for lost in runs.fail_lost_runs(instance, settings, in_daemon=False):
             CONSOLE.print(f"  [yellow]![/] The refresh {lost} did not end; this one finishes its work.")
         run_id = str(uuid.uuid4())
@@ -334,6 +342,17 @@ def run(settings: Settings, period: str) -> int:
     print_reports(settings.published, period, CONSOLE)
     CONSOLE.print(f"\nPublished: {markup(settings.published)}")
     return 0
+
+
+def instance_without_output(settings: Settings) -> InstanceRef:
+    """Dagster's instance of the hub, which does not record what a refresh prints: it is printed here.
+
+    The processes that would record it print their own errors into a terminal, as at Ctrl+C.
+    """
+    from dagster._core.instance.ref import InstanceRef
+
+    recorder = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    return InstanceRef.from_dir(str(settings.dagster_home), overrides={"compute_logs": recorder})
 
 
 def export(settings: Settings) -> int:

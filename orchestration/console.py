@@ -10,7 +10,7 @@ import dagster as dg
 from rich.console import Console
 
 from orchestration.printable import markup, shown
-from orchestration.terminal import console
+from orchestration.terminal import Output, console
 
 STEPS = {
     "raw__message_events": "Loading messages",
@@ -66,7 +66,7 @@ class ProgressHandler(logging.Handler):
             case dg.DagsterEventType.STEP_FAILURE:
                 self._step_failed = True
                 self._console.print(f"  [red]✗[/] {markup(self._failure(event))}")
-            case dg.DagsterEventType.RUN_FAILURE if not self._step_failed:
+            case dg.DagsterEventType.RUN_FAILURE if not self._step_failed and not was_interrupted(event):
                 self._console.print(f"[red]✗[/] {markup(self._innermost(event.job_failure_data.error))}")
 
     @classmethod
@@ -100,11 +100,24 @@ class ProgressHandler(logging.Handler):
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:
-    """Whether an event is the failure of a step that somebody stopped, as with Ctrl+C."""
-    if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
-        return False
-    error = event.step_failure_data.error
+    """Whether an event is the failure of a step or run that somebody stopped, as with Ctrl+C."""
+    match event.event_type:
+        case dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+        case dg.DagsterEventType.RUN_FAILURE:
+            error = event.job_failure_data.error
+        case _:
+            return False
     return error is not None and error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
+class WithoutLogErrors(Output):
+    """A stream without Dagster's word that its own record cannot be written: the failure says it better."""
+
+    def write(self, text: str) -> int:
+        if text.startswith("Exception while writing logger call to event log"):
+            return len(text)
+        return super().write(text)
 
 
 @dg.logger(config_schema={}, description="Progress of a refresh for people.")

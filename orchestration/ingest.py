@@ -119,13 +119,15 @@ def _opened(settings: Settings, say: Callable[[str], None], wait_seconds: float)
     deadline = time.monotonic() + wait_seconds
     waiting = False
     while True:
+        file, connection = settings.warehouse, None
         try:
-            file = settings.warehouse
             connection = duckdb.connect(str(file))
             file = settings.reports
             attach_reports(connection, settings)
             return connection
         except (duckdb.Error, MemoryError) as error:
+            if connection:
+                connection.close()
             if fault_of(error) is not Fault.LOCKED:
                 raise UnusableDatabaseError(file, error, settings) from None
             if time.monotonic() >= deadline:
@@ -238,8 +240,8 @@ def _require_known_version(connection: duckdb.DuckDBPyConnection, settings: Sett
         connection.close()
         raise WarehouseError(
             f"{settings.warehouse} was written by an older version, which kept the landed rows in another "
-            "form. Nothing was changed, and readers keep what was published. `make rebuild` makes it anew "
-            "from the landed files."
+            "form. Nothing was changed, and readers keep what was published. `make rebuild` rebuilds it from "
+            "the landed files."
         )
 
 
@@ -258,7 +260,7 @@ def _require_same_engine(connection: duckdb.DuckDBPyConnection, settings: Settin
         raise WarehouseError(
             f"{settings.warehouse} was loaded by the engine {loaded_by[0][0]}, and CONTACT_ENGINE is "
             f"{settings.engine.value}. Nothing was changed, and readers keep what was published. Set "
-            "CONTACT_ENGINE back, or let `make rebuild` make the warehouse anew with this engine."
+            "CONTACT_ENGINE back, or let `make rebuild` rebuild the warehouse with this engine."
         )
 
 

@@ -314,6 +314,7 @@ def _is_the_files_fault(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return error.errno not in THE_MACHINES_FAULT
-    if any(sign in str(error).lower() for sign in ("no space left on device", "could not write file")):
+    signs = ("no space left on device", "could not write file", "corrupt database file")
+    if any(sign in str(error).lower() for sign in signs):
         return False
     return not isinstance(error, NOT_THE_FILES_FAULT)

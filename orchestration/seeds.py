@@ -87,12 +87,13 @@ def _faults_of_values(
     header: Sequence[str], rows: Sequence[tuple[int, list[str]]], columns: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
     for column in columns:
-        name, tests = column["name"], column.get("data_tests", [])
+        name, tests = column["name"], [str(test) for test in column.get("data_tests", [])]
+        is_unique = any(test.startswith("unique") for test in tests)
         seen: dict[str, int] = {}
         for line, row in rows:
             value = row[header.index(name)].strip().strip(BLANKS).strip()
             if not value and "not_null" in tests:
                 yield f"no {name} in line {line}. Write one, or remove the line."
-            if value in seen and "unique" in tests:
+            if value in seen and is_unique:
                 yield f"the {name} {shown(value)!r} in lines {seen[value]} and {line}. Remove one of them."
             seen[value] = line

@@ -1,0 +1,122 @@
+"""Commands when something is in their way: one sentence, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from landing import land_csv
+from pipeline import reading, refresh
+
+from orchestration.settings import REPOSITORY, Settings
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
+
+INTERRUPTED = "! Interrupted. What was loaded is kept, readers keep what was published"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Settings:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    land_csv(hub.landing / "messages" / "a.csv", [{**MESSAGE, "queue_id": "漢字"}])
+    (hub.landing / "orders").mkdir()
+    return hub
+
+
+def started(hub: Settings, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    """A command in a process group of its own, as a terminal starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestration.cli", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **hub.as_environment(), "COLUMNS": "120", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def test_an_output_that_cannot_show_a_character_shows_another(hub: Settings) -> None:
+    running = started(hub, "run", PYTHONIOENCODING="latin-1")
+    printed, errors = running.communicate()
+
+    assert running.returncode == 0, printed + errors
+    assert errors == b""
+    assert b"+ message_events: 1 new files" in printed
+    assert b"??" in printed
+    assert hub.published.exists()
+
+
+def test_an_output_that_nobody_reads_any_more_stops_no_refresh(hub: Settings) -> None:
+    running = started(hub, "run")
+    assert running.stdout
+    assert running.stderr
+    running.stdout.readline()
+    running.stdout.close()
+
+    assert running.wait() == 0, running.stderr.read()
+    assert running.stderr.read() == b""
+    with reading(hub.published) as connection:
+        assert connection.sql("select message_id from fct_messages").fetchall() == [("m1",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "Refreshing"),
+        (["rebuild"], "Rebuilt from all landed rows"),
+        (["docs", "--port", "0"], "Building the docs"),
+    ],
+)
+def test_an_interrupted_command_ends_with_one_line(hub: Settings, arguments: list[str], words: str) -> None:
+    running = started(hub, *arguments)
+    assert running.stdout
+    before = next(line for line in running.stdout if words in line.decode())
+    os.killpg(running.pid, signal.SIGINT)
+    printed, errors = running.communicate()
+
+    assert running.returncode == 130, before + printed + errors
+    assert errors == b""
+    *repeated, last = printed.splitlines(keepends=True)
+    assert last.decode().startswith(INTERRUPTED)
+    # A line that was being printed may be printed once more.
+    assert set(repeated) <= {before}
+
+
+def test_a_disk_that_dagster_finds_full_first_is_named(hub: Settings) -> None:
+    refresh(hub)
+    running = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "run"],
+        cwd=REPOSITORY,
+        env={**os.environ, **hub.as_environment()},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert running.returncode == 1
+    assert "Traceback" not in running.stdout + running.stderr
+    assert running.stderr == ""
+    assert f"Make sure that the disk of {hub.data_dir} has room, then run again." in running.stdout
+    with reading(hub.published) as connection:
+        assert connection.sql("select message_id from fct_messages").fetchall() == [("m1",)]
+
+
+def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "hub").write_text("in the way")
+
+    finished = command(Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD"), "run")
+
+    assert finished.returncode in (1, 2)
+    assert "Traceback" not in finished.stdout + finished.stderr
+    assert str(tmp_path / "hub") in finished.stdout
+    assert finished.stderr == ""
