@@ -224,9 +224,8 @@ def test_a_published_file_that_the_warehouse_does_not_know_is_named(hub: Setting
 
 def record_a_loaded_file(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        "insert into raw.landed_files "
-        "(file_id, path, entity, status, rows_landed, rows_accepted, rows_rejected, currency, loaded_at) "
-        "values (1, 'a', 'orders', 'loaded', 0, 0, 0, 'USD', now())"
+        "insert into raw.landed_files (path, entity, status, loaded_at) "
+        "values ('a', 'orders', 'loaded', now())"
     )
 
 
