@@ -180,14 +180,13 @@ def set_aside(load: Load, paths: Sequence[str]) -> Segment | None:
     return _rewrite(load, aside, [])
 
 
-def drop_what_is_replaced(load: Load) -> Segment | None:
-    """Drop what is kept of changed files that are declared to replace what they held."""
-    replaced = [
+def replaced_contents(load: Load) -> list[Content]:
+    """What is kept of changed files that are declared to replace what they held."""
+    return [
         one
         for one in contents_of(load)
         if one.kept_in is not None and one.gave_way_to and load.declared(one.path) is Overwritten.REPLACES
     ]
-    return drop(load, replaced)
 
 
 def drop(load: Load, contents: Sequence[Content]) -> Segment | None:

@@ -109,8 +109,7 @@ def load_entity(
     due = _without_emptied(load, due)
     load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
     load_due(load, due)
-    with records.settling(load) as segments:
-        segments.append(arrivals.drop_what_is_replaced(load))
+    records.drop_what_is_replaced(load)
     retract.restore_records(load)
     restore.merge_segments(load)
     _tidy(load)

@@ -192,6 +192,17 @@ def record_several_unread(
         count_rows(load, list(paths))
 
 
+def drop_what_is_replaced(load: Load) -> None:
+    """Drop what is kept of changed files that are declared to replace what they held."""
+    replaced = arrivals.replaced_contents(load)
+    if replaced:
+        with settling(load) as segments:
+            segments.append(arrivals.drop(load, replaced))
+            count_rows(load, [one.path for one in replaced])
+            for one in replaced:
+                load.dropped[one.path] = load.dropped.get(one.path, 0) + one.rows_landed
+
+
 def count_rows(load: Load, paths: Sequence[str]) -> None:
     """Let the records of paths say how many rows they have, the kept ones included."""
     load.connection.execute(
