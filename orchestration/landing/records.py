@@ -219,7 +219,7 @@ def count_rows(load: Load, paths: Sequence[str]) -> None:
                 coalesce(sum(contents.rows_accepted), 0) as rows_accepted,
                 coalesce(sum(contents.rows_rejected), 0) as rows_rejected,
                 coalesce(sum(contents.rows_landed) filter (contents.kept_in is not null), 0) as rows_kept
-            from (select unnest($paths) as path) as listed
+            from (select distinct unnest($paths) as path) as listed
             left join raw.contents as contents on listed.path = contents.path
             group by listed.path
         ) as counted
