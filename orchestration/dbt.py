@@ -27,7 +27,7 @@ from dagster_dbt import (
 )
 from packaging.version import Version
 
-from orchestration import ingest, refreshes, spark, stamps
+from orchestration import ingest, refreshes, seeds, spark, stamps
 from orchestration import plan as planning
 from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.faults import advice_on, explained, fault_of
@@ -35,8 +35,6 @@ from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
 from orchestration.printable import SHOWN_CHARACTERS
-from orchestration.seeds import SeedError
-from orchestration.seeds import require_usable as require_usable_seeds
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import literal
 from orchestration.tables import tables_of
@@ -121,14 +119,14 @@ def prepared_project(engine: Engine = Engine.DUCKDB) -> DbtProject:
 
 
 def _parse(project: DbtProject) -> None:
+    try:
+        seeds.require_text()
+    except seeds.SeedError as error:
+        raise ModelsError(f"{error} Nothing was done.") from None
     parse = dbt_of(project).cli(["parse", "--quiet", PARSING_ALL], target_path=project.manifest_path.parent)
     try:
         parse.wait()
-    except DagsterDbtCliRuntimeError:
-        try:
-            require_usable_seeds()
-        except SeedError as fault:
-            error = fault
+    except DagsterDbtCliRuntimeError as error:
         raise ModelsError(f"dbt cannot read the models, so nothing was done. {error}") from None
 
 
@@ -156,7 +154,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
         manifest = json.loads(project.manifest_path.read_text(encoding="utf-8"))
         run_results = settings.dbt_target / "run_results.json"
         run_results.unlink(missing_ok=True)
-        require_usable_seeds()
+        seeds.require_usable()
         with explained(settings):
             plan = planned(settings, manifest, context.run_id, context.log.warning)
         for reason in plan.reasons:

@@ -42,17 +42,31 @@ def require_usable(folder: Path = REPOSITORY / "seeds") -> None:
         _require_usable(file, described.get(file.stem, []))
 
 
-def _require_usable(file: Path, columns: Sequence[Mapping[str, Any]]) -> None:
-    name = f"{file.parent.name}/{file.name}"
+def require_text(folder: Path = REPOSITORY / "seeds") -> None:
+    """Check that each seed of a folder is UTF-8, without which dbt reads nothing of its project.
+
+    Raises:
+        SeedError: when one is not.
+    """
+    for file in sorted(folder.glob("*.csv")):
+        _text_of(file)
+
+
+def _text_of(file: Path) -> str:
     content = file.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SeedError(
-            f"{name} is not UTF-8 (line {line}: byte {content[error.start]:#04x}). Save it in that encoding."
+            f"{file.parent.name}/{file.name} is not UTF-8 (line {line}: byte {content[error.start]:#04x}). "
+            "Save it in that encoding."
         ) from None
-    lines = csv.reader(text.splitlines(keepends=True), strict=True)
+
+
+def _require_usable(file: Path, columns: Sequence[Mapping[str, Any]]) -> None:
+    name = f"{file.parent.name}/{file.name}"
+    lines = csv.reader(_text_of(file).splitlines(keepends=True), strict=True)
     try:
         rows = [(lines.line_num, row) for row in lines if row]
     except csv.Error as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.seeds import SeedError, require_usable
+from orchestration.seeds import SeedError, require_text, require_usable
 from orchestration.settings import REPOSITORY
 
 
@@ -76,3 +76,10 @@ def test_a_seed_that_cannot_be_used_is_named_with_what_was_found(
 
     with pytest.raises(SeedError, match=rf"^seeds/queue_names\.csv {re.escape(saying)}"):
         require_usable(folder)
+
+
+def test_a_seed_that_is_not_utf_8_is_named_before_dbt_reads_its_project(folder: Path) -> None:
+    (folder / "queue_names.csv").write_bytes("queue_id;queue_name\nq1;Café\n".encode("latin-1"))
+
+    with pytest.raises(SeedError, match=r"^seeds/queue_names\.csv is not UTF-8 \(line 2: byte 0xe9\)"):
+        require_text(folder)
