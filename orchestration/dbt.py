@@ -21,6 +21,7 @@ import duckdb
 from dagster_dbt import (
     DagsterDbtCliRuntimeError,
     DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
     DbtCliResource,
     DbtProject,
     dbt_assets,
@@ -130,6 +131,10 @@ def _parse(project: DbtProject) -> None:
         raise ModelsError(f"dbt cannot read the models, so nothing was done. {error}") from None
 
 
+# The events that an asset has loaded and those that it has removed are two sources of dbt.
+SHARED_KEYS = DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
+
+
 class LayerTranslator(DagsterDbtTranslator):
     """Groups are layers."""
 
@@ -148,7 +153,9 @@ class LayerTranslator(DagsterDbtTranslator):
 def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
     """The one asset definition that runs all of dbt, with an asset for each model and seed."""
 
-    @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=LayerTranslator())
+    @dbt_assets(
+        manifest=project.manifest_path, project=project, dagster_dbt_translator=LayerTranslator(SHARED_KEYS)
+    )
     def dbt_models(context: dg.AssetExecutionContext, lock: RefreshLock) -> Iterator[Any]:
         settings = lock.settings
         manifest = json.loads(project.manifest_path.read_text(encoding="utf-8"))
