@@ -1,4 +1,5 @@
--- Ids whose rows of one version say different things: a rule decides which counts, but their source should say.
+-- Ids whose rows of one version say different things: a rule decides which counts, but their source should
+-- say.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'superseded_orders'}}}) }}
 
 {% set versions = {'message': ref('superseded_messages'), 'order': ref('superseded_orders')} %}

@@ -1,5 +1,5 @@
--- Ids whose rows landed without updated_at, at one instant, and say different things: which one is newer cannot be
--- told, so a rule decides. A source whose events change should give updated_at.
+-- Ids whose rows landed without updated_at, at one instant, and say different things: which one is newer
+-- cannot be told, so a rule decides. A source whose events change should give updated_at.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'superseded_orders'}}}) }}
 
 {% set versions = {'message': ref('superseded_messages'), 'order': ref('superseded_orders')} %}
