@@ -64,7 +64,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 asset=key,
                 blocking=True,
                 description=(
-                    "The ids of each overwritten file come again, but for max_left_behind of them, or "
+                    "The former ids of each overwritten file are landed, but for max_left_behind of them, or "
                     "hub.toml says what overwriting it means."
                 ),
             ),

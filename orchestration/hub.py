@@ -94,7 +94,7 @@ class Hub:
     Attributes:
         max_rejected_share: the share of an entity's new rows that may be rejected.
         max_fall: the share by which published events may fall.
-        max_left_behind: the share of a changed file's former ids that need not come again.
+        max_left_behind: the share of a changed file's former ids that may be in no landed file.
         max_restated_share: the share of published figures that may change.
         ledger_days: for how many days the ledger of figures is kept.
         keep_runs_days: for how many days Dagster's record of runs is kept.

@@ -178,7 +178,7 @@ def test_rows_that_do_not_come_again_are_kept(hub: Hub) -> None:
     assert hub.state().rows_kept == 1
 
 
-def test_a_row_whose_id_comes_again_in_an_older_version_is_kept(hub: Hub) -> None:
+def test_a_row_whose_id_is_repeated_in_an_older_version_is_kept(hub: Hub) -> None:
     hub.land("o1 v5 10.00", "o2 v5 20.00")
     hub.land("o2 v4 19.00")
 
@@ -194,7 +194,7 @@ def test_a_rejected_row_takes_no_place(hub: Hub) -> None:
     assert hub.state().rows_kept == 1
 
 
-def test_rejected_rows_are_kept_until_their_text_comes_again(hub: Hub) -> None:
+def test_rejected_rows_are_kept_until_their_text_is_repeated(hub: Hub) -> None:
     hub.land("o1 v1 10.00", "o2 v1 ?", "o3 v1 ?")
     hub.land("o4 v1 40.00", "o3 v1 ?")
     assert hub.rows() == ["o1 v1 10.00", "o4 v1 40.00", "!o2", "!o3"]
@@ -204,7 +204,7 @@ def test_rejected_rows_are_kept_until_their_text_comes_again(hub: Hub) -> None:
     assert hub.state().rows_kept == 1
 
 
-def test_a_kept_row_leaves_when_its_id_comes_again(hub: Hub) -> None:
+def test_a_kept_row_leaves_when_its_id_is_repeated(hub: Hub) -> None:
     hub.land("o1 v5 10.00")
     hub.land("o2 v1 20.00")
     hub.land("o1 v4 9.00", "o2 v1 20.00")

@@ -125,7 +125,7 @@ def test_an_overwritten_file_keeps_the_rows_that_do_not_come_again_and_is_named(
         assert finished.returncode == 0, finished.stdout
         assert messages_published(hub) == ["m1", "other"]
         if kind == "run":
-            assert "a.csv was overwritten. 1 of its former rows did not come again and stay" in (
+            assert "a.csv was overwritten. 1 of its former rows are not in the new content and stay" in (
                 finished.stdout
             )
 
@@ -192,7 +192,7 @@ def test_an_overwritten_file_that_leaves_too_many_ids_behind_holds_publishing_ba
     for kind in ("run", "rebuild"):
         held = command(hub, kind)
         assert held.returncode == 1
-        assert "200 of its 200 former ids come again nowhere" in held.stdout
+        assert "200 of its 200 former ids are in no landed file" in held.stdout
         assert 'files = "messages/delta.csv"\noverwritten = "adds"' in held.stdout
         assert len(messages_published(hub)) == len(published) + 90
 

@@ -139,7 +139,7 @@ def test_overwritten_and_removed_files_change_what_a_rebuild_says(tmp_path: Path
         [*first, _message("m4", "c1")],
         # A message that has left, which stays; one that says something else.
         [_message("m1", "c1"), _message("m2", "c2", version=1)],
-        # An older dump, in which every message comes again: an older version counts once more.
+        # An older dump, which has every message: an older version counts again.
         [_message("m1", "c1"), _message("m2", "c1")],
         [],
         None,

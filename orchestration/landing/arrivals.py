@@ -85,7 +85,7 @@ class Load:
     Attributes:
         paths_by_hash: the paths below the landing folder that hold each content now.
         overwritten: how many rows are kept of each path that was overwritten.
-        dropped: how many rows did not come again in each path whose files replace what they held.
+        dropped: how many former rows the new content lacks, of each path whose files replace what they held.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -204,10 +204,10 @@ def save_rows(load: Load, contents: Sequence[Content], file: Path) -> None:
 
 
 def left_behind(load: Load) -> dict[str, tuple[int, int]]:
-    """Overwritten files, undeclared, of whose former ids too many come again nowhere.
+    """Overwritten files, undeclared, of whose former ids too many are in no landed file.
 
     Returns:
-        For each path how many ids come again nowhere, and how many there were.
+        For each path how many ids are in no landed file, and how many there were.
     """
     share = load.settings.hub.max_left_behind
     event_id = load.contract.event_id
@@ -292,7 +292,7 @@ def _compare(load: Load, followed_by: Mapping[int, int]) -> None:
             rows.file_id,
             rows.row_number,
             rows.{event_id} as id,
-            versions.version is not null as comes_again,
+            versions.version is not null as is_repeated,
             coalesce(versions.version >= rows.updated_at, false) as is_replaced
         from {load.table} as rows
         inner join followed on rows.file_id = followed.file_id
@@ -309,24 +309,24 @@ def _decide(
     by_path: Mapping[str, int],
     arrived: Mapping[int, Arrival],
 ) -> tuple[set[int], dict[int, str]]:
-    """Which contents give all their rows up, and which those whose ids come again.
+    """Which contents give all their rows up, and which only those whose ids are repeated.
 
     Returns:
         The ids of the former, and the paths of the latter by their ids.
     """
     counted = {
-        file_id: (all_again, replaced, total)
-        for file_id, all_again, replaced, total in load.connection.execute(
-            "select file_id, bool_and(comes_again), count(*) filter (is_replaced), count(*) "
+        file_id: (all_repeated, replaced, total)
+        for file_id, all_repeated, replaced, total in load.connection.execute(
+            "select file_id, bool_and(is_repeated), count(*) filter (is_replaced), count(*) "
             "from compared_rows group by file_id"
         ).fetchall()
     }
     gone, shrunk = set(), {}
     for one in earlier:
         change, declared = changes[one.file_id], load.declared(one.path)
-        all_again, replaced, total = counted.get(one.file_id, (True, 0, 0))
-        has_come_again = all_again and change is not Change.KEPT_BEFORE
-        if has_come_again or change in (Change.SAME_BYTES, Change.GROWN, Change.MOVED):
+        all_repeated, replaced, total = counted.get(one.file_id, (True, 0, 0))
+        has_all_ids = all_repeated and change is not Change.KEPT_BEFORE
+        if has_all_ids or change in (Change.SAME_BYTES, Change.GROWN, Change.MOVED):
             gone.add(one.file_id)
         elif declared is Overwritten.REPLACES:
             gone.add(one.file_id)
@@ -339,7 +339,7 @@ def _decide(
 
 
 def _forget_rejected(load: Load, gone: set[int], followed_by: Mapping[int, int]) -> None:
-    """Rejected rows leave with their content, or when their raw text comes again at their path."""
+    """Rejected rows leave with their content, or when their path has the same raw text again."""
     load.connection.execute(
         """
         delete from quarantine.rejected_events as rejected

@@ -51,9 +51,9 @@ class LoadReport:
         arriving: files that are still being written.
         left: files that have left the landing folder since the last load; their rows stay.
         overwritten: how many former rows are kept of each file that was overwritten.
-        dropped: how many former rows did not come again in each file that replaces what it held.
-        left_behind: for each overwritten file of whose ids too many come again nowhere, how many these are,
-            and how many ids it had.
+        dropped: how many former rows the new content lacks, of each file that replaces what it held.
+        left_behind: for each overwritten file of whose ids too many are in no landed file, how many these
+            are, and how many ids it had.
         at_work: names that writers leave while they work, met for the first time.
         left_alone: why each other name in the landing folder is not read.
     """

@@ -26,12 +26,15 @@ def notices(report: LoadReport) -> Iterator[str]:
         )
     for path, rows in report.overwritten.items():
         yield (
-            f"{named(path)} was overwritten. {rows} of its former rows did not come again and stay, in "
-            "kept/. If such files replace what they held, declare it in hub.toml:\n"
+            f"{named(path)} was overwritten. {rows} of its former rows are not in the new content and stay, "
+            "in kept/. If such files replace what they held, declare it in hub.toml:\n"
             + declaration(path, "replaces")
         )
     for path, rows in report.dropped.items():
-        yield f"{named(path)} was overwritten. {rows} of its former rows did not come again and were dropped."
+        yield (
+            f"{named(path)} was overwritten. {rows} of its former rows are not in the new content and were "
+            "dropped."
+        )
     if report.left:
         yield (
             f"{len(report.left)} files have left the landing folder: {listed(report.left)}. Their rows stay, "
@@ -49,8 +52,9 @@ def notices(report: LoadReport) -> Iterator[str]:
 def left_behind(path: str, missing: int, ids: int) -> str:
     """What holds publishing back when an overwritten file has lost too many ids, and the line to write."""
     return (
-        f"{named(path)} was overwritten, and {missing} of its {ids} former ids come again nowhere. Nothing "
-        "is published until hub.toml says what that means. If each such file adds to the ones before it:\n"
+        f"{named(path)} was overwritten, and {missing} of its {ids} former ids are in no landed file. "
+        "Nothing is published until hub.toml says what that means. If each such file adds to the ones before "
+        "it:\n"
         f"{declaration(path, 'adds')}\nIf it replaces what it held, so that these rows are to go:\n"
         f"{declaration(path, 'replaces')}"
     )

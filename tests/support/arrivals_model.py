@@ -10,16 +10,16 @@ file is at rest when a refresh reads it.
 Where the contract can be read in two ways, the model takes the one by which a refresh and a rebuild agree,
 and by which it does not matter whether a refresh ran while a file was away:
 
-- An id comes again in an accepted row. A rejected row has no version, so it replaces no former row.
+- An id is repeated by an accepted row. A rejected row has no version, so it replaces no former row.
 - Former rows stay those of the content last loaded from a path while that path is unreadable *or has left*. A
   file that is deleted, refreshed, and landed again is a changed file, as if it had been overwritten.
 - A path that left with nothing kept of its last content (it was moved, or had no rows) has no former rows.
 - Whether the former bytes lie under another name is decided when the content of their own path changes, and
   only then. Another name is one of the same entity and format: renamed to another format is not moved.
-- Kept rows whose id came again leave for good; they do not return when the newer row is retracted.
+- Kept rows whose id was repeated leave for good; they do not return when the newer row is retracted.
 - To retract a path takes back what its file holds and the content last loaded from it, which is another one
   where the file cannot be read; where there is neither, all that is kept at the path.
-- Rows that gave way to what was only the beginning of a content leave when every id of theirs comes again in
+- Rows that gave way to what was only the beginning of a content leave when every id of theirs is repeated in
   the whole of it, as if the beginning had not been read.
 - Zero bytes are unreadable where former rows stay in force. Elsewhere they are a text file without rows, and
   no gzip or Parquet.
@@ -27,7 +27,7 @@ and by which it does not matter whether a refresh ran while a file was away:
   ``retracted/``, else it has no record.
 - The folder of an entity is missed once something of that entity was loaded; one of the two is enough.
 - ``rows_kept`` counts kept rows of both kinds, accepted and rejected.
-- A file is held back when more than 100 former ids come again nowhere, and those are more than
+- A file is held back when more than 100 former ids are repeated nowhere, and those are more than
   ``max_left_behind`` of the former ids, for as long as that is so and nothing is declared.
 """
 
@@ -49,7 +49,7 @@ from support.plain_reader import Event, RawRow, Reading, ending_of, read
 ENTITIES = ("messages", "orders")
 TEXT_ENDINGS = (".csv", ".jsonl")
 LEFT_BEHIND_WITHHELD = 100
-"""So many ids that come again nowhere are never too many."""
+"""So many ids that are repeated nowhere are never too many."""
 
 
 class LandingAwayError(RuntimeError):
@@ -277,14 +277,14 @@ class ArrivalsModel:
         if _has_grown(former, now) or _has_every_id(former, now):
             return []
         rows = _kept_rows(former, Because.CHANGED, now)
-        rows = [kept for kept in rows if not _comes_again(kept.row, now)]
+        rows = [kept for kept in rows if not _is_repeated(kept.row, now)]
         if self._declared(path) == "replaces":
             self.dropped += len(rows)
             return []
         return rows
 
     def _gives_way(self, kept: Kept, path: str, landed: Mapping[str, Content]) -> bool:
-        """Whether a kept row leaves: its id came again (rule 4), or it was former until now (rule 6).
+        """Whether a kept row leaves: its id is repeated (rule 4), or it was former until now (rule 6).
 
         Where it gave way to what was only the beginning of the content that is there now, nothing was kept if
         that beginning had not been read (rule 2), so rule 3 is asked of the two that are whole.
@@ -292,7 +292,7 @@ class ArrivalsModel:
         now = landed.get(path)
         if now is None or not now.reading.is_readable:
             return False
-        if kept.source == self.former.get(path) or _comes_again(kept.row, now):
+        if kept.source == self.former.get(path) or _is_repeated(kept.row, now):
             return True
         return self._has_outgrown(kept.successor, path, now) and _has_every_id(kept.source, now)
 
@@ -333,7 +333,7 @@ class ArrivalsModel:
         return False
 
     def _comes_anywhere(self, id_: str, source: Content) -> bool:
-        """Whether an id of a former content comes again in a landed file, in no older version."""
+        """Whether a landed file repeats an id of a former content, in no older version."""
         return any(
             content.entity == source.entity and content.has_id(id_, source.versions[id_])
             for content in self.files.landed.values()
@@ -426,11 +426,11 @@ def _has_grown(former: Content, now: Content) -> bool:
 
 
 def _has_every_id(former: Content, now: Content) -> bool:
-    """Rule 3: every former id comes again."""
+    """Rule 3: every former id is repeated."""
     return former.versions.keys() <= now.versions.keys()
 
 
-def _comes_again(row: Event | RawRow, now: Content) -> bool:
+def _is_repeated(row: Event | RawRow, now: Content) -> bool:
     """Rule 4: the id in no older version, or the raw text."""
     if not _is_event(row):
         return row in now.rejected
