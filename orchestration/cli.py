@@ -165,8 +165,9 @@ def with_lacking_settings(theirs: str, ours: str) -> str:
 
 def land_sample_if_nothing_has_landed(settings: Settings) -> None:
     from orchestration import sample
+    from orchestration.landing.discovery import something_has_landed
 
-    if sample.something_has_landed(settings):
+    if something_has_landed(settings):
         CONSOLE.print(f"Files have landed in {markup(settings.landing)} already; no sample is added.")
         return
     CONSOLE.print(f"Landing a sample in {markup(settings.landing)} ...")
@@ -309,13 +310,13 @@ def run(settings: Settings, period: str) -> int:
     except ModelsError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
+    from orchestration.landing.discovery import something_has_landed
     from orchestration.reports import print_reports
-    from orchestration.schedules import landing_fingerprint
 
     gc.freeze()
     gc.enable()
 
-    if landing_fingerprint(settings) is None:
+    if not something_has_landed(settings):
         CONSOLE.print(f"Nothing has landed in {markup(settings.landing)}/messages or .../orders yet.")
 
     # What matters of dbt's own lines is said by the console logger; what it did is in its run_results.json.

@@ -30,8 +30,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.contracts import CONTRACTS
-from orchestration.landing import formats
 from orchestration.settings import Settings
 
 # A file that is still being written has an ending that no loader picks up.
@@ -190,15 +188,6 @@ USERS = (
     User("u-13", volume=18, response=0.55, skips=0.13, first_day=128),
     User("u-14", volume=8, response=0.95, skips=0.18, first_day=157),
 )
-
-
-def something_has_landed(settings: Settings) -> bool:
-    """Whether any file that a refresh would load lies in the landing folders."""
-    return any(
-        path.name.lower().endswith(tuple(formats.ENDINGS)) and path.is_file()
-        for contract in CONTRACTS
-        for path in (settings.landing / contract.entity).rglob("*")
-    )
 
 
 def land_sample(settings: Settings) -> int:

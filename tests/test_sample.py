@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.sample import land_sample, something_has_landed
+from orchestration.landing.discovery import something_has_landed
+from orchestration.sample import land_sample
 from orchestration.settings import REPOSITORY, Settings
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")

@@ -135,6 +135,15 @@ def contents_of(load: Load, paths: Iterable[str] | None = None) -> list[Content]
     return [Content(*row) for row in rows]
 
 
+def kept_contents(load: Load) -> list[Content]:
+    """The contents of which rows are kept: few, where there are many files."""
+    paths = load.connection.execute(
+        "select distinct path from raw.contents where entity = ? and kept_in is not null",
+        [load.contract.entity],
+    ).fetchall()
+    return [one for one in contents_of(load, [path for (path,) in paths]) if one.kept_in is not None]
+
+
 def settle(load: Load, arrived: Mapping[int, Arrival]) -> Segment | None:
     """Decide what stays of the earlier contents of paths that hold new content now.
 
@@ -184,8 +193,8 @@ def replaced_contents(load: Load) -> list[Content]:
     """What is kept of changed files that are declared to replace what they held."""
     return [
         one
-        for one in contents_of(load)
-        if one.kept_in is not None and one.gave_way_to and load.declared(one.path) is Overwritten.REPLACES
+        for one in kept_contents(load)
+        if one.gave_way_to and load.declared(one.path) is Overwritten.REPLACES
     ]
 
 
@@ -212,8 +221,8 @@ def left_behind(load: Load) -> dict[str, tuple[int, int]]:
     share = load.settings.hub.max_left_behind
     event_id = load.contract.event_id
     found = {}
-    for one in contents_of(load):
-        if one.kept_in is None or one.is_former or load.declared(one.path):
+    for one in kept_contents(load):
+        if one.is_former or load.declared(one.path):
             continue
         limit = max(LEAST_IDS, share * (one.former_ids or 0))
         # So few rows have no more ids, whatever they are: no query for each of many small files.

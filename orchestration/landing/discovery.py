@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestration.contracts import CONTRACTS
 from orchestration.landing.formats import ENDINGS, LandedFile
 from orchestration.settings import Settings
 
@@ -165,6 +166,15 @@ def find(settings: Settings, entity: str) -> Landing:
         folders += folders_below
         links = sorted(links + links_below)
     return walk.landing.sort()
+
+
+def something_has_landed(settings: Settings) -> bool:
+    """Whether there is any file with a supported extension; quicker than to list them all."""
+    return any(
+        path.name.lower().endswith(SUPPORTED) and path.is_file()
+        for contract in CONTRACTS
+        for path in (settings.landing / contract.entity).rglob("*")
+    )
 
 
 def landed_file(settings: Settings, path: str) -> LandedFile:

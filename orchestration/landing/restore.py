@@ -182,8 +182,9 @@ def recover(load: Load) -> None:
             "select segment from raw.kept_segments where entity = ?", [load.contract.entity]
         ).fetchall()
     }
-    is_new = not committed and not arrivals.contents_of(load)
-    for segment in load.kept.unfinished():
+    unfinished = load.kept.unfinished()
+    is_new = bool(unfinished) and not committed and not arrivals.contents_of(load)
+    for segment in unfinished:
         if segment.name in committed or (is_new and all(_is_followed(load, one) for one in segment.groups)):
             load.kept.finish(segment)
         else:
