@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import duckdb
 
@@ -29,13 +30,19 @@ REST_SECONDS = 2.0
 EMPTIED = "it holds no bytes any more; its former rows stay until it can be read again"
 
 
-@dataclass(frozen=True)
-class KnownFile:
-    """What the last load found of a file."""
+class KnownFile(NamedTuple):
+    """What the last load found of a file; its signature is that of the content that was loaded, if any."""
 
     status: str
     content_hash: str | None
-    signature: Signature | None
+    size: int | None
+    modified_ns: int | None
+    changed_ns: int | None
+    inode: int | None
+
+    def has_signature(self, signature: Signature) -> bool:
+        """Whether the file is as it was."""
+        return self[2:] == signature
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,8 @@ def _tidy(load: Load) -> None:
 
 def _known_files(load: Load) -> dict[str, KnownFile]:
     return {
-        path: KnownFile(status, content_hash, Signature(*signature) if signature[0] is not None else None)
-        for path, status, content_hash, *signature in load.connection.execute(
+        path: KnownFile._make(known)
+        for path, *known in load.connection.execute(
             "select path, status, content_hash, size, modified_ns, changed_ns, inode "
             "from raw.landed_files where entity = ?",
             [load.contract.entity],
@@ -173,7 +180,7 @@ def _due_files(
         path = recordable(raw_path)
         before = known.get(path)
         is_loaded = before and before.status == records.LOADED
-        if is_loaded and before.signature == signature and path not in checked_by_others:
+        if is_loaded and before.has_signature(signature) and path not in checked_by_others:
             load.paths_by_hash.setdefault(before.content_hash, set()).add(path)
             continue
         file = landed_file(load.settings, raw_path)
