@@ -23,6 +23,13 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
+# What a person types is handed over by the environment, where the shell does not look at it, and as it was typed:
+# make would run the $(shell ...) in the name of a landed file.
+override FILE := $(value FILE)
+override TO := $(value TO)
+override FROM := $(value FROM)
+export FILE TO FROM
+
 .PHONY: help demo run rebuild files retract backup restore status soak export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
@@ -45,8 +52,6 @@ files: $(VENV)/ready  ## each landed file with its state, and what to do
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
 
-# What a person types is handed over by the environment, where the shell does not look at it.
-export TO FROM
 backup: $(VENV)/ready  ## copy the hub into a new folder: make backup TO=/mnt/backups/monday (LANDING=yes: landed files too)
 	@$(VENV)/bin/python -m orchestration.cli backup $(if $(LANDING),--landing) -- "$$TO"
 

@@ -21,7 +21,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.printable import markup
+from orchestration.printable import markup, shown
 from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError, log_of
 from orchestration.terminal import console
@@ -116,6 +116,11 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
     return run(settings, options.period)
 
 
+def notify(message: object) -> None:
+    """Print a message as it stands: what it names, such as a folder, may look like markup."""
+    CONSOLE.print(markup(message))
+
+
 def say_interrupted() -> int:
     """Say in one line that a person stopped the command; the result is the exit status of the process."""
     CONSOLE.print(
@@ -203,8 +208,8 @@ def remove_warehouse(settings: Settings) -> bool:
     from orchestration.restoring import finish_restore
 
     of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
-    with refresh_lock(settings.lock, say=CONSOLE.print):
-        finish_restore(settings, CONSOLE.print)
+    with refresh_lock(settings.lock, say=notify):
+        finish_restore(settings, notify)
         try:
             notice_changes(settings)
         except (LandingError, ingest.WarehouseInUseError, ingest.NewerVersionError) as error:
@@ -258,19 +263,20 @@ def retract(settings: Settings, file: str) -> int:
     """Take a loaded file back."""
     from orchestration import ingest
     from orchestration.landing import retract as retracting
+    from orchestration.landing.notices import named
     from orchestration.lock import refresh_lock
 
     try:
         with (
-            refresh_lock(settings.lock, say=CONSOLE.print),
-            ingest.connect(settings, say=CONSOLE.print) as connection,
+            refresh_lock(settings.lock, say=notify),
+            ingest.connect(settings, say=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
     except (retracting.RetractError, ingest.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(
-        f"[green]✓[/] Taken back: {markup(', '.join(paths))}. Its files are in retracted/ now; "
+        f"[green]✓[/] Taken back: {markup(', '.join(map(named, paths)))}. Its files are in retracted/ now; "
         "`make run` publishes the reports without it."
     )
     return 0
@@ -284,7 +290,7 @@ def files(settings: Settings) -> int:
     listed = states.saved(settings)
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
-        about = f": {state.reason}" if state.reason else ""
+        about = f": {named(state.reason)}" if state.reason else ""
         to_do = f" -> {state.to_do}" if state.to_do else ""
         CONSOLE.print(f"{state.state:<11} {markup(named(state.path))} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
@@ -375,7 +381,7 @@ def backup(settings: Settings, folder: Path, with_landing: bool) -> int:
     from orchestration.lock import LockedError
 
     try:
-        contents = back_up(settings, folder, with_landing, say=CONSOLE.print)
+        contents = back_up(settings, folder, with_landing, say=notify)
     except (BackupError, LockedError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -390,13 +396,13 @@ def restore(settings: Settings, folder: Path, over_newer: bool) -> int:
     from orchestration.lock import LockedError
 
     try:
-        contents = bring_back(settings, folder, over_newer, say=CONSOLE.print)
+        contents = bring_back(settings, folder, over_newer, say=notify)
     except (BackupError, LockedError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(
-        f"[green]✓[/] {markup(settings.data_dir)} is as it was at {contents.taken_at}. `make run` takes in "
-        "what has landed since."
+        f"[green]✓[/] {markup(settings.data_dir)} is as it was at {markup(shown(contents.taken_at))}. "
+        "`make run` takes in what has landed since."
     )
     return 0
 
@@ -430,7 +436,7 @@ def docs(settings: Settings, port: int) -> int:
     arguments = project_arguments(settings.data_dir / "docs")
     CONSOLE.print("Building the docs ...")
     # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
-    with refresh_lock(settings.lock, say=CONSOLE.print):
+    with refresh_lock(settings.lock, say=notify):
         if not settings.warehouse.exists():
             ingest.connect(settings).close()
         generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]

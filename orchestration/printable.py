@@ -15,6 +15,9 @@ from rich.markup import escape
 # Longer ids and names are cut: one must not push the others off the screen.
 SHOWN_CHARACTERS = 60
 
+# Paths say where to look, so they are cut only where no file system would take them.
+PATH_CHARACTERS = 500
+
 # Categories of Unicode that steer a terminal or the order of letters: control and format characters,
 # surrogates, separators of lines and paragraphs.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -31,14 +31,13 @@ from orchestration import VERSION, runs
 from orchestration.contracts import CONTRACTS
 from orchestration.landing import discovery
 from orchestration.landing.discovery import recordable
+from orchestration.landing.notices import listed
 from orchestration.ownership import STALE_AFTER
 from orchestration.settings import Settings
 from orchestration.sql import literal, one_row
 
 # The daemon writes a sign of life each half minute.
 DAEMON_IS_GONE_AFTER = timedelta(minutes=5)
-
-FILES_NAMED = 5
 
 
 @dataclass
@@ -196,9 +195,8 @@ def _add_files(status: Status, settings: Settings) -> None:
     status.files_failed = len(failed)
     status.files_arriving = sum(state == "arriving" for state, *_ in recorded.values())
     if failed:
-        named = ", ".join(failed[:FILES_NAMED])
         status.warnings.append(
-            f"{len(failed)} files could not be read, such as {named}; the others are published."
+            f"{len(failed)} files could not be read, such as {listed(failed)}; the others are published."
         )
 
 

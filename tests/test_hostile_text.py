@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
 import tomllib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from landing import land
 from pipeline import reading, refresh
 from rich.console import Console
 
+from orchestration import cli
 from orchestration.assets import _load_metadata, _published_metadata
 from orchestration.console import ProgressHandler
 from orchestration.contracts import CONTRACTS
@@ -29,6 +32,7 @@ from orchestration.landing.load import load_entity
 from orchestration.publish import Published
 from orchestration.reports import print_reports
 from orchestration.settings import Settings
+from orchestration.status import copy_record_of_files, status_of
 
 # An id is landed without the blanks around it.
 IDS = sorted({text.strip("\t\r\ufeff") for text in TEXTS})
@@ -138,6 +142,57 @@ def test_the_name_of_a_file_adds_no_line_to_a_message_and_none_to_hub_toml() -> 
     assert "\n" not in notices.named(path)
     (table,) = tomllib.loads(notices.declaration(path, "adds"))["landing"]
     assert table == {"files": path.removeprefix("landing/"), "overwritten": "adds"}
+
+
+@pytest.fixture
+def printed_lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The lines that commands have printed so far."""
+    output = io.StringIO()
+    monkeypatch.setattr(cli, "CONSOLE", Console(file=output, emoji=False, soft_wrap=True))
+    return lambda: output.getvalue().splitlines()
+
+
+def test_commands_show_the_name_of_a_file_on_its_own_line_as_text(
+    tmp_path: Path, printed_lines: Callable[[], list[str]]
+) -> None:
+    hub = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
+    name = "a [red]\x1b[2J\nforged"
+    for ending in (".csv", ".pdf"):
+        file = hub.landing / "orders" / f"{name}{ending}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"other_column\n1\n")
+    with connect(hub) as connection:
+        for contract in CONTRACTS:
+            load_entity(connection, hub, contract)
+        copy_record_of_files(connection, hub)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for line in status_of(hub, instance).warnings:
+            cli.notify(line)
+    cli.files(hub)
+    cli.retract(hub, f"landing/orders/{name}.cs")
+    cli.retract(hub, f"landing/orders/{name}.csv")
+
+    lines = printed_lines()
+    assert not STEERING & set("".join(lines))
+    assert [line for line in lines if line.startswith("forged")] == []
+    assert sum(r"a [red]\x1b[2J\nforged" in line for line in lines) == 5
+
+
+def test_neither_a_folder_nor_the_list_of_a_backup_is_markup_in_what_a_restore_says(
+    tmp_path: Path, printed_lines: Callable[[], list[str]]
+) -> None:
+    hub = Settings(tmp_path / "[" / "]hub", "UTC", date(2026, 1, 31), "USD")
+    land(hub.landing / "orders" / "a.jsonl", [])
+    backup = tmp_path / "[" / "]backup"
+    assert cli.backup(hub, backup, with_landing=True) == 0
+    contents = json.loads((backup / "backup.json").read_text())
+    (backup / "backup.json").write_text(json.dumps({**contents, "taken_at": "[/]\n\x1b[2J"}))
+
+    assert cli.restore(hub, backup, over_newer=False) == 0
+
+    said = "\n".join(printed_lines())
+    assert f"Files lie in {hub.landing}" in said
+    assert r"is as it was at [/]\n\x1b[2J." in said
 
 
 def warning(message: str) -> logging.LogRecord:

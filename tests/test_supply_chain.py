@@ -1,4 +1,4 @@
-"""What is installed, and what is removed: files with a hash, and nothing outside the repository."""
+"""What make installs, removes and hands over: what has a hash, what is of this repository, names as typed."""
 
 from __future__ import annotations
 
@@ -110,3 +110,24 @@ def test_clean_removes_nothing_of_another_folder(tmp_path: Path) -> None:
     assert "nothing was done" in cleaned.stderr
     assert (tmp_path / ".venv").exists()
     assert (tmp_path / "dbt_project" / "target").exists()
+
+
+@pytest.mark.parametrize(("target", "variable"), [("retract", "FILE"), ("backup", "TO"), ("restore", "FROM")])
+@pytest.mark.parametrize(
+    "name", ["$(shell touch ran)", "`touch ran`", "$$(touch ran)", "';touch ran;'", '"$x']
+)
+def test_the_name_of_a_file_is_handed_over_as_it_was_typed(
+    tmp_path: Path, target: str, variable: str, name: str
+) -> None:
+    (tmp_path / "Makefile").write_bytes((REPOSITORY / "Makefile").read_bytes())
+    (tmp_path / "requirements.lock").touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\" >arguments\n")
+    python.chmod(0o700)
+    (tmp_path / ".venv" / "ready").touch()
+    given = make("CONTACT_ENGINE=duckdb", target, f"{variable}={name}", folder=tmp_path)
+
+    assert given.returncode == 0, given.stderr
+    assert (tmp_path / "arguments").read_text().splitlines()[-2:] == ["--", name]
+    assert not (tmp_path / "ran").exists()

@@ -9,16 +9,15 @@ import json
 from collections.abc import Iterator, Sequence
 
 from orchestration.landing.load import LoadReport
-from orchestration.printable import shown
+from orchestration.printable import PATH_CHARACTERS, shown
 
 NAMES_SHOWN = 5
-NAME_CHARACTERS = 500
 
 
 def notices(report: LoadReport) -> Iterator[str]:
     """The sentences on a load, one for each kind of thing that people should know."""
     for path, reason in report.failed.items():
-        yield f"{named(path)} was not loaded: {reason}. It is tried again at the next refresh."
+        yield f"{named(path)} was not loaded: {named(reason)}. It is tried again at the next refresh."
     if report.arriving:
         yield (
             f"Still being written, to be loaded once their writers have come to the end: "
@@ -45,7 +44,7 @@ def notices(report: LoadReport) -> Iterator[str]:
     if report.at_work:
         yield f"Passed over, since writers leave such names while they work: {listed(report.at_work)}."
     if report.left_alone:
-        alone = [f"{named(path)} ({reason})" for path, reason in report.left_alone.items()]
+        alone = [f"{named(path)} ({named(reason)})" for path, reason in report.left_alone.items()]
         yield f"Not read: {listed(alone)}."
 
 
@@ -68,8 +67,8 @@ def declaration(path: str, meaning: str) -> str:
 
 
 def named(path: str) -> str:
-    """A path on one line, so that no name looks like a message of its own."""
-    return shown(path, NAME_CHARACTERS)
+    """A path, or a reason that quotes a file, on one line, so that none looks like a message."""
+    return shown(path, PATH_CHARACTERS)
 
 
 def listed(names: Sequence[str]) -> str:

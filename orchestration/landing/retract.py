@@ -24,6 +24,7 @@ from orchestration.landing.arrivals import Load
 from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
+from orchestration.printable import PATH_CHARACTERS, shown
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -76,7 +77,8 @@ def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str
     ]
     if not requests:
         raise RetractError(
-            f"Nothing of {path} is loaded, so there is nothing to take back. `make files` lists what is."
+            f"Nothing of {shown(path, PATH_CHARACTERS)} is loaded, so there is nothing to take back. "
+            "`make files` lists what is."
         )
     for request in requests:
         finish(load, _write(settings, request))
@@ -209,9 +211,11 @@ def _recorded_path(connection: duckdb.DuckDBPyConnection, settings: Settings, fi
     for candidate in candidates:
         if candidate in known:
             return candidate
-    near = difflib.get_close_matches(file, known, 3, 0.4)
+    near = [shown(path, PATH_CHARACTERS) for path in difflib.get_close_matches(file, known, 3, 0.4)]
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise RetractError(f"{file} has no record. {meant}`make files` lists the paths that have.")
+    raise RetractError(
+        f"{shown(file, PATH_CHARACTERS)} has no record. {meant}`make files` lists the paths that have."
+    )
 
 
 def _write(settings: Settings, request: Request) -> Path:
