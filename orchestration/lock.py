@@ -105,6 +105,8 @@ class RefreshLock(dg.ConfigurableResource):
             try:
                 yield self
             finally:
+                # dbt's integration copies files in with the rights that they had elsewhere.
+                restrict(self.settings)
                 _keep_within_bounds(context, self.settings)
 
 

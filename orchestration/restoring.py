@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from orchestration.rights import open_to_readers
 from orchestration.settings import Settings
 
 LIST = "backup.json"
@@ -91,6 +94,7 @@ def finish_restore(settings: Settings, say: Callable[[str], object]) -> None:
         if any(files_below(settings.landing)):
             say(f"Files lie in {settings.landing}, so the landed files of the backup were not brought back.")
         else:
+            _keep_rights_of_landing(settings, incoming / LANDING)
             _remove(settings.landing)
             (incoming / LANDING).rename(settings.landing)
     if contents.published:
@@ -123,12 +127,25 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _keep_rights_of_landing(settings: Settings, incoming: Path) -> None:
+    """Give the folders that come in the rights of those that they replace: others write there."""
+    for parent, _, _ in os.walk(settings.landing):
+        folder = incoming / Path(parent).relative_to(settings.landing)
+        folder.mkdir(exist_ok=True)
+        status = Path(parent).stat()
+        # First, because it takes the bit away by which new files get the group of the folder.
+        with suppress(PermissionError):
+            os.chown(folder, status.st_uid, status.st_gid)
+        folder.chmod(stat.S_IMODE(status.st_mode))
+
+
 def _put_published(settings: Settings, incoming: Path, published: str) -> None:
     version = settings.data_dir / published
     if (incoming / published).exists():
         _remove(version.parent)
         version.parent.parent.mkdir(parents=True, exist_ok=True)
         (incoming / published).parent.rename(version.parent)
+    open_to_readers(settings, version.parent)
     link = settings.published.with_name(f".{settings.published.name}")
     link.unlink(missing_ok=True)
     link.symlink_to(version.relative_to(settings.published.parent))

@@ -56,6 +56,11 @@ def restrict(settings: Settings) -> str | None:
     return None
 
 
+def keep_from_others(file: Path) -> None:
+    """Make a file that somebody landed its owner's alone; :func:`restrict` names one of another user."""
+    _give(file, 0o600)
+
+
 def open_to_readers(settings: Settings, version: Path) -> None:
     """Give a published version the rights that its readers need; nobody can write to it."""
     for path, mode in _published(settings, version):

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from landing import land_csv
+from pipeline import refresh
 
+from orchestration.backup import back_up, restore
 from orchestration.lock import refresh_lock
 from orchestration.rights import open_to_readers, restrict
 from orchestration.settings import Audience, Settings, SettingsError
@@ -49,23 +51,55 @@ def too_open(settings: Settings) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("wide_umask")
-def test_a_refresh_leaves_nothing_open_whatever_the_umask(
-    hub: Settings, command: Callable[..., subprocess.CompletedProcess[str]]
+def test_no_command_leaves_anything_open_whatever_the_umask(
+    hub: Settings, command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    for name in ("a", "retracted", "gone"):
+        land_csv(hub.landing / "messages" / f"{name}.csv", [{**MESSAGE, "message_id": name}])
     hub.landing.chmod(0o2775)
+    # What has left is kept by the command that follows.
+    refresh(hub)
+    (hub.landing / "messages" / "gone.csv").unlink()
+    backup = tmp_path / "backup"
 
-    for name in ("run", "export"):
-        finished = command(hub, name)
+    for arguments in (
+        ("run",),
+        ("export",),
+        ("retract", "landing/messages/retracted.csv"),
+        ("backup", "--landing", str(backup)),
+    ):
+        finished = command(hub, *arguments)
         assert finished.returncode == 0, finished.stdout + finished.stderr
+        assert too_open(hub) == {}, arguments
 
-    assert too_open(hub) == {}
+    left = {path.name for path in hub.data_dir.iterdir()}
+    assert left >= {"hub.toml", "kept", "retracted", "landed_files.parquet", "export", "dagster"}
+    assert [path for path in (backup, *backup.rglob("*")) if mode(path) & 0o077] == []
     assert mode(hub.data_dir) == 0o710
     assert mode(hub.landing) == 0o2775
     assert mode(hub.landing / "messages" / "a.csv") == 0o666
     assert mode(hub.warehouse) == mode(hub.lock) == 0o600
     assert mode(hub.published.parent) == mode(hub.versions) == mode(hub.published.resolve().parent) == 0o750
     assert mode(hub.published.resolve()) == 0o440
+
+
+def test_a_restore_opens_what_is_published_and_keeps_the_rights_of_the_landing_folder(
+    hub: Settings, tmp_path: Path
+) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    refresh(hub)
+    back_up(hub, tmp_path / "backup", True, pytest.fail)
+    landed = hub.landing / "messages" / "a.csv"
+    landed.unlink()
+    for folder in (hub.landing, landed.parent, hub.landing / "orders"):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o2775)
+    restore(hub, tmp_path / "backup", True, pytest.fail)
+
+    assert landed.exists()
+    assert mode(hub.landing) == mode(landed.parent) == mode(hub.landing / "orders") == 0o2775
+    assert mode(hub.published.resolve()) == 0o440
+    assert mode(hub.published.resolve().parent) == mode(hub.versions) == mode(hub.published.parent) == 0o750
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
 from orchestration.printable import PATH_CHARACTERS, shown
+from orchestration.rights import keep_from_others
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -125,6 +126,7 @@ def finish(load: Load, folder: Path) -> None:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             location.replace(target)
+            keep_from_others(target)
             _sync(target.parent)
     with records.settling(load) as segments:
         contents = [
