@@ -23,7 +23,7 @@ from packaging.version import InvalidVersion, Version
 
 from orchestration import VERSION, ingest
 from orchestration.ingest import WarehouseError
-from orchestration.lock import refresh_lock
+from orchestration.lock import hub_lock
 from orchestration.restoring import (
     LANDING,
     LIST,
@@ -67,7 +67,7 @@ def back_up(settings: Settings, target: Path, with_landing: bool, say: Callable[
             "Name a folder elsewhere, best on another disk."
         )
     partial = target.with_name(f".{target.name}.partial")
-    with refresh_lock(settings.lock, say):
+    with hub_lock(settings, say):
         try:
             shutil.rmtree(partial, ignore_errors=True)
             _write_all_to_the_databases(settings, say)
@@ -103,8 +103,7 @@ def restore(settings: Settings, source: Path, over_newer: bool, say: Callable[[s
     """
     source = source.expanduser().absolute()
     contents = _read_list(source)
-    with refresh_lock(settings.lock, say):
-        finish_restore(settings, say)
+    with hub_lock(settings, say):
         _require_older(settings, contents, over_newer)
         incoming = settings.data_dir / ".restoring"
         try:

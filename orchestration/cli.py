@@ -204,12 +204,10 @@ def remove_warehouse(settings: Settings) -> bool:
     from orchestration import ingest
     from orchestration.faults import Fault
     from orchestration.landing.discovery import LandingError
-    from orchestration.lock import refresh_lock
-    from orchestration.restoring import finish_restore
+    from orchestration.lock import hub_lock
 
     of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
-    with refresh_lock(settings.lock, say=notify):
-        finish_restore(settings, notify)
+    with hub_lock(settings, say=notify):
         try:
             notice_changes(settings)
         except (LandingError, ingest.WarehouseInUseError, ingest.NewerVersionError) as error:
@@ -264,11 +262,11 @@ def retract(settings: Settings, file: str) -> int:
     from orchestration import ingest
     from orchestration.landing import retract as retracting
     from orchestration.landing.notices import named
-    from orchestration.lock import refresh_lock
+    from orchestration.lock import hub_lock
 
     try:
         with (
-            refresh_lock(settings.lock, say=notify),
+            hub_lock(settings, say=notify),
             ingest.connect(settings, say=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
@@ -431,12 +429,12 @@ def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
     from orchestration import ingest
     from orchestration.dbt import PARSING_ALL, dbt_executable, environment_of, project_arguments
-    from orchestration.lock import refresh_lock
+    from orchestration.lock import hub_lock
 
     arguments = project_arguments(settings.data_dir / "docs")
     CONSOLE.print("Building the docs ...")
     # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
-    with refresh_lock(settings.lock, say=notify):
+    with hub_lock(settings, say=notify):
         if not settings.warehouse.exists():
             ingest.connect(settings).close()
         generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]

@@ -21,7 +21,7 @@ from orchestration.contracts import CONTRACTS
 from orchestration.faults import Fault, advice_on, fault_of, first_line
 from orchestration.landing import records, upgrade, warehouse_rows
 from orchestration.settings import STORAGE_VERSION, Engine, Settings, log_of
-from orchestration.sql import literal, one_row
+from orchestration.sql import identifier, literal, one_row
 
 # How long to wait for another program to close the warehouse, and how often to look.
 WAIT_SECONDS = 3600
@@ -195,17 +195,19 @@ def begin_reports_anew(connection: duckdb.DuckDBPyConnection, settings: Settings
 
 def _restore_refreshes(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """A new warehouse takes over the record of earlier refreshes from the published file, where it can."""
-    (recorded,) = one_row(connection, "select count(*) from raw.refreshes")
-    if recorded or not settings.published.exists():
+    (known,) = one_row(connection, "select count(*) from raw.refreshes")
+    if known or not settings.published.exists():
         return
+    recorded = None
     # A published file that cannot be read, or knows no such record, has nothing to give.
     with suppress(duckdb.Error), duckdb.connect(str(settings.published), read_only=True) as published:
-        rows = published.execute("from refreshes").fetchall()
-        names = [column[0] for column in published.description]
-        listed = ", ".join(names)
-        marks = ", ".join("?" for _ in names)
-        for row in rows:
-            connection.execute(f"insert into raw.refreshes ({listed}) values ({marks})", row)
+        recorded = published.sql("from refreshes").to_arrow_table()
+    if recorded is not None:
+        # At once: after a year at a refresh each quarter of an hour there are 35,000.
+        connection.register("recorded_refreshes", recorded)
+        listed = ", ".join(identifier(name) for name in recorded.column_names)
+        connection.execute(f"insert into raw.refreshes ({listed}) select {listed} from recorded_refreshes")
+        connection.unregister("recorded_refreshes")
 
 
 def _require_no_newer_version(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

@@ -73,6 +73,18 @@ def refresh_lock(
         yield
 
 
+@contextmanager
+def hub_lock(settings: Settings, say: Callable[[str], object]) -> Iterator[None]:
+    """Hold the lock of a hub; a restore that was killed is finished first.
+
+    Raises:
+        LockedError: when another refresh holds it for too long.
+    """
+    with refresh_lock(settings.lock, say):
+        finish_restore(settings, say)
+        yield
+
+
 class RefreshLock(dg.ConfigurableResource):
     """The lock as a resource: whichever steps a run has, they hold it from the first to the last.
 
@@ -92,8 +104,7 @@ class RefreshLock(dg.ConfigurableResource):
         settings = Settings.from_environment()
         run_id = context.run.run_id
         runs.hold_for_life(settings, run_id)
-        with refresh_lock(settings.lock, say=context.log.warning):
-            finish_restore(settings, context.log.warning)
+        with hub_lock(settings, say=context.log.warning):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             self._settings = Settings.from_environment()
             hub.add_missing(self.settings.hub_file, self.settings.timezone, self.settings.currency)
