@@ -17,6 +17,9 @@ from orchestration.sql import literal
 # Letter case is that of ASCII, which is all that the names of fields are written in.
 FIELD_OF_KEY = f"translate(trim_blanks(key), '{string.ascii_uppercase}', '{string.ascii_lowercase}')"
 
+# Of a line that is JSON; less than to parse it once more.
+IS_OBJECT = "ltrim(line, ' ' || chr(9) || chr(10) || chr(13))[1] = '{'"
+
 
 def query_fields(connection: duckdb.DuckDBPyConnection, relation: str, contract: EventContract) -> str:
     """The SQL of the fields of JSON objects.
@@ -40,9 +43,7 @@ def query_fields(connection: duckdb.DuckDBPyConnection, relation: str, contract:
             row_number,
             fault,
             line,
-            case when fault is null and json_valid(line) then
-                case when json_type(line) = 'OBJECT' then json_keys(line) end
-            end as keys
+            case when fault is null and json_valid(line) and {IS_OBJECT} then json_keys(line) end as keys
         from {relation}
         """
     )
