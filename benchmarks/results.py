@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from benchmarks.age import AtAge
 from benchmarks.alternatives import METHODS, Found
 from benchmarks.measure import LOADING_STEPS, SHARES, Measurement, Usage
 from benchmarks.report import Section
@@ -255,6 +256,28 @@ PARTS: Mapping[str, Callable[[Measurement], float]] = {
     "between start-up and publishing": lambda run: run.between,
     "of which loading, models and checks": lambda run: run.working,
 }
+
+
+def age(history: str, ages: Mapping[str, AtAge]) -> Section:
+    """Refreshes of one small file in a hub that many refreshes lie behind."""
+    lines = [
+        [
+            name,
+            f"{at.refreshes:,}",
+            *_usage(at.measured),
+            f"{at.dagster / 1e6:,.0f}",
+            f"{at.databases / 1e6:,.0f}",
+            f"{at.databases / at.rebuilt:.2f}",
+        ]
+        for name, at in ages.items()
+    ]
+    return Section(
+        "The age of a hub",
+        f"One small file after {history}, and after so many refreshes, one each quarter of an hour; of each "
+        "day since, a file of each entity has left.",
+        ["Age", "Refreshes", *USAGE, "Dagster MB", "Databases MB", "Of rebuilt ones"],
+        lines,
+    )
 
 
 def _step_figures(measured: OrdinaryDay) -> dict[str, list[str]]:

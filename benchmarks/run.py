@@ -31,6 +31,7 @@ from benchmarks import (
     state,
     yardstick,
 )
+from benchmarks.age import at_ages
 from benchmarks.generate import DEFAULT_LAST_DAY, Recipe
 from benchmarks.history import DATA, DAYS, History, half_of, tenfold, tenth_of
 from benchmarks.measure import Measurement, Usage, apart, refresh
@@ -210,6 +211,12 @@ def scale(bench: Bench) -> list[Section]:
     ]
 
 
+def age(bench: Bench) -> list[Section]:
+    """A hub that a day, a month, a year of refreshes each quarter of an hour lie behind."""
+    ages = at_ages(bench.recipe, bench.runs, bench.say)
+    return [results.age(bench.history.name, ages)]
+
+
 def _script_if_it_ends(bench: Bench, hub: Settings) -> Usage | None:
     """The yardstick, which at scale may find too little disk: what the refresh took is worth keeping then."""
     bench.say(f"Running the yardstick within {bench.memory_limit} ...")
@@ -231,9 +238,10 @@ PIECES: dict[str, Callable[[Bench], list[Section]]] = {
     "skew": two_large_customers,
     "alternatives": instead,
     "scale": scale,
+    "age": age,
 }
 # They take long, so they are measured only when they are asked for.
-ON_REQUEST = ("doubling", "scale")
+ON_REQUEST = ("doubling", "scale", "age")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -274,6 +282,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--doubling", action="store_true", help="measure the ordinary day after half the history too"
     )
     parser.add_argument("--scale", action="store_true", help="measure ten times the history too, once")
+    parser.add_argument("--age", action="store_true", help="measure after a year of refreshes too")
     parser.add_argument("--memory-limit", default="6GB", help="of both sides at ten times the history")
     parser.add_argument(
         "--compared",
