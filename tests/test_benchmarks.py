@@ -412,7 +412,7 @@ def test_results_are_kept_part_by_part(tmp_path: Path, monkeypatch: pytest.Monke
 def test_pieces_are_measured_in_their_order_and_the_long_ones_on_request() -> None:
     usual = [piece for piece in PIECES if piece not in ON_REQUEST]
     assert parse([]).pieces == usual
-    assert parse(["--doubling", "--scale"]).pieces == list(PIECES)
+    assert parse(["--doubling", "--scale", "--age"]).pieces == list(PIECES)
     assert parse(["--only", "skew,day", "--doubling"]).pieces == ["day", "doubling", "skew"]
     with pytest.raises(SystemExit):
         parse(["--only", "day,night"])
