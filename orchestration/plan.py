@@ -5,7 +5,7 @@ those read, and all that lies to its left. What the stored tables were made of i
 a part differs today, the model and all to its right are rebuilt, and a check looks at everything again.
 
 Belongs here: the decision. Does not belong here: how a model is refreshed in part
-(dbt_project/macros/refresh_in_part.sql).
+(dbt_project/macros/incremental/refresh_in_part.sql).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ create table if not exists raw.built_models (
 REFRESHING_IN_PART = tuple(
     f"macros/{name}.sql"
     for name in (
-        *("refresh_in_part", "concerned", "versions", "last_days_before", "counts_by_day"),
-        "spark/incremental",
+        *("incremental/refresh_in_part", "incremental/concerned", "incremental/versions"),
+        *("incremental/last_days_before", "metrics/counts_by_day", "spark/incremental"),
     )
 )
 
@@ -79,7 +79,7 @@ class Plan:
     reasons: list[str]
 
     def as_environment(self) -> dict[str, str]:
-        """The plan as dbt reads it: see dbt_project/macros/refresh_in_part.sql."""
+        """The plan as dbt reads it: see dbt_project/macros/incremental/refresh_in_part.sql."""
         return {
             "CONTACT_REFRESH_NUMBER": str(self.refresh_number),
             "CONTACT_REBUILD": ",".join(sorted(self.computed_whole)),

@@ -1,5 +1,3 @@
-{#- How checks tell rows apart. -#}
-
 {#- The values that more than one row has in these columns. Few rows, if any, share a digest of 64 bits: grouping by
     that, and by the values themselves only where it repeats, takes less than half the memory and two thirds of the
     time. -#}
@@ -30,9 +28,3 @@
     group by {{ listed }}
     having count(*) > 1
 {%- endmacro %}
-
-{#- Overrides dbt's own. -#}
-{% macro default__test_unique(model, column_name) %}
-select * from ({{ repeated_rows(model, [column_name]) }}) as repeated
-where {{ column_name }} is not null
-{% endmacro %}

@@ -14,11 +14,6 @@
     {{ return('*' in names or name in names) }}
 {%- endmacro %}
 
-{#- Overrides dbt's own: here full refreshes are derived, not asked for. -#}
-{% macro should_full_refresh() -%}
-    {{ return(flags.FULL_REFRESH or computed_whole(model.name)) }}
-{%- endmacro %}
-
 {% macro forget_built_models() -%}
     {% if execute and flags.WHICH in ('build', 'run', 'seed') and computed_whole('*') %}
     {{ adapter.dispatch('forget_built_models')() }}
@@ -224,31 +219,5 @@
     (select *, 1 as times from {{ relation }})
     {%- else -%}
     (select *, case when is_added then 1 else -1 end as times from {{ changes_of(relation.identifier) }})
-    {%- endif -%}
-{%- endmacro %}
-
-{#- Overrides dbt's own for generic tests: what did not change was tested before. -#}
-{% macro default__get_where_subquery(relation) -%}
-    {%- set tested = namespace(node=none) -%}
-    {%- if execute and not computed_whole(model.name) -%}
-        {%- for node in graph.nodes.values()
-            if node.resource_type == 'model'
-            and node.config.materialized == 'incremental'
-            and node.name == relation.identifier -%}
-            {%- set tested.node = node -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {%- if tested.node -%}
-        {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
-            that are stored for these keys now. -#}
-        (
-            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
-            where is_added
-            except all
-            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
-            where not is_added
-        ) as changed_rows
-    {%- else -%}
-        {{ return(relation) }}
     {%- endif -%}
 {%- endmacro %}

@@ -1,0 +1,23 @@
+{#- Overrides dbt-duckdb's own for a table with slices. -#}
+{% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
+    {%- if temporary or not config.get('slices') -%}
+    {{ return(dbt.duckdb__create_table_as(
+        temporary, relation, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by
+    )) }}
+    {%- endif -%}
+    {{ get_assert_columns_equivalent(compiled_code) }}
+    create table {{ relation }} {{ get_table_columns_and_constraints() }};
+    {% for slice in context[config.get('slices')]() %}
+        {%- for name, value in slice.items() %}
+    set variable {{ name }} = {{ value }};
+        {%- endfor %}
+    insert into {{ relation }} {{ get_column_names() }} (
+        {{ get_select_subquery(compiled_code) }}
+    );
+        {%- if loop.last %}
+            {%- for name in slice %}
+    reset variable {{ name }};
+            {%- endfor %}
+        {%- endif %}
+    {% endfor %}
+{%- endmacro %}

@@ -1,0 +1,25 @@
+{#- Overrides dbt's own for generic tests: what did not change was tested before. -#}
+{% macro default__get_where_subquery(relation) -%}
+    {%- set tested = namespace(node=none) -%}
+    {%- if execute and not computed_whole(model.name) -%}
+        {%- for node in graph.nodes.values()
+            if node.resource_type == 'model'
+            and node.config.materialized == 'incremental'
+            and node.name == relation.identifier -%}
+            {%- set tested.node = node -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if tested.node -%}
+        {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
+            that are stored for these keys now. -#}
+        (
+            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
+            where is_added
+            except all
+            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
+            where not is_added
+        ) as changed_rows
+    {%- else -%}
+        {{ return(relation) }}
+    {%- endif -%}
+{%- endmacro %}
