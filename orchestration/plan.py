@@ -39,7 +39,7 @@ REFRESHING_IN_PART = tuple(
     f"macros/{name}.sql"
     for name in (
         *("incremental/refresh_in_part", "incremental/concerned", "incremental/versions"),
-        *("incremental/last_days_before", "metrics/counts_by_day", "spark/incremental"),
+        *("incremental/last_days_before", "incremental/changes_of_counts", "spark/incremental"),
     )
 )
 

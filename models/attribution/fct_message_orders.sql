@@ -143,7 +143,11 @@ numbered_touches as (
 
 ),
 
-{{ touches_counted_together('numbered_touches') }}
+counted_touches as (
+
+    {{ count_touches_in_groups('numbered_touches') }}
+
+)
 
 select
     message_id,

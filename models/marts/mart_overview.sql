@@ -6,21 +6,31 @@ periods as (
 
 ),
 
-counts as (
-
-    {{ in_periods(ref('counts_by_day')) }}
-
-),
-
-messages_by_day as (
+messages_by_period as (
 
     {{ in_periods(ref('messages_by_day')) }}
 
 ),
 
+counts_by_period as (
+
+    {{ in_periods(ref('counts_by_day')) }}
+
+),
+
+sums as (
+
+    {{ add_messages('messages_by_period', by=['period']) }}
+
+    union all
+
+    {{ subtract_repeats('counts_by_period', since='period_start', by=['period']) }}
+
+),
+
 figures as (
 
-    {{ report_figures(by=['period'], groups='periods', since='period_start') }}
+    {{ report_figures('sums', by=['period'], groups='periods') }}
 
 )
 

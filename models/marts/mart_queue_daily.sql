@@ -1,20 +1,18 @@
 with
 
-counts as (
+sums as (
 
-    select * from {{ ref('counts_by_day_and_queue') }}
+    {{ add_messages(ref('messages_by_day'), by=['message_date', 'queue_id']) }}
 
-),
+    union all
 
-messages_by_day as (
-
-    select * from {{ ref('messages_by_day') }}
+    {{ subtract_repeats(ref('counts_by_day_and_queue'), since='message_date', by=['message_date', 'queue_id']) }}
 
 ),
 
 figures as (
 
-    {{ report_figures(by=['message_date', 'queue_id'], since='message_date') }}
+    {{ report_figures('sums', by=['message_date', 'queue_id']) }}
 
 )
 

@@ -6,21 +6,31 @@ periods as (
 
 ),
 
-counts as (
-
-    {{ in_periods(ref('counts_by_day_and_user')) }}
-
-),
-
-messages_by_day as (
+messages_by_period as (
 
     {{ in_periods(ref('messages_by_day')) }}
 
 ),
 
+counts_by_period as (
+
+    {{ in_periods(ref('counts_by_day_and_user')) }}
+
+),
+
+sums as (
+
+    {{ add_messages('messages_by_period', by=['period', 'user_id']) }}
+
+    union all
+
+    {{ subtract_repeats('counts_by_period', since='period_start', by=['period', 'user_id']) }}
+
+),
+
 figures as (
 
-    {{ report_figures(by=['period', 'user_id'], since='period_start') }}
+    {{ report_figures('sums', by=['period', 'user_id']) }}
 
 )
 

@@ -1,9 +1,64 @@
 {{
     config(
         unique_key=['message_date', 'previous_date'],
+        concerned='changes_of_counts_by_day',
         slices='slices_of_touches',
         lies_by=['message_date']
     )
 }}
 
-{{ counts_by_day() }}
+with
+
+{% if is_incremental() %}
+-- What is stored, and what the changes add to it.
+counts as (
+
+    select
+        message_date,
+        previous_date,
+        messages_sent,
+        messages_converted,
+        touches,
+        touched_value,
+        touched_refunds
+    from {{ stored_rows() }}
+
+    union all
+
+    select * from {{ concerned() }}
+
+)
+
+{% else %}
+messages as (
+
+    select
+        *,
+        1 as times
+    from {{ ref('fct_messages') }}
+
+),
+
+message_orders as (
+
+    select
+        *,
+        1 as times
+    from {{ ref('fct_message_orders') }}
+    -- Touches of an order are less than a window apart: where clocks go forward, one day more.
+    where {{ is_in_slice(
+        'message_date', reach='(' ~ attribution_window() ~ " + interval '1 day')", type='date'
+    ) }}
+
+),
+
+counts as (
+
+    {{ count_repeats_of_all('messages', 'message_orders') }}
+
+)
+
+{% endif %}
+{{ sum_counts('counts') }}
+having sum(messages_sent) > 0 or sum(messages_converted) > 0 or sum(touches) > 0
+{{ lies_together() }}

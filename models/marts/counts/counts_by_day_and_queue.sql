@@ -1,9 +1,60 @@
 {{
     config(
         unique_key=['queue_id', 'message_date', 'previous_date'],
-        counted_by='queue_id',
+        concerned='changes_of_counts_by_day_and_queue',
         lies_by=['queue_id', 'message_date']
     )
 }}
 
-{{ counts_by_day('queue_id') }}
+with
+
+{% if is_incremental() %}
+-- What is stored, and what the changes add to it.
+counts as (
+
+    select
+        queue_id,
+        message_date,
+        previous_date,
+        messages_sent,
+        messages_converted,
+        touches,
+        touched_value,
+        touched_refunds
+    from {{ stored_rows() }}
+
+    union all
+
+    select * from {{ concerned() }}
+
+)
+
+{% else %}
+messages as (
+
+    select
+        *,
+        1 as times
+    from {{ ref('fct_messages') }}
+
+),
+
+message_orders as (
+
+    select
+        *,
+        1 as times
+    from {{ ref('fct_message_orders') }}
+
+),
+
+counts as (
+
+    {{ count_repeats_in_queues('messages', 'message_orders') }}
+
+)
+
+{% endif %}
+{{ sum_counts('counts', by=['queue_id']) }}
+having sum(messages_sent) > 0 or sum(messages_converted) > 0 or sum(touches) > 0
+{{ lies_together() }}

@@ -1,16 +1,21 @@
 with
 
+-- A customer with one message on a day does not repeat on it.
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where {{ asked_for_otherwise() }}
+    where
+        {{ asked_for_otherwise() }}
+        and not is_only_message_of_day
 
 ),
 
-message_orders as (
+touches as (
 
     select * from {{ ref('fct_message_orders') }}
-    where {{ asked_for_otherwise() }}
+    where
+        {{ asked_for_otherwise() }}
+        and touch_count_on_day > 1
 
 ),
 
@@ -21,9 +26,23 @@ messages_by_day as (
 
 ),
 
+sums as (
+
+    {{ add_messages('messages_by_day', by=['message_date']) }}
+
+    union all
+
+    {{ subtract_repeated_customers('messages', by=['message_date']) }}
+
+    union all
+
+    {{ subtract_repeated_orders('touches', by=['message_date']) }}
+
+),
+
 figures as (
 
-    {{ report_figures(by=['message_date'], since='message_date', gathered='true') }}
+    {{ report_figures('sums', by=['message_date']) }}
 
 ),
 

@@ -1,31 +1,48 @@
 with
 
+-- The repeats of all messages, of one queue or of one user: the filter lets rows of at most one relation through.
 counts as (
 
-    {% set counted = [
-        'message_date',
-        'previous_date',
-        'messages_sent',
-        'messages_converted',
-        'touches',
-        'touched_value',
-        'touched_refunds',
-    ] | join(', ') %}
-    select {{ counted }} from {{ ref('counts_by_day') }}
+    select
+        message_date,
+        previous_date,
+        messages_sent,
+        messages_converted,
+        touches,
+        touched_value,
+        touched_refunds
+    from {{ ref('counts_by_day') }}
     where {{ asked_for_all() }}
 
     union all
 
-    select {{ counted }} from {{ ref('counts_by_day_and_queue') }}
+    select
+        message_date,
+        previous_date,
+        messages_sent,
+        messages_converted,
+        touches,
+        touched_value,
+        touched_refunds
+    from {{ ref('counts_by_day_and_queue') }}
     where {{ asked_for_one_queue() }}
 
     union all
 
-    select {{ counted }} from {{ ref('counts_by_day_and_user') }}
+    select
+        message_date,
+        previous_date,
+        messages_sent,
+        messages_converted,
+        touches,
+        touched_value,
+        touched_refunds
+    from {{ ref('counts_by_day_and_user') }}
     where {{ asked_for_one_user() }}
 
 ),
 
+-- For any other filter the repeats are computed from the facts.
 messages as (
 
     select * from {{ ref('fct_messages') }}
@@ -33,10 +50,12 @@ messages as (
 
 ),
 
-message_orders as (
+touches as (
 
     select * from {{ ref('fct_message_orders') }}
-    where {{ asked_for_otherwise() }}
+    where
+        {{ asked_for_otherwise() }}
+        and touch_count > 1
 
 ),
 
@@ -47,9 +66,27 @@ messages_by_day as (
 
 ),
 
+sums as (
+
+    {{ add_messages('messages_by_day') }}
+
+    union all
+
+    {{ subtract_repeats('counts', since='cast(date_from as date)') }}
+
+    union all
+
+    {{ subtract_repeated_customers('messages') }}
+
+    union all
+
+    {{ subtract_repeated_orders('touches') }}
+
+),
+
 figures as (
 
-    {{ report_figures(since='cast(date_from as date)', gathered=asks_otherwise()) }}
+    {{ report_figures('sums') }}
 
 )
 

@@ -1,6 +1,6 @@
 with
 
--- Without a filter on users, the figures of a queue are those of a range of days of all its messages.
+-- Without a filter on users, the repeats are those of a range of days of all messages of a queue.
 counts as (
 
     select * from {{ ref('counts_by_day_and_queue') }}
@@ -17,12 +17,13 @@ messages as (
 
 ),
 
-message_orders as (
+touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
         {{ asked_for() }}
         and users is not null
+        and touch_count_in_queue > 1
 
 ),
 
@@ -33,9 +34,27 @@ messages_by_day as (
 
 ),
 
+sums as (
+
+    {{ add_messages('messages_by_day', by=['queue_id']) }}
+
+    union all
+
+    {{ subtract_repeats('counts', since='cast(date_from as date)', by=['queue_id']) }}
+
+    union all
+
+    {{ subtract_repeated_customers('messages', by=['queue_id']) }}
+
+    union all
+
+    {{ subtract_repeated_orders('touches', by=['queue_id']) }}
+
+),
+
 figures as (
 
-    {{ report_figures(by=['queue_id'], since='cast(date_from as date)', gathered='users is not null') }}
+    {{ report_figures('sums', by=['queue_id']) }}
 
 )
 

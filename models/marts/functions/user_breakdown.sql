@@ -1,6 +1,6 @@
 with
 
--- Without a filter on queues, the figures of a user are those of a range of days of all its messages.
+-- Without a filter on queues, the repeats are those of a range of days of all messages of a user.
 counts as (
 
     select * from {{ ref('counts_by_day_and_user') }}
@@ -17,12 +17,25 @@ messages as (
 
 ),
 
-message_orders as (
+-- Few customers repeat with a user in a range of days.
+messages_of_repeated_customers as (
+
+    select * from messages
+    where
+        customer_digest in (
+            select repeated.customer_digest from messages as repeated
+            where repeated.previous_sent_date_by_user >= cast(date_from as date)
+        )
+
+),
+
+touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
         {{ asked_for() }}
         and queues is not null
+        and touch_count_by_user > 1
 
 ),
 
@@ -33,9 +46,27 @@ messages_by_day as (
 
 ),
 
+sums as (
+
+    {{ add_messages('messages_by_day', by=['user_id']) }}
+
+    union all
+
+    {{ subtract_repeats('counts', since='cast(date_from as date)', by=['user_id']) }}
+
+    union all
+
+    {{ subtract_repeated_customers('messages_of_repeated_customers', by=['user_id']) }}
+
+    union all
+
+    {{ subtract_repeated_orders('touches', by=['user_id']) }}
+
+),
+
 figures as (
 
-    {{ report_figures(by=['user_id'], since='cast(date_from as date)', gathered='queues is not null') }}
+    {{ report_figures('sums', by=['user_id']) }}
 
 )
 

@@ -1,20 +1,23 @@
 with
 
+-- A customer with one message on a day does not repeat on it.
 messages as (
 
     select * from {{ ref('fct_messages') }}
     where
         {{ asked_for() }}
         and queues is not null
+        and not is_only_message_of_day
 
 ),
 
-message_orders as (
+touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
         {{ asked_for() }}
         and queues is not null
+        and touch_count_by_user > 1
 
 ),
 
@@ -27,9 +30,23 @@ messages_by_day as (
 
 ),
 
+sums as (
+
+    {{ add_messages('messages_by_day', by=['message_date', 'user_id']) }}
+
+    union all
+
+    {{ subtract_repeated_customers('messages', by=['message_date', 'user_id']) }}
+
+    union all
+
+    {{ subtract_repeated_orders('touches', by=['message_date', 'user_id']) }}
+
+),
+
 figures as (
 
-    {{ report_figures(by=['message_date', 'user_id'], since='message_date', gathered='true') }}
+    {{ report_figures('sums', by=['message_date', 'user_id']) }}
 
 )
 
