@@ -3,9 +3,8 @@
     config(
         unique_key='order_id',
         partition_by='message_date',
-        concerned='concerned_orders',
-        near='ordered_at',
-        slices='slices_of_orders',
+        pre_hook="{{ find_concerned_rows(concerned_orders(), near='ordered_at') }}",
+        slices={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
         lies_by=[
             "date_trunc('month', message_date)",
             'touch_count_by_user = 1',

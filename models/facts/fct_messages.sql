@@ -2,9 +2,12 @@
     config(
         unique_key='message_id',
         partition_by='message_date',
-        concerned='customers_with_changes',
-        is_concerned='stored.customer_id = concerned.customer_id and stored.message_date >= concerned.first_day',
-        slices='slices_of_customers'
+        pre_hook="{{ find_concerned_rows(
+            customers_with_changes(),
+            is_concerned='stored.customer_id = concerned.customer_id'
+            ~ ' and stored.message_date >= concerned.first_day'
+        ) }}",
+        slices={'of': 'customers', 'relation': 'stg_messages'}
     )
 }}
 

@@ -2,9 +2,8 @@
     config(
         unique_key='order_id',
         partition_by='order_date',
-        concerned='orders_with_changes',
-        near='ordered_at',
-        slices='slices_of_orders'
+        pre_hook="{{ find_concerned_rows(orders_with_changes(), near='ordered_at') }}",
+        slices={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'}
     )
 }}
 

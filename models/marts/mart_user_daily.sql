@@ -6,7 +6,9 @@ sums as (
 
     union all
 
-    {{ subtract_repeats(ref('counts_by_day_and_user'), since='message_date', by=['message_date', 'user_id']) }}
+    {{ subtract_repeats(
+        ref('counts_by_day_and_user'), since='message_date', by=['message_date', 'user_id']
+    ) }}
 
 ),
 

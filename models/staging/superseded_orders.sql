@@ -1,4 +1,10 @@
-{{ config(materialized='incremental', unique_key='order_id', concerned='landed_orders') }}
+{{
+    config(
+        materialized='incremental',
+        unique_key='order_id',
+        pre_hook="{{ find_concerned_rows(landed_orders()) }}"
+    )
+}}
 
 -- An order lands anew, as another row, whenever it changes. Of its rows the greatest version counts; the
 -- others are named here. They are few, so leaving them out of what landed costs less than storing the rest

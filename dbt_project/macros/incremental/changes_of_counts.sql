@@ -1,5 +1,5 @@
-{#- What the changes since the last finished refresh add to the counts: inserted rows count once, removed rows once less.
-    What an earlier refresh, which was killed, has added already is subtracted. -#}
+{#- What the changes since the last finished refresh add to the counts: inserted rows count once, removed rows once
+    less. What an earlier refresh, which was killed, has added already is subtracted. -#}
 
 {% macro changes_of_counts_by_day() %}
     with

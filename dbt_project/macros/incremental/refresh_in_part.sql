@@ -41,9 +41,10 @@
     {{ return(env_var('CONTACT_REFRESH_NUMBER') | int) }}
 {%- endmacro %}
 
-{#- The number of the last file that the last finished refresh took in. -#}
+{#- The number of the last file that the last finished refresh took in. Not read while dbt parses, or it would parse
+    the models again whenever that number changes. -#}
 {% macro loaded_through() -%}
-    {{ return(env_var('CONTACT_LOADED_THROUGH') | int) }}
+    {{ return(env_var('CONTACT_LOADED_THROUGH', '0') | int if execute else 0) }}
 {%- endmacro %}
 
 {#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh, each with
@@ -73,23 +74,40 @@
     {{ query }}
 {%- endmacro %}
 
-{#- Before a model is refreshed in part: what is concerned, given by the macro that its config `concerned` names, and
-    the rows that are stored for it. -#}
-{% macro find_concerned_rows() -%}
-    {%- if execute and model.config.materialized == 'incremental' and is_incremental() -%}
-    {{ adapter.dispatch('find_concerned_rows')(context[config.require('concerned')]()) }}
+{#- The pre-hook of a model that is refreshed in part: stores what is concerned, which the query gives, and the rows of
+    this model that belong to it. They are found by the unique key; faster where `near` names an instant that is known
+    of each key. Where the key does not tell them, `is_concerned` says in SQL when a row `stored` belongs to a row
+    `concerned`. -#}
+{% macro find_concerned_rows(query, near=none, is_concerned=none) -%}
+    {%- if execute and is_incremental() -%}
+    {{ adapter.dispatch('find_concerned_rows')(query, near, is_concerned) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__find_concerned_rows(concerned_rows) -%}
-    create or replace temp table {{ concerned() }} as {{ concerned_rows }};
+{% macro duckdb__find_concerned_rows(query, near, is_concerned) -%}
+    {%- set key = config.require('unique_key') -%}
+    create or replace temp table {{ concerned() }} as {{ query }};
 
     create or replace temp table {{ stored_rows() }} as
     select
         rowid as stored_at,
         *
     from {{ this }}
-    where {{ is_concerned() }};
+    where
+    {%- if near %}
+        {{ has_key_of(concerned(), key, this, near) }}
+    {%- else %}
+        -- Found by what that takes alone, then fetched by their place, which reads a fraction of what one step would.
+        rowid in (
+            select stored.rowid
+            from {{ this }} as stored
+        {%- if is_concerned %}
+            inner join {{ concerned() }} as concerned on {{ is_concerned }}
+        {%- else %}
+            where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ concerned() }})
+        {%- endif %}
+        )
+    {%- endif %};
 {%- endmacro %}
 
 {#- What a refresh of this model looks at: keys, with whatever else is known of them then. -#}
@@ -121,29 +139,6 @@
 
     select {{ columns | join(', ') }} from {{ stored_rows() }}
     where {{ key }} not in (select changes.{{ key }} from {{ changes_of(model_name) }} as changes)
-{%- endmacro %}
-
-{#- Whether a stored row of this model belongs to what is concerned: by the unique key, unless the config `is_concerned`
-    says in SQL when a row `stored` belongs to a row `concerned`. The rows are found by what that takes alone, then
-    fetched by their place, which reads a fraction of what one step would. -#}
-{% macro is_concerned() -%}
-    {{ return(adapter.dispatch('is_concerned')(config.require('unique_key'))) }}
-{%- endmacro %}
-
-{% macro duckdb__is_concerned(key) -%}
-    {%- if config.get('near') -%}
-    {{ has_key_of(concerned(), key, this, config.get('near')) }}
-    {%- else -%}
-    rowid in (
-        select stored.rowid
-        from {{ this }} as stored
-    {%- if config.get('is_concerned') %}
-        inner join {{ concerned() }} as concerned on {{ config.get('is_concerned') }}
-    {%- else %}
-        where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ concerned() }})
-    {%- endif %}
-    )
-    {%- endif -%}
 {%- endmacro %}
 
 {#- Whether a row of a table has a key that is found in another relation, where `near`, an instant or a digest, is known

@@ -89,8 +89,8 @@
     {{ count_by_previous_day('sent_messages', 'touches', by=['user_id']) }}
 {% endmacro %}
 
-{#- Touches with the day of the touch of the same order before them in their group. `touch_count` is the column that says
-    how many touches the order has there. -#}
+{#- Touches with the day of the touch of the same order before them in their group. `touch_count` is the column that
+    says how many touches the order has there. -#}
 {% macro find_previous_touches(message_orders, touch_count, by=[]) %}
     -- The only touch of an order has none before it to search for.
     select

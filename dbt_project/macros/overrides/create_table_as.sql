@@ -7,7 +7,7 @@
     {%- endif -%}
     {{ get_assert_columns_equivalent(compiled_code) }}
     create table {{ relation }} {{ get_table_columns_and_constraints() }};
-    {% for slice in context[config.get('slices')]() %}
+    {% for slice in slices_of_table() %}
         {%- for name, value in slice.items() %}
     set variable {{ name }} = {{ value }};
         {%- endfor %}

@@ -2,20 +2,20 @@
     would move to the disk and back. What belongs together lies in one slice, so the slices together give the same
     rows as all at once: that is for each model to see to, by the conditions below.
 
-    A model's config `slices` names the macro that finds its slices. Each slice is a few variables of the session, which
-    the conditions read; without them, as in a unit test or by hand, they let everything pass. -#}
-
-{#- Orders of whole months: of one, or of several where these are few. Landed events lie about in the order of their
-    time, so the rows of a slice are found without reading the others. -#}
-{% macro slices_of_orders() -%}
-    {{ return(slices_of_months(ref('stg_orders'), 'ordered_at')) }}
+    A model's config `slices` says what they are made of: months of what happened in a relation, or customers. Each
+    slice is a few variables of the session, which the conditions read; without them, as in a unit test or by hand, they let
+    everything pass. -#}
+{% macro slices_of_table() -%}
+    {%- set slices = config.get('slices') -%}
+    {%- if slices['of'] == 'customers' -%}
+        {{ return(slices_of_customers(ref(slices['relation']))) }}
+    {%- else -%}
+        {{ return(slices_of_months(ref(slices['relation']), slices['happened'])) }}
+    {%- endif -%}
 {%- endmacro %}
 
-{#- Touches of whole months of messages, in the same way. -#}
-{% macro slices_of_touches() -%}
-    {{ return(slices_of_months(ref('fct_message_orders'), 'message_date')) }}
-{%- endmacro %}
-
+{#- Whole months: one, or several where these hold little. Landed events lie about in the order of their time, so the
+    rows of a slice are found without reading the others. -#}
 {% macro slices_of_months(relation, happened) -%}
     {%- set query -%}
     select cast(min(month) as varchar) as begins_at
@@ -46,10 +46,10 @@
 {%- endmacro %}
 
 {#- Customers, as many as keep the sorting of their messages within the limit of memory. -#}
-{% macro slices_of_customers() -%}
+{% macro slices_of_customers(relation) -%}
     {%- set query -%}
     select ceil(count(*) * {{ var('bytes_per_message') }} / parse_formatted_bytes(current_setting('memory_limit')))
-    from {{ ref('stg_messages') }}
+    from {{ relation }}
     {%- endset -%}
     {%- set slice_count = [run_query(query).columns[0].values()[0] | int, 1] | max -%}
     {%- set slices = [] -%}

@@ -63,31 +63,30 @@
     {%- do run_query('create table ' ~ table ~ ' using parquet as ' ~ query) -%}
 {%- endmacro %}
 
-{% macro spark__find_concerned_rows(concerned_rows) -%}
+{% macro spark__find_concerned_rows(query, near, is_concerned) -%}
     {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
     {%- do replace_table(
         changes_of(model.name), 'select *, true as is_added, 0 as refresh_number from ' ~ this ~ ' limit 0'
     ) -%}
-    {%- do replace_table(concerned(), concerned_rows) -%}
-    {%- do replace_table(stored_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ is_concerned()) -%}
+    {%- do replace_table(concerned(), query) -%}
+    {%- set condition -%}
+    {%- if near == 'ordered_at' -%}
+        {#- Bounded on both sides by what is in the keys, so that days beyond are passed over unread. -#}
+        {%- set first = 'select min(ordered_at) as instant from ' ~ concerned() -%}
+        {%- set last = 'select max(ordered_at) as instant from ' ~ concerned() -%}
+        stored.ordered_at between {{ instant_found_by(first) }} and {{ instant_found_by(last) }} and
+    {%- endif %}
+    exists (
+        select 1 from {{ concerned() }} as concerned
+        where {{ is_concerned or same_key(config.require('unique_key'), 'stored', 'concerned') }}
+    )
+    {%- endset -%}
+    {%- do replace_table(stored_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ condition) -%}
 {%- endmacro %}
 
 {#- The next refresh finds that tables were built by hand, and rebuilds all. -#}
 {% macro spark__forget_built_models() -%}
     {%- do replace_table('changes.built_by_hand', 'select 1 as built') -%}
-{%- endmacro %}
-
-{#- Both sides of `near` are bounded by what is in the keys, so that days beyond are passed over unread. -#}
-{% macro spark__is_concerned(key) -%}
-    {%- if config.get('near') == 'ordered_at' -%}
-        {%- set near = 'select min(ordered_at) as instant from ' ~ concerned() -%}
-        {%- set far = 'select max(ordered_at) as instant from ' ~ concerned() -%}
-        stored.ordered_at between {{ instant_found_by(near) }} and {{ instant_found_by(far) }} and
-    {%- endif %}
-    exists (
-        select 1 from {{ concerned() }} as concerned
-        where {{ config.get('is_concerned') or same_key(key, 'stored', 'concerned') }}
-    )
 {%- endmacro %}
 
 {% macro spark__has_key_of(keys, key, relation, near, near_in_keys) -%}

@@ -1,8 +1,8 @@
 {{
     config(
         unique_key=['message_date', 'previous_date'],
-        concerned='changes_of_counts_by_day',
-        slices='slices_of_touches',
+        pre_hook="{{ find_concerned_rows(changes_of_counts_by_day()) }}",
+        slices={'of': 'months', 'relation': 'fct_message_orders', 'happened': 'message_date'},
         lies_by=['message_date']
     )
 }}

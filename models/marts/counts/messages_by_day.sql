@@ -1,4 +1,10 @@
-{{ config(unique_key='message_date', concerned='concerned_days', lies_by=['message_date']) }}
+{{
+    config(
+        unique_key='message_date',
+        pre_hook="{{ find_concerned_rows(concerned_days()) }}",
+        lies_by=['message_date']
+    )
+}}
 
 {%- set as_of_ends_at = 'select info.as_of_ends_at from ' ~ ref('report_info') ~ ' as info' %}
 

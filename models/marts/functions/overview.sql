@@ -1,6 +1,6 @@
 with
 
--- The repeats of all messages, of one queue or of one user: the filter lets rows of at most one relation through.
+-- The repeats of all messages, of one queue or of one user: a filter selects rows of one of the three.
 counts as (
 
     select

@@ -18,14 +18,17 @@ messages as (
 ),
 
 -- Few customers repeat with a user in a range of days.
+repeated_customers as (
+
+    select customer_digest from messages
+    where previous_sent_date_by_user >= cast(date_from as date)
+
+),
+
 messages_of_repeated_customers as (
 
     select * from messages
-    where
-        customer_digest in (
-            select repeated.customer_digest from messages as repeated
-            where repeated.previous_sent_date_by_user >= cast(date_from as date)
-        )
+    where customer_digest in (select repeated_customers.customer_digest from repeated_customers)
 
 ),
 
