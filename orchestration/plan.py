@@ -1,8 +1,8 @@
 """What a refresh has to compute: in part from what landed, or anew, and why.
 
-Each model, seed and check is made of parts: its own text, the macros it uses, the variables and settings that
-those read, and all that lies to its left. What the stored tables were made of is kept in the warehouse; where
-a part differs today, the model and all to its right are rebuilt, and a check looks at everything again.
+Each model, seed and check has a fingerprint (fingerprints.py). Those that the stored tables were built with
+are kept in the warehouse; where one differs today, the model and all to its right are rebuilt, and a check
+looks at everything again.
 
 Belongs here: the decision. Does not belong here: how a model is refreshed in part
 (dbt_project/macros/incremental/refresh_in_part.sql).
@@ -10,20 +10,17 @@ Belongs here: the decision. Does not belong here: how a model is refreshed in pa
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
-from orchestration import refreshes, spark, stamps
+from orchestration import refreshes, stamps
 from orchestration.contracts import CONTRACTS
-from orchestration.settings import REPOSITORY, Engine, Settings
+from orchestration.fingerprints import Fingerprint, Fingerprints, difference, project_variables
+from orchestration.settings import Settings
 from orchestration.sql import one_row
 from orchestration.tables import Tables, tables_of
 
@@ -35,31 +32,10 @@ create table if not exists raw.built_models (
 );
 """
 
-REFRESHING_IN_PART = tuple(
-    f"macros/{name}.sql"
-    for name in (
-        *("incremental/refresh_in_part", "incremental/concerned", "incremental/versions"),
-        *("incremental/last_days_before", "incremental/changes_of_counts", "spark/incremental"),
-    )
-)
-
-# What of a node's configuration decides what it makes.
-SHAPING_CONFIG = (
-    *("materialized", "incremental_strategy", "unique_key", "partition_by", "concerned", "contract"),
-    *("severity", "where", "warn_if", "error_if"),
-)
-
-DBT_PROJECT = REPOSITORY / "dbt_project"
-
 # The model whose rows are the days.
 DAYS = "counts_by_day"
 
-DIGEST = "sha256:"
-
-VARIABLE = re.compile(r"""\bvar\(\s*["'](\w+)["']""")
-
 Manifest = Mapping[str, Any]
-Parts = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -87,6 +63,23 @@ class Plan:
         }
 
 
+@dataclass(frozen=True)
+class Decision:
+    """A plan, and what it was decided by.
+
+    Attributes:
+        plan: what the refresh computes.
+        nodes: the models, seeds and checks, by name.
+        parts: their fingerprints, by name.
+        last_finished: the number of the last finished refresh, 0 when there is none.
+    """
+
+    plan: Plan
+    nodes: Mapping[str, Mapping[str, Any]]
+    parts: Mapping[str, Fingerprint]
+    last_finished: int
+
+
 def make_plan(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, number: int
 ) -> Plan:
@@ -102,13 +95,54 @@ def make_plan(
         settings: the settings of the hub.
         number: the number of the refresh, from :func:`orchestration.refreshes.begin`.
     """
+    decision = decide(connection, manifest, settings, number)
+    plan, nodes = decision.plan, decision.nodes
+    tables = tables_of(settings)
+    tables.prepare(
+        connection,
+        decision.last_finished,
+        [
+            node
+            for name, node in nodes.items()
+            if name in plan.computed_whole and node["resource_type"] != "test"
+        ],
+        [
+            node
+            for name, node in nodes.items()
+            if name not in plan.computed_whole and _is_refreshed_in_part(node)
+        ],
+    )
+    tables.stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
+    connection.execute("begin")
+    connection.execute(
+        "delete from raw.built_models "
+        "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
+        {"rebuilt": list(plan.computed_whole), "known": list(nodes)},
+    )
+    connection.execute(
+        "insert into raw.built_models select unnest($names), unnest($parts), false",
+        {
+            "names": list(plan.computed_whole),
+            "parts": [json.dumps(decision.parts[name], sort_keys=True) for name in plan.computed_whole],
+        },
+    )
+    taken_in = one_row(connection, "select coalesce(max(file_id), 0) from raw.contents")[0]
+    refreshes.record_plan(connection, number, taken_in, plan.reasons)
+    connection.execute("commit")
+    return plan
+
+
+def decide(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, number: int
+) -> Decision:
+    """Decide what a refresh computes, and change nothing; see :func:`make_plan` for the arguments."""
     nodes = {
         node["name"]: node
         for node in manifest["nodes"].values()
         if node["resource_type"] in ("model", "seed", "test")
     }
-    variables = project_variables()
-    parts = {name: parts_of(node, manifest, settings, variables) for name, node in nodes.items()}
+    fingerprints = Fingerprints(manifest, settings, project_variables())
+    parts = {name: fingerprints.of(node) for name, node in nodes.items()}
     tables = tables_of(settings)
     connection.execute(BUILT_MODELS)
     last_finished = one_row(
@@ -127,31 +161,8 @@ def make_plan(
             connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
         )[0]
     computed_whole = _with_all_to_the_right(manifest, nodes, differences)
-    reasons = _reasons(nodes, differences)
-    tables.prepare(
-        connection,
-        last_finished or 0,
-        [node for name, node in nodes.items() if name in computed_whole and node["resource_type"] != "test"],
-        [node for name, node in nodes.items() if name not in computed_whole and _is_refreshed_in_part(node)],
-    )
-    tables.stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
-    connection.execute("begin")
-    connection.execute(
-        "delete from raw.built_models "
-        "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
-        {"rebuilt": list(computed_whole), "known": list(nodes)},
-    )
-    connection.execute(
-        "insert into raw.built_models select unnest($names), unnest($parts), false",
-        {
-            "names": list(computed_whole),
-            "parts": [json.dumps(parts[name], sort_keys=True) for name in computed_whole],
-        },
-    )
-    taken_in = one_row(connection, "select coalesce(max(file_id), 0) from raw.contents")[0]
-    refreshes.record_plan(connection, number, taken_in, reasons)
-    connection.execute("commit")
-    return Plan(number, loaded_through, computed_whole, reasons)
+    plan = Plan(number, loaded_through, computed_whole, _reasons(nodes, differences))
+    return Decision(plan, nodes, parts, last_finished or 0)
 
 
 def finish(
@@ -201,88 +212,10 @@ def days_recomputed(
     return count(connection, node, "distinct message_date")
 
 
-def parts_of(
-    node: Mapping[str, Any], manifest: Manifest, settings: Settings, variables: Mapping[str, Any]
-) -> Parts:
-    """What a model, seed or check is made of, leaving out what lies to its left.
-
-    Returns:
-        Each part's name for people, and its value or a digest of it.
-    """
-    config = node["config"]
-    columns = {
-        name: (column.get("data_type"), column.get("constraints")) for name, column in node["columns"].items()
-    }
-    parts = {
-        "its text": _digest(node["raw_code"], node["checksum"], node.get("test_metadata"), _names_in(node)),
-        "its settings in dbt": _digest(
-            columns,
-            *(config.get(name) for name in SHAPING_CONFIG),
-        ),
-        **engine_version(settings),
-        "dbt": manifest["metadata"]["dbt_version"],
-    }
-    if _is_refreshed_in_part(node):
-        # dbt does not see which macros the branch for refreshes in part uses.
-        parts["the way of refreshing in part"] = _digest(
-            sorted(
-                macro["macro_sql"]
-                for macro in manifest["macros"].values()
-                if macro["original_file_path"] in REFRESHING_IN_PART
-            )
-        )
-    macros = _macros_of(node, manifest)
-    texts = [node["raw_code"], *(macro["macro_sql"] for macro in macros.values())]
-    for name, macro in macros.items():
-        parts[f"the macro {name}"] = _digest(macro["macro_sql"])
-    for name in sorted({name for text in texts for name in VARIABLE.findall(text)}):
-        parts[f"the variable {name}"] = str(variables.get(name))
-    if "reporting_timezone" in macros:
-        parts["the reporting time zone"] = settings.timezone
-    # Whether an order is accepted depends on the currency.
-    if "reporting_currency" in macros or any(
-        source.endswith(".order_events") for source in node["depends_on"].get("nodes", [])
-    ):
-        parts["the reporting currency"] = settings.currency
-    return parts
-
-
-def _names_in(node: Mapping[str, Any]) -> str | None:
-    """A hash of the content of a seed, since dbt's checksum of a large one is of its path alone."""
-    if node["resource_type"] != "seed":
-        return None
-    return hashlib.sha256((DBT_PROJECT / node["original_file_path"]).read_bytes()).hexdigest()
-
-
-def engine_version(settings: Settings) -> Parts:
-    """What the models run on."""
-    if settings.engine is Engine.SPARK:
-        return {"Spark": spark.version()}
-    return {"DuckDB": duckdb.__version__}
-
-
-def project_variables(project: Path = DBT_PROJECT / "dbt_project.yml") -> Mapping[str, Any]:
-    """The variables of the dbt project."""
-    return yaml.safe_load(project.read_text(encoding="utf-8"))["vars"]
-
-
-def _macros_of(node: Mapping[str, Any], manifest: Manifest) -> dict[str, Mapping[str, Any]]:
-    """The macros of this project that a node uses, directly or not, by name."""
-    found: dict[str, Mapping[str, Any]] = {}
-    to_visit = [*node["depends_on"]["macros"]]
-    while to_visit:
-        unique_id = to_visit.pop()
-        macro = manifest["macros"][unique_id]
-        if macro["package_name"] == manifest["metadata"]["project_name"] and macro["name"] not in found:
-            found[macro["name"]] = macro
-            to_visit += macro["depends_on"]["macros"]
-    return dict(sorted(found.items()))
-
-
 def _differences(
     connection: duckdb.DuckDBPyConnection,
     nodes: Mapping[str, Mapping[str, Any]],
-    parts: Mapping[str, Parts],
+    parts: Mapping[str, Fingerprint],
     tables: Tables,
 ) -> dict[str, list[str]]:
     """What of each node differs from what the warehouse was built from; others are left out."""
@@ -302,15 +235,10 @@ def _differences(
             before = built[name]
             changed = [part for part in before if before[part] != today.get(part, before[part])]
             # A part that came or went did so because one that stayed changed.
-            differences[name] = [_change(part, before[part], today[part]) for part in changed]
+            differences[name] = [difference(part, before[part], today[part]) for part in changed]
         elif name in missing:
             differences[name] = ["its table is missing"]
     return differences
-
-
-def _change(part: str, before: str, today: str) -> str:
-    digests = before.startswith(DIGEST)
-    return f"{part} changed" if digests else f"{part} changed from {before} to {today}"
 
 
 def _with_all_to_the_right(
@@ -342,7 +270,3 @@ def _reasons(nodes: Mapping[str, Mapping[str, Any]], differences: Mapping[str, l
 
 def _is_refreshed_in_part(node: Mapping[str, Any]) -> bool:
     return node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
-
-
-def _digest(*values: Any) -> str:
-    return DIGEST + hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()

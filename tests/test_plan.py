@@ -15,6 +15,7 @@ import pytest
 from landing import land_csv
 from pipeline import BUILD, build, load, manifest, run_dbt
 
+from orchestration import fingerprints
 from orchestration import plan as planning
 from orchestration.dbt import planned
 from orchestration.plan import Plan
@@ -120,7 +121,7 @@ def test_another_content_of_a_seed_that_dbt_knows_by_its_path_alone_rebuilds_the
     shutil.copytree(REPOSITORY / "seeds", hub.data_dir / "seeds")
     (hub.data_dir / "dbt_project").mkdir()
     (hub.data_dir / "seeds" / "queue_names.csv").write_text("queue_id,queue_name\nq1,Other\n")
-    monkeypatch.setattr(planning, "DBT_PROJECT", hub.data_dir / "dbt_project")
+    monkeypatch.setattr(fingerprints, "DBT_PROJECT", hub.data_dir / "dbt_project")
 
     assert plan(hub).reasons == ["its text changed: queue_names"]
 
@@ -135,7 +136,7 @@ def test_another_model_is_rebuilt_with_all_to_its_right(hub: Settings, changed: 
 
 
 def test_another_macro_rebuilds_the_models_that_use_it(hub: Settings, changed: Manifest) -> None:
-    changed["macros"]["macro.contact_reporting.report_figures"]["macro_sql"] += "\n"
+    changed["macros"]["macro.contact_reporting.report_figures"]["macro_sql"] += "{{ 1 }}"
     of_macro = plan(hub, changed)
 
     assert "the macro report_figures changed" in of_macro.reasons[0]
@@ -144,7 +145,7 @@ def test_another_macro_rebuilds_the_models_that_use_it(hub: Settings, changed: M
 
 
 def test_a_changed_check_looks_at_everything_and_rebuilds_nothing(hub: Settings, changed: Manifest) -> None:
-    node(changed, "assert_every_touch_obeys_the_rule")["raw_code"] += "\n"
+    node(changed, "assert_every_touch_obeys_the_rule")["raw_code"] += "\nlimit 1"
     of_check = plan(hub, changed)
 
     assert of_check.computed_whole == {"assert_every_touch_obeys_the_rule"}
