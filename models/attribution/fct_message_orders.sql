@@ -3,7 +3,7 @@
     config(
         unique_key='order_id',
         partition_by='message_date',
-        pre_hook="{{ find_concerned_rows(concerned_orders(), near='ordered_at') }}",
+        pre_hook="{{ keep_affected_rows(affected_orders(), near='ordered_at') }}",
         slices={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
         lies_by=[
             "date_trunc('month', message_date)",
@@ -26,7 +26,7 @@ messages as (
 
     select * from {{ ref('stg_messages') }}
     {% if is_incremental() %}
-    where customer_id in (select orders.customer_id from {{ concerned() }} as orders)
+    where customer_id in (select orders.customer_id from {{ affected_rows() }} as orders)
     {% endif %}
 
 ),
@@ -52,7 +52,7 @@ sent_messages as (
 orders as (
 
     {% if is_incremental() %}
-    select * from {{ concerned() }}
+    select * from {{ affected_rows() }}
     where is_latest
     {% else %}
     select * from {{ ref('stg_orders') }}

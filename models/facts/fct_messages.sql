@@ -2,10 +2,10 @@
     config(
         unique_key='message_id',
         partition_by='message_date',
-        pre_hook="{{ find_concerned_rows(
-            customers_with_changes(),
-            is_concerned='stored.customer_id = concerned.customer_id'
-            ~ ' and stored.message_date >= concerned.first_day'
+        pre_hook="{{ keep_affected_rows(
+            affected_customers(),
+            join_on='stored.customer_id = affected.customer_id'
+            ~ ' and stored.message_date >= affected.first_day'
         ) }}",
         slices={'of': 'customers', 'relation': 'stg_messages'}
     )

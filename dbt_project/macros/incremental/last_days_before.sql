@@ -1,5 +1,5 @@
 {#- The CTE `last_days_before`, for a refresh in part of fct_messages: what it has to look back to from sent messages of
-    the customers concerned. Their earlier messages stay as they are, and of these only the last day counts, the
+    the affected customers. Their earlier messages stay as they are, and of these only the last day counts, the
     last one of all and the last converted one: of the customer, and in the queues and by the users of these
     messages. A row stands for the last message of its kind; where it is of no queue or no user, it is of any. -#}
 {% macro last_days_before(messages) -%}
@@ -12,10 +12,10 @@
             stored.message_date,
             stored.is_converted
         from {{ this }} as stored
-        inner join {{ concerned() }} as concerned
+        inner join {{ affected_rows() }} as affected
             on
-                stored.customer_id = concerned.customer_id
-                and stored.message_date < concerned.first_day
+                stored.customer_id = affected.customer_id
+                and stored.message_date < affected.first_day
         where stored.status = 'sent'
 
     ),

@@ -1,8 +1,8 @@
 {#- How a refresh recomputes only what the landed events concern, and stays equal to a rebuild.
 
-    A model that is refreshed in part computes its rows for the keys concerned, and replaces the stored rows that
+    A model that is refreshed in part computes its rows for the affected keys, and replaces the stored rows that
     differ. What it took away and what it added is kept, in the same transaction, in
-    changes.<model>; the models to its right derive from there which of their keys are concerned. These records
+    changes.<model>; the models to its right derive from there which of their keys are affected. These records
     stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
 
     Which models are rebuilt from nothing instead is decided by orchestration/plan.py. -#}
@@ -74,19 +74,18 @@
     {{ query }}
 {%- endmacro %}
 
-{#- The pre-hook of a model that is refreshed in part: stores what is concerned, which the query gives, and the rows of
+{#- The pre-hook of a model that is refreshed in part: stores what is affected, which the query gives, and the rows of
     this model that belong to it. They are found by the unique key; faster where `near` names an instant that is known
-    of each key. Where the key does not tell them, `is_concerned` says in SQL when a row `stored` belongs to a row
-    `concerned`. -#}
-{% macro find_concerned_rows(query, near=none, is_concerned=none) -%}
+    of each key. Where the key does not tell them, `join_on` says in SQL when a row `stored` belongs to a row `affected`. -#}
+{% macro keep_affected_rows(query, near=none, join_on=none) -%}
     {%- if execute and is_incremental() -%}
-    {{ adapter.dispatch('find_concerned_rows')(query, near, is_concerned) }}
+    {{ adapter.dispatch('keep_affected_rows')(query, near, join_on) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__find_concerned_rows(query, near, is_concerned) -%}
+{% macro duckdb__keep_affected_rows(query, near, join_on) -%}
     {%- set key = config.require('unique_key') -%}
-    create or replace temp table {{ concerned() }} as {{ query }};
+    create or replace temp table {{ affected_rows() }} as {{ query }};
 
     create or replace temp table {{ stored_rows() }} as
     select
@@ -95,24 +94,24 @@
     from {{ this }}
     where
     {%- if near %}
-        {{ has_key_of(concerned(), key, this, near) }}
+        {{ has_key_of(affected_rows(), key, this, near) }}
     {%- else %}
         -- Found by what that takes alone, then fetched by their place, which reads a fraction of what one step would.
         rowid in (
             select stored.rowid
             from {{ this }} as stored
-        {%- if is_concerned %}
-            inner join {{ concerned() }} as concerned on {{ is_concerned }}
+        {%- if join_on %}
+            inner join {{ affected_rows() }} as affected on {{ join_on }}
         {%- else %}
-            where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ concerned() }})
+            where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ affected_rows() }})
         {%- endif %}
         )
     {%- endif %};
 {%- endmacro %}
 
 {#- What a refresh of this model looks at: keys, with whatever else is known of them then. -#}
-{% macro concerned() -%}
-    {{ return(kept_while_refreshing('concerned')) }}
+{% macro affected_rows() -%}
+    {{ return(kept_while_refreshing('affected')) }}
 {%- endmacro %}
 
 {#- The rows of this model that are stored for it, with their places (stored_at). -#}
@@ -161,7 +160,7 @@
     {{ key if key is string else 'row(' ~ key | join(', ') ~ ')' }}
 {%- endmacro %}
 
-{#- The incremental strategy. The model gives all rows of the keys concerned; the rows of a unique key are replaced
+{#- The incremental strategy. The model gives all rows of the affected keys; the rows of a unique key are replaced
     together, and only where one of them differs. So keys that have lost their last row go too. -#}
 {% macro get_incremental_replace_changed_sql(arg_dict) -%}
     {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
@@ -190,7 +189,7 @@
     select {{ columns }} from {{ given }}
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
-    drop table {{ concerned() }};
+    drop table {{ affected_rows() }};
     drop table {{ stored }};
     drop table {{ changed_keys }};
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- How Spark stores and refreshes what DuckDB does with its own tables: the same concerned rows, found and compared in
+{#- How Spark stores and refreshes what DuckDB does with its own tables: the same affected rows, found and compared in
     the same way, but replaced by whole days, since files of Parquet cannot be changed in place. What dbt-spark offers
     replaces the days that come back alone; a day that has lost its last row would stay. -#}
 
@@ -63,22 +63,22 @@
     {%- do run_query('create table ' ~ table ~ ' using parquet as ' ~ query) -%}
 {%- endmacro %}
 
-{% macro spark__find_concerned_rows(query, near, is_concerned) -%}
+{% macro spark__keep_affected_rows(query, near, join_on) -%}
     {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
     {%- do replace_table(
         changes_of(model.name), 'select *, true as is_added, 0 as refresh_number from ' ~ this ~ ' limit 0'
     ) -%}
-    {%- do replace_table(concerned(), query) -%}
+    {%- do replace_table(affected_rows(), query) -%}
     {%- set condition -%}
     {%- if near == 'ordered_at' -%}
         {#- Bounded on both sides by what is in the keys, so that days beyond are passed over unread. -#}
-        {%- set first = 'select min(ordered_at) as instant from ' ~ concerned() -%}
-        {%- set last = 'select max(ordered_at) as instant from ' ~ concerned() -%}
+        {%- set first = 'select min(ordered_at) as instant from ' ~ affected_rows() -%}
+        {%- set last = 'select max(ordered_at) as instant from ' ~ affected_rows() -%}
         stored.ordered_at between {{ instant_found_by(first) }} and {{ instant_found_by(last) }} and
     {%- endif %}
     exists (
-        select 1 from {{ concerned() }} as concerned
-        where {{ is_concerned or same_key(config.require('unique_key'), 'stored', 'concerned') }}
+        select 1 from {{ affected_rows() }} as affected
+        where {{ join_on or same_key(config.require('unique_key'), 'stored', 'affected') }}
     )
     {%- endset -%}
     {%- do replace_table(stored_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ condition) -%}
@@ -101,7 +101,7 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- Compare what is given for the keys concerned with what is stored, keep what changed, then write the days of what
+{#- Compare what is given for the affected keys with what is stored, keep what changed, then write the days of what
     changed anew. Nothing here is a transaction: a refresh that was killed is followed by a rebuild (plan.py). -#}
 {% macro replace_changed_days(target_relation, query) -%}
     {%- set key, day = config.require('unique_key'), config.get('partition_by') -%}
@@ -137,7 +137,7 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endif -%}
-    {%- for kept in [concerned(), stored, given, changed_keys, rows_of_days] -%}
+    {%- for kept in [affected_rows(), stored, given, changed_keys, rows_of_days] -%}
         {%- do run_query('drop table if exists ' ~ kept) -%}
     {%- endfor -%}
 {%- endmacro %}

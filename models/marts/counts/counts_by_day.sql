@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['message_date', 'previous_date'],
-        pre_hook="{{ find_concerned_rows(changes_of_counts_by_day()) }}",
+        pre_hook="{{ keep_affected_rows(changes_of_counts_by_day()) }}",
         slices={'of': 'months', 'relation': 'fct_message_orders', 'happened': 'message_date'},
         lies_by=['message_date']
     )
@@ -25,7 +25,7 @@ counts as (
 
     union all
 
-    select * from {{ concerned() }}
+    select * from {{ affected_rows() }}
 
 )
 

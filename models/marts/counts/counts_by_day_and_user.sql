@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['user_id', 'message_date', 'previous_date'],
-        pre_hook="{{ find_concerned_rows(changes_of_counts_by_day_and_user()) }}",
+        pre_hook="{{ keep_affected_rows(changes_of_counts_by_day_and_user()) }}",
         lies_by=['user_id', 'message_date']
     )
 }}
@@ -25,7 +25,7 @@ counts as (
 
     union all
 
-    select * from {{ concerned() }}
+    select * from {{ affected_rows() }}
 
 )
 

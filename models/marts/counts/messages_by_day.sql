@@ -1,7 +1,7 @@
 {{
     config(
         unique_key='message_date',
-        pre_hook="{{ find_concerned_rows(concerned_days()) }}",
+        pre_hook="{{ keep_affected_rows(affected_days()) }}",
         lies_by=['message_date']
     )
 }}
@@ -14,7 +14,7 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     {% if is_incremental() %}
-    where message_date in (select message_date from {{ concerned() }})
+    where message_date in (select message_date from {{ affected_rows() }})
     {% endif %}
 
 )

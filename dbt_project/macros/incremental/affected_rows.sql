@@ -1,5 +1,5 @@
-{#- What one landed event can change: the rows or keys of each model that a refresh in part has to look at. Each is a
-    query, over what changed to the left of the model; more than needed does no harm, one too few would.
+{#- What one landed event can change: the affected rows or keys of each model, which a refresh in part has to look at. Each
+    is a query over what changed to the left of the model. More than needed does no harm, one too few would.
 
     The order is the unit of the attribution: all messages that touch it lie in the window before it. -#}
 
@@ -37,7 +37,7 @@
 {#- Orders whose touches may differ, as they are now: those that changed, and those in the window of a sent message
     that changed, in its old or in its new one. Beside them the orders that changed as they were, by which what is
     stored of them is found. -#}
-{% macro concerned_orders() -%}
+{% macro affected_orders() -%}
     {%- set messages = changes_of('stg_messages') -%}
     {%- set windows_begin = "select min(occurred_at) from " ~ messages -%}
     {%- set windows_end = "select max(occurred_at) + " ~ attribution_window() ~ " from " ~ messages -%}
@@ -84,7 +84,7 @@
 
 {#- Orders whose row of facts may differ, as they are and as they were: those that changed themselves, and those whose
     touches did. -#}
-{% macro orders_with_changes() -%}
+{% macro orders_with_affected_facts() -%}
     select
         order_id,
         ordered_at
@@ -100,7 +100,7 @@
 
 {#- Customers whose messages may have brought something else, or may have another message before them, and the first day
     on which one of the customer's messages or touches changed: earlier messages stay as they are. -#}
-{% macro customers_with_changes() -%}
+{% macro affected_customers() -%}
     select
         customer_id,
         min(message_date) as first_day
@@ -122,7 +122,7 @@
 
 {#- Days whose messages may differ, and those that have, or had when this model was last refreshed, messages with an
     open window, which the as-of day moves. -#}
-{% macro concerned_days() -%}
+{% macro affected_days() -%}
     select message_date from {{ changes_of('fct_messages') }}
 
     union
