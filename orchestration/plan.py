@@ -1,10 +1,10 @@
-"""What a refresh has to compute: in part from what landed, or anew, and why.
+"""What a refresh has to compute: which models by an incremental refresh, which by a full refresh, and why.
 
 Each model, seed and check has a fingerprint (fingerprints.py). Those that the stored tables were built with
 are kept in the warehouse; where one differs today, the model and all to its right are rebuilt, and a check
 looks at everything again.
 
-Belongs here: the decision. Does not belong here: how a model is refreshed in part
+Belongs here: the decision. Does not belong here: how a model is refreshed
 (dbt_project/macros/incremental/refresh_in_part.sql).
 """
 
@@ -45,20 +45,20 @@ class Plan:
     Attributes:
         refresh_number: the number of the refresh.
         loaded_through: the number of the last file that the last finished refresh took in.
-        computed_whole: names of the models, seeds and checks that are computed over everything.
-        reasons: why, for people; empty when all is refreshed in part.
+        full_refresh: names of the models, seeds and checks that are computed over everything.
+        reasons: why, for people; empty when every model is incremental.
     """
 
     refresh_number: int
     loaded_through: int
-    computed_whole: frozenset[str]
+    full_refresh: frozenset[str]
     reasons: list[str]
 
     def as_environment(self) -> dict[str, str]:
         """The plan as dbt reads it: see dbt_project/macros/incremental/refresh_in_part.sql."""
         return {
             "CONTACT_REFRESH_NUMBER": str(self.refresh_number),
-            "CONTACT_REBUILD": ",".join(sorted(self.computed_whole)),
+            "CONTACT_REBUILD": ",".join(sorted(self.full_refresh)),
             "CONTACT_LOADED_THROUGH": str(self.loaded_through),
         }
 
@@ -85,9 +85,9 @@ def make_plan(
 ) -> Plan:
     """Decide what a refresh computes, and prepare the tables for it.
 
-    Afterwards what is rebuilt counts as not built until the refresh is published, and each model that is
-    refreshed in part has its table of changes since the last finished refresh: an empty one, unless refreshes
-    after it were killed.
+    Afterwards what is rebuilt counts as not built until the refresh is published, and each model with an
+    incremental refresh has its table of changes since the last finished refresh: an empty one, unless
+    refreshes after it were killed.
 
     Args:
         connection: a connection to the warehouse.
@@ -104,26 +104,22 @@ def make_plan(
         [
             node
             for name, node in nodes.items()
-            if name in plan.computed_whole and node["resource_type"] != "test"
+            if name in plan.full_refresh and node["resource_type"] != "test"
         ],
-        [
-            node
-            for name, node in nodes.items()
-            if name not in plan.computed_whole and _is_refreshed_in_part(node)
-        ],
+        [node for name, node in nodes.items() if name not in plan.full_refresh and _is_incremental(node)],
     )
     tables.stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
     connection.execute("begin")
     connection.execute(
         "delete from raw.built_models "
         "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
-        {"rebuilt": list(plan.computed_whole), "known": list(nodes)},
+        {"rebuilt": list(plan.full_refresh), "known": list(nodes)},
     )
     connection.execute(
         "insert into raw.built_models select unnest($names), unnest($parts), false",
         {
-            "names": list(plan.computed_whole),
-            "parts": [json.dumps(decision.parts[name], sort_keys=True) for name in plan.computed_whole],
+            "names": list(plan.full_refresh),
+            "parts": [json.dumps(decision.parts[name], sort_keys=True) for name in plan.full_refresh],
         },
     )
     taken_in = one_row(connection, "select coalesce(max(file_id), 0) from raw.contents")[0]
@@ -160,8 +156,8 @@ def decide(
         loaded_through = one_row(
             connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
         )[0]
-    computed_whole = _with_all_to_the_right(manifest, nodes, differences)
-    plan = Plan(number, loaded_through, computed_whole, _reasons(nodes, differences))
+    full_refresh = _with_all_to_the_right(manifest, nodes, differences)
+    plan = Plan(number, loaded_through, full_refresh, _reasons(nodes, differences))
     return Decision(plan, nodes, parts, last_finished or 0)
 
 
@@ -197,7 +193,7 @@ def rows_replaced(
             continue
         counts[node["name"]] = (
             tables.count_changes(connection, node, "case when is_added then 1 end")
-            if _is_refreshed_in_part(node) and node["name"] not in plan.computed_whole
+            if _is_incremental(node) and node["name"] not in plan.full_refresh
             else tables.count(connection, node)
         )
     return counts
@@ -208,7 +204,7 @@ def days_recomputed(
 ) -> int:
     """How many days have other figures than after the last finished refresh."""
     (node,) = [node for node in manifest["nodes"].values() if node["name"] == DAYS]
-    count = tables.count if DAYS in plan.computed_whole else tables.count_changes
+    count = tables.count if DAYS in plan.full_refresh else tables.count_changes
     return count(connection, node, "distinct message_date")
 
 
@@ -225,7 +221,7 @@ def _differences(
             "select name, parts from raw.built_models where is_published"
         ).fetchall()
     }
-    missing = tables.missing(connection, filter(_is_refreshed_in_part, nodes.values()))
+    missing = tables.missing(connection, filter(_is_incremental, nodes.values()))
     differences = {}
     for name in nodes:
         today = parts[name]
@@ -268,5 +264,5 @@ def _reasons(nodes: Mapping[str, Mapping[str, Any]], differences: Mapping[str, l
     ]
 
 
-def _is_refreshed_in_part(node: Mapping[str, Any]) -> bool:
+def _is_incremental(node: Mapping[str, Any]) -> bool:
     return node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"

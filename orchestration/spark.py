@@ -4,8 +4,8 @@ Landed files are read and checked by the same code whichever engine is at work: 
 portion of the files into a database of its own, in memory, and leaves what became of them as Parquet. So a
 row is good or bad by one set of rules. A load counts when the warehouse has its record, as everywhere.
 
-Belongs here: all that Python knows of Spark. Does not belong here: the models and how they are refreshed in
-part (dbt_project/macros/spark), what is published (publish.py).
+Belongs here: all that Python knows of Spark. Does not belong here: the models and how they are refreshed
+(dbt_project/macros/spark), what is published (publish.py).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from orchestration.stamps import Stamp
 
 Node = Mapping[str, Any]
 
-# The databases whose tables are refreshed in part, each with the changes of its own.
+# The databases with incremental models, each with the changes of its own.
 DATABASES = ("warehouse", "reports")
 
 
@@ -46,15 +46,15 @@ class Tables(Protocol):
         connection: duckdb.DuckDBPyConnection,
         last_finished: int,
         rebuilt: Iterable[Node],
-        refreshed_in_part: Iterable[Node],
+        incremental: Iterable[Node],
     ) -> None:
         """Make the tables ready for a refresh; see :func:`orchestration.plan.make_plan`.
 
         Args:
             connection: a connection to the warehouse.
             last_finished: the number of the last finished refresh, 0 when there is none.
-            rebuilt: the models and seeds that are computed anew.
-            refreshed_in_part: the models that are refreshed in part.
+            rebuilt: the models and seeds with a full refresh.
+            incremental: the models with an incremental refresh.
         """
 
     def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
@@ -109,9 +109,9 @@ class TablesOfDuckDB:
         connection: duckdb.DuckDBPyConnection,
         last_finished: int,
         rebuilt: Iterable[Node],
-        refreshed_in_part: Iterable[Node],
+        incremental: Iterable[Node],
     ) -> None:
-        if not any(node["database"] == "reports" for node in refreshed_in_part):
+        if not any(node["database"] == "reports" for node in incremental):
             ingest.begin_reports_anew(connection, self.settings)
         for database in DATABASES:
             connection.execute("begin")
@@ -119,7 +119,7 @@ class TablesOfDuckDB:
             for node in rebuilt:
                 if node["database"] == database:
                     connection.execute(f"drop table if exists {_changes_of(node)}")
-            for node in refreshed_in_part:
+            for node in incremental:
                 if node["database"] == database:
                     connection.execute(
                         f"create table if not exists {_changes_of(node)} as "
@@ -176,12 +176,12 @@ class TablesOfSpark:
         connection: duckdb.DuckDBPyConnection,
         last_finished: int,
         rebuilt: Iterable[Node],
-        refreshed_in_part: Iterable[Node],
+        incremental: Iterable[Node],
     ) -> None:
         # A table whose making was killed would stand in the way of the next one.
         for node in rebuilt:
             spark.forget_table(self.settings, node["schema"], node["name"])
-        if not any(refreshed_in_part):
+        if not any(incremental):
             spark.forget_tables(self.settings, "changes")
         spark.forget_table(self.settings, "changes", "built_by_hand")
         spark.show_records(connection, self.settings)

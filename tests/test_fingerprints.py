@@ -62,7 +62,7 @@ def test_a_changed_macro_recomputes_exactly_what_uses_it(hub: Settings) -> None:
             changed["macros"][unique_id] = {**changed["macros"][unique_id], "macro_sql": "{{ 'changed' }}"}
             plan = decide(connection, changed, hub, number=2).plan
 
-            assert plan.computed_whole == uses.downstream_of(uses.nodes_that_use(name)), name
+            assert plan.full_refresh == uses.downstream_of(uses.nodes_that_use(name)), name
 
 
 def test_every_macro_is_used() -> None:

@@ -1,4 +1,4 @@
-"""What a refresh computes anew follows from what the stored tables were made of."""
+"""What a refresh rebuilds follows from what the stored tables were made of."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def plan(hub: Settings, of: Manifest | None = None, run_id: str = "next") -> Pla
 
 def models(of: Plan) -> set[str]:
     names = {node["name"] for node in manifest()["nodes"].values() if node["resource_type"] == "model"}
-    return names & of.computed_whole
+    return names & of.full_refresh
 
 
 def node(of: Manifest, name: str) -> dict[str, Any]:
@@ -62,13 +62,13 @@ def node(of: Manifest, name: str) -> dict[str, Any]:
 
 
 def test_nothing_is_rebuilt_when_nothing_changed(hub: Settings) -> None:
-    assert plan(hub) == Plan(refresh_number=2, loaded_through=1, computed_whole=frozenset(), reasons=[])
+    assert plan(hub) == Plan(refresh_number=2, loaded_through=1, full_refresh=frozenset(), reasons=[])
 
 
 def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> None:
     first = plan(Settings(tmp_path, "UTC", date(2026, 1, 31), "USD"))
 
-    assert first.computed_whole >= {
+    assert first.full_refresh >= {
         "stg_orders",
         "mart_overview",
         "queue_names",
@@ -82,7 +82,7 @@ def test_another_zone_rebuilds_what_has_days(hub: Settings) -> None:
 
     assert "the reporting time zone changed from UTC to Asia/Tokyo" in of_zone.reasons[0]
     assert models(of_zone) >= {"stg_messages", "fct_message_orders", "fct_messages", "mart_overview_daily"}
-    assert "stg_orders" not in of_zone.computed_whole
+    assert "stg_orders" not in of_zone.full_refresh
 
 
 def test_another_window_rebuilds_from_the_attribution_on(
@@ -94,15 +94,15 @@ def test_another_window_rebuilds_from_the_attribution_on(
 
     assert any("the variable attribution_window_days changed from 7 to 14" in r for r in of_window.reasons)
     assert models(of_window) >= {"fct_message_orders", "fct_messages", "fct_orders", "mart_user_breakdown"}
-    assert {"stg_messages", "stg_orders"}.isdisjoint(of_window.computed_whole)
+    assert {"stg_messages", "stg_orders"}.isdisjoint(of_window.full_refresh)
 
 
 def test_another_currency_rebuilds_the_orders(hub: Settings) -> None:
     of_currency = plan(replace(hub, currency="EUR"))
 
     assert "the reporting currency changed from USD to EUR" in " ".join(of_currency.reasons)
-    assert "stg_orders" in of_currency.computed_whole
-    assert "stg_messages" not in of_currency.computed_whole
+    assert "stg_orders" in of_currency.full_refresh
+    assert "stg_messages" not in of_currency.full_refresh
 
 
 def test_another_seed_rebuilds_the_names_and_no_fact(hub: Settings, changed: Manifest) -> None:
@@ -111,7 +111,7 @@ def test_another_seed_rebuilds_the_names_and_no_fact(hub: Settings, changed: Man
 
     assert of_seed.reasons == ["its text changed: queue_names"]
     assert models(of_seed) >= {"dim_queues", "mart_queue_daily"}
-    assert {"fct_messages", "mart_overview_daily", "mart_user_daily"}.isdisjoint(of_seed.computed_whole)
+    assert {"fct_messages", "mart_overview_daily", "mart_user_daily"}.isdisjoint(of_seed.full_refresh)
 
 
 def test_another_content_of_a_seed_that_dbt_knows_by_its_path_alone_rebuilds_the_names(
@@ -148,7 +148,7 @@ def test_a_changed_check_looks_at_everything_and_rebuilds_nothing(hub: Settings,
     node(changed, "assert_every_touch_obeys_the_rule")["raw_code"] += "\nlimit 1"
     of_check = plan(hub, changed)
 
-    assert of_check.computed_whole == {"assert_every_touch_obeys_the_rule"}
+    assert of_check.full_refresh == {"assert_every_touch_obeys_the_rule"}
 
 
 def test_a_missing_table_is_rebuilt(hub: Settings) -> None:
@@ -163,15 +163,15 @@ def test_what_readers_need_is_rebuilt_when_its_database_is_missing(hub: Settings
 
     of_missing = plan(hub)
     assert of_missing.reasons[0].startswith("its table is missing: ")
-    assert {"fct_message_orders", "fct_messages", "mart_overview"} <= of_missing.computed_whole
-    assert "superseded_orders" not in of_missing.computed_whole
+    assert {"fct_message_orders", "fct_messages", "mart_overview"} <= of_missing.full_refresh
+    assert "superseded_orders" not in of_missing.full_refresh
 
 
 def test_what_an_unfinished_refresh_rebuilt_is_rebuilt_again(hub: Settings) -> None:
     plan(replace(hub, timezone="Asia/Tokyo"), run_id="killed")
     back = plan(hub, run_id="next")
 
-    assert "stg_messages" in back.computed_whole
+    assert "stg_messages" in back.full_refresh
 
 
 def test_changes_of_an_unfinished_refresh_stay_for_the_next(hub: Settings) -> None:
@@ -199,4 +199,4 @@ def test_models_built_by_hand_are_rebuilt_by_the_next_refresh(hub: Settings) -> 
     load(hub)
     run_dbt(hub, *BUILD, "--select", "dim_users")
 
-    assert "fct_messages" in plan(hub).computed_whole
+    assert "fct_messages" in plan(hub).full_refresh

@@ -28,7 +28,7 @@ HISTORIES_PER_HUB = 25
 
 MOST_BATCHES = 4
 
-# Models that are computed anew slice by slice, and variables that cut them into many.
+# Models that are rebuilt slice by slice, and variables that cut them into many.
 SLICED = ("fct_message_orders", "fct_orders", "fct_messages", "counts_by_day")
 SMALL_SLICES = {"rows_per_slice": 1, "bytes_per_message": 200_000_000}
 
@@ -52,7 +52,7 @@ def landed_histories(draw: st.DrawFn) -> tuple[list[Landed], date]:
     return [Landed(event, draw(in_batches)) for event in events], history.as_of
 
 
-def test_refreshes_in_part_equal_a_rebuild_after_each_batch(request: pytest.FixtureRequest) -> None:
+def test_incremental_refreshes_equal_a_rebuild_after_each_batch(request: pytest.FixtureRequest) -> None:
     drawn_from = request.config.getoption("--histories-seed")
     hubs = -(-request.config.getoption("--histories") // HISTORIES_PER_HUB)
     several = drawn(landed_histories(), hubs * HISTORIES_PER_HUB, drawn_from)
@@ -161,7 +161,7 @@ def test_rows_that_a_killed_refresh_removed_are_gone_after_the_next(tmp_path: Pa
     build(hub)
     _write(file, [_message("m2", "c2"), _message("m3", "c1")])
     load_and_build(hub, "killed before it published")
-    # What the killed refresh had loaded is dumped again, in part as it was.
+    # What the killed refresh had loaded is dumped again, some of it as it was.
     _write(file, [_message("m2", "c1"), _message("m3", "c1"), _message("m4", "c1")])
     build(hub)
 
@@ -241,14 +241,14 @@ def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random
 def assert_equals_a_rebuild(hub: Settings, *arguments: str) -> None:
     """Facts and marts hold the same rows, to the bit, as when they are built from the landed files alone."""
     with rebuilt(hub, *arguments) as other, duckdb.connect() as connection:
-        connection.execute(f"attach '{hub.reports}' as in_part (read_only)")
-        connection.execute(f"attach '{other.reports}' as anew (read_only)")
-        tables = {database: _columns(connection, database) for database in ("in_part", "anew")}
-        assert tables["in_part"] == tables["anew"]
-        assert tables["anew"]
-        for table, columns in tables["anew"].items():
+        connection.execute(f"attach '{hub.reports}' as incremental (read_only)")
+        connection.execute(f"attach '{other.reports}' as rebuilt (read_only)")
+        tables = {database: _columns(connection, database) for database in ("incremental", "rebuilt")}
+        assert tables["incremental"] == tables["rebuilt"]
+        assert tables["rebuilt"]
+        for table, columns in tables["rebuilt"].items():
             listed = ", ".join(f'"{column}"' for column, _ in columns if column != "refreshed_at")
-            for one, two in (("in_part", "anew"), ("anew", "in_part")):
+            for one, two in (("incremental", "rebuilt"), ("rebuilt", "incremental")):
                 only = connection.sql(
                     f"select {listed} from {one}.{table} except all select {listed} from {two}.{table}"
                 )

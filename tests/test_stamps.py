@@ -134,8 +134,8 @@ def test_reports_of_another_day_are_named_and_only_what_they_hold_is_rebuilt(
     of_mismatch = planned(hub)
 
     assert [known.partition(":")[0] for known in of_mismatch.reasons] == [reason]
-    assert {"fct_messages", "fct_orders", "counts_by_day"} <= of_mismatch.computed_whole
-    assert {"superseded_orders", "stg_orders", "queue_names"}.isdisjoint(of_mismatch.computed_whole)
+    assert {"fct_messages", "fct_orders", "counts_by_day"} <= of_mismatch.full_refresh
+    assert {"superseded_orders", "stg_orders", "queue_names"}.isdisjoint(of_mismatch.full_refresh)
 
 
 def unstamp(hub: Settings) -> None:

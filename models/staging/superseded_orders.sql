@@ -6,7 +6,7 @@
     )
 }}
 
--- An order lands anew, as another row, whenever it changes. Of its rows the greatest version counts; the
+-- An order lands again, as another row, whenever it changes. Of its rows the greatest version counts; the
 -- others are named here. They are few, so leaving them out of what landed costs less than storing the rest
 -- once more.
 

@@ -9,7 +9,7 @@ orders as (
 
     select order_digest as digest from {{ ref('fct_message_orders') }}
     where is_first_touch
-    {% if not computed_whole(model.name) %}
+    {% if not is_full_refresh(model.name) %}
         and order_digest in (select order_digest from {{ changes_of('fct_message_orders') }} where is_added)
     {% endif %}
 
@@ -22,7 +22,7 @@ customers as (
     where
         status = 'sent'
         and previous_sent_date is null
-    {% if not computed_whole(model.name) %}
+    {% if not is_full_refresh(model.name) %}
         and customer_digest in (select customer_digest from {{ changes_of('fct_messages') }} where is_added)
     {% endif %}
 

@@ -26,7 +26,7 @@ counts as (
 
     union all
 
-    {% if computed_whole(model.name) %}
+    {% if is_full_refresh(model.name) %}
     select
         '{{ entity }}' as entity,
         (select count(distinct {{ entity }}_id) from {{ superseded }}) as expected,

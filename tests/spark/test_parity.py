@@ -1,4 +1,4 @@
-"""Spark publishes what DuckDB does, to the cent and row for row: anew, and refreshed in part."""
+"""Spark publishes what DuckDB does, to the cent and row for row: by full and by incremental refreshes."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@
     lag({{ column }}) ignore nulls over {{ window }}
 {%- endmacro %}
 
-{#- The instant that a query finds, written out: for a refresh in part, whose relations are there. -#}
+{#- The instant that a query finds, written out: for an incremental refresh, whose relations exist. -#}
 {% macro instant_found_by(query) -%}
     {%- set found = run_query(query).columns[0].values()[0] if execute and is_incremental() -%}
     cast({{ "'" ~ found ~ "'" if found else 'null' }} as timestamp)

@@ -1,4 +1,4 @@
-{#- The CTE `last_days_before`, for a refresh in part of fct_messages: what it has to look back to from sent messages of
+{#- The CTE `last_days_before`, for an incremental refresh of fct_messages: what it has to look back to from sent messages of
     the affected customers. Their earlier messages stay as they are, and of these only the last day counts, the
     last one of all and the last converted one: of the customer, and in the queues and by the users of these
     messages. A row stands for the last message of its kind; where it is of no queue or no user, it is of any. -#}

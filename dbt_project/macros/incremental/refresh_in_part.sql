@@ -1,6 +1,6 @@
 {#- How a refresh recomputes only what the landed events concern, and stays equal to a rebuild.
 
-    A model that is refreshed in part computes its rows for the affected keys, and replaces the stored rows that
+    A model with an incremental refresh computes its rows for the affected keys, and replaces the stored rows that
     differ. What it took away and what it added is kept, in the same transaction, in
     changes.<model>; the models to its right derive from there which of their keys are affected. These records
     stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
@@ -9,13 +9,13 @@
 
 {#- The names of models and tests that this refresh has to compute over everything. Without a plan, as when dbt is
     called by hand, all of them. Read while a model runs, never while it is parsed. -#}
-{% macro computed_whole(name) -%}
+{% macro is_full_refresh(name) -%}
     {%- set names = env_var('CONTACT_REBUILD', '*').split(',') if execute else ['*'] -%}
     {{ return('*' in names or name in names) }}
 {%- endmacro %}
 
 {% macro forget_built_models() -%}
-    {% if execute and flags.WHICH in ('build', 'run', 'seed') and computed_whole('*') %}
+    {% if execute and flags.WHICH in ('build', 'run', 'seed') and is_full_refresh('*') %}
     {{ adapter.dispatch('forget_built_models')() }}
     {% endif %}
 {%- endmacro %}
@@ -74,7 +74,7 @@
     {{ query }}
 {%- endmacro %}
 
-{#- The pre-hook of a model that is refreshed in part: stores what is affected, which the query gives, and the rows of
+{#- The pre-hook of an incremental model: stores what is affected, which the query gives, and the rows of
     this model that belong to it. They are found by the unique key; faster where `near` names an instant that is known
     of each key. Where the key does not tell them, `join_on` says in SQL when a row `stored` belongs to a row `affected`. -#}
 {% macro keep_affected_rows(query, near=none, join_on=none) -%}
@@ -209,7 +209,7 @@
 {#- What a test has to add up: all rows once, or, where what did not change was tested before, those that a model
     gained once and those that it lost once less. -#}
 {% macro rows_to_add_up(relation) -%}
-    {%- if computed_whole(model.name) -%}
+    {%- if is_full_refresh(model.name) -%}
     (select *, 1 as times from {{ relation }})
     {%- else -%}
     (select *, case when is_added then 1 else -1 end as times from {{ changes_of(relation.identifier) }})

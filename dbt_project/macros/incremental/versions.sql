@@ -37,7 +37,7 @@
     killed may have taken it for the latest. So does an older version that was never the latest; it does no harm.
     A message or order that says what it said before, as after a full dump that repeats it, has not changed. -#}
 {% macro keep_changes_of_versions(events, removed, superseded, id) -%}
-    {%- if execute and not computed_whole(model.name) -%}
+    {%- if execute and not is_full_refresh(model.name) -%}
     {%- set columns = adapter.get_columns_in_relation(events) | map(attribute='name') | list -%}
     {%- set said = [] -%}
     {%- for column in columns if column not in ['updated_at', 'has_version', 'file_id', 'row_number', 'id_digest'] -%}

@@ -1,7 +1,7 @@
 {#- Overrides dbt's own for generic tests: what did not change was tested before. -#}
 {% macro default__get_where_subquery(relation) -%}
     {%- set tested = namespace(node=none) -%}
-    {%- if execute and not computed_whole(model.name) -%}
+    {%- if execute and not is_full_refresh(model.name) -%}
         {%- for node in graph.nodes.values()
             if node.resource_type == 'model'
             and node.config.materialized == 'incremental'

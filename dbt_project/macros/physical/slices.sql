@@ -1,4 +1,4 @@
-{#- How a large table is computed anew: slice by slice, each of which DuckDB can work on in memory, where all at once
+{#- How a large table is rebuilt: slice by slice, each of which DuckDB can work on in memory, where all at once
     would move to the disk and back. What belongs together lies in one slice, so the slices together give the same
     rows as all at once: that is for each model to see to, by the conditions below.
 

@@ -49,7 +49,7 @@
 {%- endmacro %}
 
 {#- The record of what is kept while a model is refreshed, and of what changed, are tables like the others: a temporary
-    view would be computed anew wherever it is read. -#}
+    view would be computed again wherever it is read. -#}
 {% macro spark__kept_while_refreshing(what) -%}
     {{ return('changes.' ~ model.name ~ '__' ~ what) }}
 {%- endmacro %}
@@ -101,8 +101,8 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- Compare what is given for the affected keys with what is stored, keep what changed, then write the days of what
-    changed anew. Nothing here is a transaction: a refresh that was killed is followed by a rebuild (plan.py). -#}
+{#- Compare what is given for the affected keys with what is stored, keep what changed, then rewrite the days of what
+    changed. Nothing here is a transaction: a refresh that was killed is followed by a rebuild (plan.py). -#}
 {% macro replace_changed_days(target_relation, query) -%}
     {%- set key, day = config.require('unique_key'), config.get('partition_by') -%}
     {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='quoted') | join(', ') -%}
