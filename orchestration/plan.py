@@ -1,7 +1,7 @@
 """What a refresh has to compute: which models by an incremental refresh, which by a full refresh, and why.
 
 Each model, seed and check has a fingerprint (fingerprints.py). Those that the stored tables were built with
-are kept in the warehouse; where one differs today, the model and all to its right are rebuilt, and a check
+are kept in the warehouse; where one differs today, the model and all downstream are rebuilt, and a check
 looks at everything again.
 
 Belongs here: the decision. Does not belong here: how a model is refreshed
@@ -156,7 +156,7 @@ def decide(
         loaded_through = one_row(
             connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
         )[0]
-    full_refresh = _with_all_to_the_right(manifest, nodes, differences)
+    full_refresh = _with_all_downstream(manifest, nodes, differences)
     plan = Plan(number, loaded_through, full_refresh, _reasons(nodes, differences))
     return Decision(plan, nodes, parts, last_finished or 0)
 
@@ -237,7 +237,7 @@ def _differences(
     return differences
 
 
-def _with_all_to_the_right(
+def _with_all_downstream(
     manifest: Manifest, nodes: Mapping[str, Mapping[str, Any]], roots: Iterable[str]
 ) -> frozenset[str]:
     known = {node["unique_id"]: name for name, node in nodes.items()}

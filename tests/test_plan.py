@@ -126,7 +126,7 @@ def test_another_content_of_a_seed_that_dbt_knows_by_its_path_alone_rebuilds_the
     assert plan(hub).reasons == ["its text changed: queue_names"]
 
 
-def test_another_model_is_rebuilt_with_all_to_its_right(hub: Settings, changed: Manifest) -> None:
+def test_another_model_is_rebuilt_with_all_downstream(hub: Settings, changed: Manifest) -> None:
     node(changed, "fct_orders")["raw_code"] += "\nwhere true"
     of_model = plan(hub, changed)
 

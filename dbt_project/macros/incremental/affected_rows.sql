@@ -1,5 +1,5 @@
-{#- What one landed event can change: the affected rows or keys of each model, which an incremental refresh has to look at. Each
-    is a query over what changed to the left of the model. More than needed does no harm, one too few would.
+{#- What one landed event can change: the affected rows or keys of each model, which an incremental refresh has to look
+    at. Each is a query over what changed upstream. More than needed does no harm, one too few would.
 
     The order is the unit of the attribution: all messages that touch it lie in the window before it. -#}
 

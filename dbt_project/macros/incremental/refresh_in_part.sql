@@ -2,7 +2,7 @@
 
     A model with an incremental refresh computes its rows for the affected keys, and replaces the stored rows that
     differ. What it took away and what it added is kept, in the same transaction, in
-    changes.<model>; the models to its right derive from there which of their keys are affected. These records
+    changes.<model>; the models downstream derive from there which of their keys are affected. These records
     stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
 
     Which models are rebuilt from nothing instead is decided by orchestration/plan.py. -#}
@@ -128,7 +128,7 @@
     {{ return(adapter.quote(model.name ~ '__' ~ what)) }}
 {%- endmacro %}
 
-{#- The rows of what this model is made of, as they are now: those that the model to its left gained, and the other
+{#- The rows of what this model is made of, as they are now: those that the model upstream gained, and the other
     ones, which did not change, as this model has stored them. -#}
 {% macro as_changed(model_name, key, columns) -%}
     select {{ columns | join(', ') }} from {{ changes_of(model_name) }}
