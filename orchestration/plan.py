@@ -86,7 +86,7 @@ def make_plan(
     """Decide what a refresh computes, and prepare the tables for it.
 
     Afterwards what is rebuilt counts as not built until the refresh is published, and each model with an
-    incremental refresh has its table of changes since the last finished refresh: an empty one, unless
+    incremental refresh has its change feed since the last finished refresh: an empty one, unless
     refreshes after it were killed.
 
     Args:
@@ -192,7 +192,7 @@ def rows_replaced(
         if node["resource_type"] != "model" or node["config"]["materialized"] not in ("incremental", "table"):
             continue
         counts[node["name"]] = (
-            tables.count_changes(connection, node, "case when is_added then 1 end")
+            tables.count_changes(connection, node, "case when change = 'inserted' then 1 end")
             if _is_incremental(node) and node["name"] not in plan.full_refresh
             else tables.count(connection, node)
         )

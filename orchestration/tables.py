@@ -118,12 +118,12 @@ class TablesOfDuckDB:
             _forget_changes_before(connection, database, last_finished)
             for node in rebuilt:
                 if node["database"] == database:
-                    connection.execute(f"drop table if exists {_changes_of(node)}")
+                    connection.execute(f"drop table if exists {_change_feed_of(node)}")
             for node in incremental:
                 if node["database"] == database:
                     connection.execute(
-                        f"create table if not exists {_changes_of(node)} as "
-                        f"select *, true as is_added, 0 as refresh_number from {_table_of(node)} limit 0"
+                        f"create table if not exists {_change_feed_of(node)} as "
+                        f"select *, 'inserted' as change, 0 as refresh_number from {_table_of(node)} limit 0"
                     )
             connection.execute("commit")
 
@@ -131,7 +131,7 @@ class TablesOfDuckDB:
         return one_row(connection, f"select count({counted}) from {_table_of(node)}")[0]
 
     def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
-        return one_row(connection, f"select count({counted}) from {_changes_of(node)}")[0]
+        return one_row(connection, f"select count({counted}) from {_change_feed_of(node)}")[0]
 
 
 class TablesOfSpark:
@@ -214,5 +214,5 @@ def _table_of(node: Node) -> str:
     return f"{identifier(node['database'])}.{identifier(node['schema'])}.{identifier(node['name'])}"
 
 
-def _changes_of(node: Node) -> str:
+def _change_feed_of(node: Node) -> str:
     return f"{identifier(node['database'])}.changes.{identifier(node['name'])}"

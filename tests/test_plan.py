@@ -177,9 +177,11 @@ def test_what_an_unfinished_refresh_rebuilt_is_rebuilt_again(hub: Settings) -> N
 def test_changes_of_an_unfinished_refresh_stay_for_the_next(hub: Settings) -> None:
     plan(hub, run_id="killed")
     with duckdb.connect(str(hub.warehouse)) as connection:
-        connection.execute("insert into changes.superseded_orders (order_id, is_added) values ('o1', true)")
+        connection.execute(
+            "insert into changes.superseded_orders (order_id, change) values ('o1', 'inserted')"
+        )
     with duckdb.connect(str(hub.reports)) as connection:
-        connection.execute("insert into changes.fct_orders (order_id, is_added) values ('o1', true)")
+        connection.execute("insert into changes.fct_orders (order_id, change) values ('o1', 'inserted')")
     plan(hub, run_id="next")
 
     for database, changes in ((hub.warehouse, "superseded_orders"), (hub.reports, "fct_orders")):

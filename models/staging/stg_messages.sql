@@ -1,5 +1,5 @@
 {{
-    config(post_hook="{{ keep_changes_of_versions(
+    config(post_hook="{{ keep_change_feed_of_versions(
         source('raw', 'message_events'), source('raw', 'removed_message_events'), ref('superseded_messages'), 'message_id'
     ) }}")
 }}

@@ -10,7 +10,7 @@ orders as (
     select order_digest as digest from {{ ref('fct_message_orders') }}
     where is_first_touch
     {% if not is_full_refresh(model.name) %}
-        and order_digest in (select order_digest from {{ changes_of('fct_message_orders') }} where is_added)
+        and order_digest in (select order_digest from {{ change_feed('fct_message_orders') }} where change = 'inserted')
     {% endif %}
 
 ),
@@ -23,7 +23,7 @@ customers as (
         status = 'sent'
         and previous_sent_date is null
     {% if not is_full_refresh(model.name) %}
-        and customer_digest in (select customer_digest from {{ changes_of('fct_messages') }} where is_added)
+        and customer_digest in (select customer_digest from {{ change_feed('fct_messages') }} where change = 'inserted')
     {% endif %}
 
 )

@@ -37,7 +37,7 @@ counts as (
     {% else %}
     -- The latest versions that landed are there; what was there still is, unless all its rows were removed.
     {% set gone = '(select * from ' ~ removed ~ ' where file_id <= ' ~ loaded_through() ~ ')' %}
-    {% set landed = '(select * from ' ~ changes_of('stg_' ~ entity ~ 's') ~ ' where is_added)' %}
+    {% set landed = '(select * from ' ~ change_feed('stg_' ~ entity ~ 's') ~ " where change = 'inserted')" %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ landed }}) as expected,

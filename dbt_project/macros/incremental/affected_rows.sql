@@ -38,7 +38,7 @@
     that changed, in its old or in its new one. Beside them the orders that changed as they were, by which what is
     stored of them is found. -#}
 {% macro affected_orders() -%}
-    {%- set messages = changes_of('stg_messages') -%}
+    {%- set messages = change_feed('stg_messages') -%}
     {%- set windows_begin = "select min(occurred_at) from " ~ messages -%}
     {%- set windows_end = "select max(occurred_at) + " ~ attribution_window() ~ " from " ~ messages -%}
     select
@@ -49,8 +49,8 @@
         refunded_value,
         sales_channel,
         status,
-        is_added as is_latest
-    from {{ changes_of('stg_orders') }}
+        change = 'inserted' as is_latest
+    from {{ change_feed('stg_orders') }}
 
     union
 
@@ -88,14 +88,14 @@
     select
         order_id,
         ordered_at
-    from {{ changes_of('stg_orders') }}
+    from {{ change_feed('stg_orders') }}
 
     union
 
     select
         order_id,
         ordered_at
-    from {{ changes_of('fct_message_orders') }}
+    from {{ change_feed('fct_message_orders') }}
 {%- endmacro %}
 
 {#- Customers whose messages may have brought something else, or may have another message before them, and the first day
@@ -108,14 +108,14 @@
         select
             customer_id,
             {{ reporting_date('occurred_at') }} as message_date
-        from {{ changes_of('stg_messages') }}
+        from {{ change_feed('stg_messages') }}
 
         union all
 
         select
             customer_id,
             message_date
-        from {{ changes_of('fct_message_orders') }}
+        from {{ change_feed('fct_message_orders') }}
     ) as changes
     group by customer_id
 {%- endmacro %}
@@ -123,7 +123,7 @@
 {#- Days whose messages may differ, and those that have, or had when this model was last refreshed, messages with an
     open window, which the as-of day moves. -#}
 {% macro affected_days() -%}
-    select message_date from {{ changes_of('fct_messages') }}
+    select message_date from {{ change_feed('fct_messages') }}
 
     union
 

@@ -54,8 +54,8 @@
     (
         select
             *,
-            case when is_added then 1 else -1 end as times
-        from {{ changes_of(model_name) }}
+            case when change = 'inserted' then 1 else -1 end as times
+        from {{ change_feed(model_name) }}
     )
 {% endmacro %}
 
@@ -65,15 +65,15 @@
     (
         select
             *,
-            case when is_added then 1 else -1 end as times
+            case when change = 'inserted' then 1 else -1 end as times
         from (
             select
                 *,
                 min(refresh_number) over (partition by order_id) as first_refresh,
                 max(refresh_number) over (partition by order_id) as last_refresh
-            from {{ changes_of('fct_message_orders') }}
+            from {{ change_feed('fct_message_orders') }}
         ) as changes
-        where refresh_number = case when is_added then last_refresh else first_refresh end
+        where refresh_number = case when change = 'inserted' then last_refresh else first_refresh end
     )
 {% endmacro %}
 

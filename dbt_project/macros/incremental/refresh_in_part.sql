@@ -1,8 +1,8 @@
 {#- How a refresh recomputes only what the landed events concern, and stays equal to a rebuild.
 
     A model with an incremental refresh computes its rows for the affected keys, and replaces the stored rows that
-    differ. What it took away and what it added is kept, in the same transaction, in
-    changes.<model>; the models downstream derive from there which of their keys are affected. These records
+    differ. The removed and inserted rows are written, in the same transaction, to its change feed, the table
+    changes.<model>; the models downstream derive from there which of their keys are affected. Change feeds
     stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
 
     Which models are rebuilt from nothing instead is decided by orchestration/plan.py. -#}
@@ -47,14 +47,14 @@
     {{ return(env_var('CONTACT_LOADED_THROUGH', '0') | int if execute else 0) }}
 {%- endmacro %}
 
-{#- Rows that a model lost (is_added = false) and gained (is_added = true) since the last finished refresh, each with
-    the number of the refresh: several where some were killed. They lie in the database of the model, since a
-    transaction writes to one database. -#}
-{% macro changes_of(model_name) -%}
-    {{ return(adapter.dispatch('changes_of')(model_name)) }}
+{#- The change feed of a model: its removed and inserted rows since the last finished refresh, told apart by the column
+    `change`, each with the number of the refresh: several where some were killed. It is stored in the database of the
+    model, because a transaction writes to one database. -#}
+{% macro change_feed(model_name) -%}
+    {{ return(adapter.dispatch('change_feed')(model_name)) }}
 {%- endmacro %}
 
-{% macro duckdb__changes_of(model_name) -%}
+{% macro duckdb__change_feed(model_name) -%}
     {%- set of_model = namespace(database=target.database) -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
@@ -131,13 +131,13 @@
 {#- The rows of what this model is made of, as they are now: those that the model upstream gained, and the other
     ones, which did not change, as this model has stored them. -#}
 {% macro as_changed(model_name, key, columns) -%}
-    select {{ columns | join(', ') }} from {{ changes_of(model_name) }}
-    where is_added
+    select {{ columns | join(', ') }} from {{ change_feed(model_name) }}
+    where change = 'inserted'
 
     union all
 
     select {{ columns | join(', ') }} from {{ stored_rows() }}
-    where {{ key }} not in (select changes.{{ key }} from {{ changes_of(model_name) }} as changes)
+    where {{ key }} not in (select changes.{{ key }} from {{ change_feed(model_name) }} as changes)
 {%- endmacro %}
 
 {#- Whether a row of a table has a key that is found in another relation, where `near`, an instant or a digest, is known
@@ -172,11 +172,11 @@
     select distinct {{ key }} as changed_key
     from ({{ rows_that_differ(columns, given, stored) }}) as changed_rows;
 
-    insert into {{ changes_of(model.name) }} ({{ columns }}, is_added, refresh_number)
-    select {{ columns }}, false, {{ refresh_number() }} from {{ stored }}
+    insert into {{ change_feed(model.name) }} ({{ columns }}, change, refresh_number)
+    select {{ columns }}, 'removed', {{ refresh_number() }} from {{ stored }}
     where {{ key }} in (select changed_key from {{ changed_keys }})
     union all
-    select {{ columns }}, true, {{ refresh_number() }} from {{ given }}
+    select {{ columns }}, 'inserted', {{ refresh_number() }} from {{ given }}
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
     delete from {{ target }}
@@ -212,6 +212,6 @@
     {%- if is_full_refresh(model.name) -%}
     (select *, 1 as times from {{ relation }})
     {%- else -%}
-    (select *, case when is_added then 1 else -1 end as times from {{ changes_of(relation.identifier) }})
+    (select *, case when change = 'inserted' then 1 else -1 end as times from {{ change_feed(relation.identifier) }})
     {%- endif -%}
 {%- endmacro %}

@@ -36,7 +36,7 @@
     compared. A row that landed and left, or was superseded, since then counts as removed too: a refresh that was
     killed may have taken it for the latest. So does an older version that was never the latest; it does no harm.
     A message or order that says what it said before, as after a full dump that repeats it, has not changed. -#}
-{% macro keep_changes_of_versions(events, removed, superseded, id) -%}
+{% macro keep_change_feed_of_versions(events, removed, superseded, id) -%}
     {%- if execute and not is_full_refresh(model.name) -%}
     {%- set columns = adapter.get_columns_in_relation(events) | map(attribute='name') | list -%}
     {%- set said = [] -%}
@@ -55,9 +55,9 @@
             and {{ is_latest_version('events', superseded) }}
     ),
     superseded_since as (
-        select file_id, row_number from {{ changes_of(superseded.identifier) }} where is_added
+        select file_id, row_number from {{ change_feed(superseded.identifier) }} where change = 'inserted'
         except all
-        select file_id, row_number from {{ changes_of(superseded.identifier) }} where not is_added
+        select file_id, row_number from {{ change_feed(superseded.identifier) }} where change = 'removed'
     ),
     removed as (
         select {{ columns | join(', ') }} from {{ removed }}
@@ -69,16 +69,16 @@
         where events.{{ id }} in (select {{ id }} from inserted)
     ),
     changes as (
-        select *, true as is_added from inserted
+        select *, 'inserted' as change from inserted
         union all
-        select *, false as is_added from removed
+        select *, 'removed' as change from removed
     )
     select * from changes
     where {{ id }} not in (
         select {{ id }}
         from (
             select {{ said | join(', ') }},
-                bool_or(is_added) as is_there,
+                bool_or(change = 'inserted') as is_there,
                 min(file_id) as first_file_id
             from changes
             group by {{ said | join(', ') }}
@@ -87,6 +87,6 @@
         having count(*) = 1 and bool_and(is_there) and min(first_file_id) <= {{ loaded_through() }}
     )
     {%- endset -%}
-    {{ replace_table(changes_of(model.name), changes) }}
+    {{ replace_table(change_feed(model.name), changes) }}
     {%- endif -%}
 {%- endmacro %}

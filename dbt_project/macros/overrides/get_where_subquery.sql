@@ -13,11 +13,11 @@
         {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
             that are stored for these keys now. -#}
         (
-            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
-            where is_added
+            select * except (change, refresh_number) from {{ change_feed(tested.node.name) }}
+            where change = 'inserted'
             except all
-            select * except (is_added, refresh_number) from {{ changes_of(tested.node.name) }}
-            where not is_added
+            select * except (change, refresh_number) from {{ change_feed(tested.node.name) }}
+            where change = 'removed'
         ) as changed_rows
     {%- else -%}
         {{ return(relation) }}

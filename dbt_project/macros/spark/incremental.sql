@@ -15,7 +15,7 @@
     {%- else -%}
         {%- do replace_changed_days(this, compiled_code) -%}
         {%- call statement('main') -%}
-            select count(*) from {{ changes_of(model.name) }}
+            select count(*) from {{ change_feed(model.name) }}
         {%- endcall -%}
     {%- endif -%}
     {{ run_hooks(post_hooks) }}
@@ -54,7 +54,7 @@
     {{ return('changes.' ~ model.name ~ '__' ~ what) }}
 {%- endmacro %}
 
-{% macro spark__changes_of(model_name) -%}
+{% macro spark__change_feed(model_name) -%}
     {{ return('changes.' ~ model_name) }}
 {%- endmacro %}
 
@@ -66,7 +66,7 @@
 {% macro spark__keep_affected_rows(query, near, join_on) -%}
     {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
     {%- do replace_table(
-        changes_of(model.name), 'select *, true as is_added, 0 as refresh_number from ' ~ this ~ ' limit 0'
+        change_feed(model.name), "select *, 'inserted' as change, 0 as refresh_number from " ~ this ~ ' limit 0'
     ) -%}
     {%- do replace_table(affected_rows(), query) -%}
     {%- set condition -%}
@@ -106,7 +106,7 @@
 {% macro replace_changed_days(target_relation, query) -%}
     {%- set key, day = config.require('unique_key'), config.get('partition_by') -%}
     {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='quoted') | join(', ') -%}
-    {%- set stored, changes = stored_rows(), changes_of(model.name) -%}
+    {%- set stored, changes = stored_rows(), change_feed(model.name) -%}
     {%- set given = kept_while_refreshing('given') -%}
     {%- set changed_keys = kept_while_refreshing('changed_keys') -%}
     {%- set rows_of_days = kept_while_refreshing('rows_of_days') -%}
@@ -143,8 +143,8 @@
 {%- endmacro %}
 
 {% macro rows_of_changed_keys(key, columns, given, stored, changed_keys) -%}
-    {%- for relation, is_added in [(stored, 'false'), (given, 'true')] -%}
-    select {{ columns }}, {{ is_added }} as is_added, {{ refresh_number() }} as refresh_number
+    {%- for relation, change in [(stored, 'removed'), (given, 'inserted')] -%}
+    select {{ columns }}, '{{ change }}' as change, {{ refresh_number() }} as refresh_number
     from {{ relation }} as side
     where exists (select 1 from {{ changed_keys }} as changed where {{ same_key(key, 'side', 'changed') }})
     {{ 'union all' if not loop.last }}
@@ -155,13 +155,13 @@
     select {{ columns }} from {{ target_relation }} as stored
     where
         not exists (
-            select 1 from {{ changes_of(model.name) }} as changed
-            where not changed.is_added and {{ same_key(key, 'stored', 'changed') }}
+            select 1 from {{ change_feed(model.name) }} as changed
+            where changed.change = 'removed' and {{ same_key(key, 'stored', 'changed') }}
         )
         {%- if day %}
         and {{ day }} in ({% for changed in days %}date'{{ changed }}'{{ ', ' if not loop.last }}{% endfor %})
         {%- endif %}
     union all
-    select {{ columns }} from {{ changes_of(model.name) }}
-    where is_added
+    select {{ columns }} from {{ change_feed(model.name) }}
+    where change = 'inserted'
 {%- endmacro %}
