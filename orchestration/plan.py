@@ -44,13 +44,13 @@ class Plan:
 
     Attributes:
         refresh_number: the number of the refresh.
-        loaded_through: the number of the last file that the last finished refresh took in.
+        high_water_mark: the number of the last file that the last finished refresh has loaded.
         full_refresh: names of the models, seeds and checks that are computed over everything.
         reasons: why, for people; empty when every model is incremental.
     """
 
     refresh_number: int
-    loaded_through: int
+    high_water_mark: int
     full_refresh: frozenset[str]
     reasons: list[str]
 
@@ -59,7 +59,7 @@ class Plan:
         return {
             "CONTACT_REFRESH_NUMBER": str(self.refresh_number),
             "CONTACT_REBUILD": ",".join(sorted(self.full_refresh)),
-            "CONTACT_LOADED_THROUGH": str(self.loaded_through),
+            "CONTACT_HIGH_WATER_MARK": str(self.high_water_mark),
         }
 
 
@@ -147,17 +147,17 @@ def decide(
     )[0]
     if last_finished is None:
         differences = {name: ["nothing has been published yet"] for name in nodes}
-        loaded_through = 0
+        high_water_mark = 0
     else:
         differences = {
             **_differences(connection, nodes, parts, tables),
             **tables.why_rebuilt(connection, last_finished, nodes.values()),
         }
-        loaded_through = one_row(
+        high_water_mark = one_row(
             connection, "select loaded_through from raw.refreshes where refresh_number = ?", [last_finished]
         )[0]
     full_refresh = _with_all_downstream(manifest, nodes, differences)
-    plan = Plan(number, loaded_through, full_refresh, _reasons(nodes, differences))
+    plan = Plan(number, high_water_mark, full_refresh, _reasons(nodes, differences))
     return Decision(plan, nodes, parts, last_finished or 0)
 
 

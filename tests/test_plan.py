@@ -62,7 +62,7 @@ def node(of: Manifest, name: str) -> dict[str, Any]:
 
 
 def test_nothing_is_rebuilt_when_nothing_changed(hub: Settings) -> None:
-    assert plan(hub) == Plan(refresh_number=2, loaded_through=1, full_refresh=frozenset(), reasons=[])
+    assert plan(hub) == Plan(refresh_number=2, high_water_mark=1, full_refresh=frozenset(), reasons=[])
 
 
 def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> None:

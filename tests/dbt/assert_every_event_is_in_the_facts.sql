@@ -36,7 +36,7 @@ counts as (
         ) as in_facts
     {% else %}
     -- The latest versions that landed are there; what was there still is, unless all its rows were removed.
-    {% set gone = '(select * from ' ~ removed ~ ' where file_id <= ' ~ loaded_through() ~ ')' %}
+    {% set gone = '(select * from ' ~ removed ~ ' where file_id <= ' ~ high_water_mark() ~ ')' %}
     {% set landed = '(select * from ' ~ change_feed('stg_' ~ entity ~ 's') ~ " where change = 'inserted')" %}
     select
         '{{ entity }}' as entity,

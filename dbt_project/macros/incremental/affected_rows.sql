@@ -9,7 +9,7 @@
         message_id,
         id_digest
     from {{ source('raw', 'message_events') }}
-    where file_id > {{ loaded_through() }}
+    where file_id > {{ high_water_mark() }}
 
     union
 
@@ -24,7 +24,7 @@
         order_id,
         id_digest
     from {{ source('raw', 'order_events') }}
-    where file_id > {{ loaded_through() }}
+    where file_id > {{ high_water_mark() }}
 
     union
 

@@ -41,10 +41,10 @@
     {{ return(env_var('CONTACT_REFRESH_NUMBER') | int) }}
 {%- endmacro %}
 
-{#- The number of the last file that the last finished refresh took in. Not read while dbt parses, or it would parse
-    the models again whenever that number changes. -#}
-{% macro loaded_through() -%}
-    {{ return(env_var('CONTACT_LOADED_THROUGH', '0') | int if execute else 0) }}
+{#- The high-water mark: the number of the last file that the last finished refresh has loaded. Not read while dbt
+    parses, or it would parse the models again whenever that number changes. -#}
+{% macro high_water_mark() -%}
+    {{ return(env_var('CONTACT_HIGH_WATER_MARK', '0') | int if execute else 0) }}
 {%- endmacro %}
 
 {#- The change feed of a model: its removed and inserted rows since the last finished refresh, told apart by the column

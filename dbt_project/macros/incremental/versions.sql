@@ -49,7 +49,7 @@
         select * from {{ events }} as events
         where
             (
-                events.file_id > {{ loaded_through() }}
+                events.file_id > {{ high_water_mark() }}
                 or {{ has_key_of(removed, id, events, 'id_digest') }}
             )
             and {{ is_latest_version('events', superseded) }}
@@ -84,7 +84,7 @@
             group by {{ said | join(', ') }}
         ) as said
         group by {{ id }}
-        having count(*) = 1 and bool_and(is_there) and min(first_file_id) <= {{ loaded_through() }}
+        having count(*) = 1 and bool_and(is_there) and min(first_file_id) <= {{ high_water_mark() }}
     )
     {%- endset -%}
     {{ replace_table(change_feed(model.name), changes) }}
