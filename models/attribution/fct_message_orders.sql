@@ -3,7 +3,7 @@
     config(
         unique_key='order_id',
         partition_by='message_date',
-        pre_hook="{{ keep_affected_rows(affected_orders(), near='ordered_at') }}",
+        pre_hook="{{ keep_affected_rows(affected_orders(), pruning_key='ordered_at') }}",
         slices={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
         lies_by=[
             "date_trunc('month', message_date)",

@@ -10,7 +10,10 @@ orders as (
     select order_digest as digest from {{ ref('fct_message_orders') }}
     where is_first_touch
     {% if not is_full_refresh(model.name) %}
-        and order_digest in (select order_digest from {{ change_feed('fct_message_orders') }} where change = 'inserted')
+        and order_digest in (
+            select changes.order_digest from {{ change_feed('fct_message_orders') }} as changes
+            where changes.change = 'inserted'
+        )
     {% endif %}
 
 ),
@@ -23,7 +26,10 @@ customers as (
         status = 'sent'
         and previous_sent_date is null
     {% if not is_full_refresh(model.name) %}
-        and customer_digest in (select customer_digest from {{ change_feed('fct_messages') }} where change = 'inserted')
+        and customer_digest in (
+            select changes.customer_digest from {{ change_feed('fct_messages') }} as changes
+            where changes.change = 'inserted'
+        )
     {% endif %}
 
 )

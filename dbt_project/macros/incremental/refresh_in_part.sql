@@ -74,16 +74,16 @@
     {{ query }}
 {%- endmacro %}
 
-{#- The pre-hook of an incremental model: stores what is affected, which the query gives, and the rows of
-    this model that belong to it. They are found by the unique key; faster where `near` names an instant that is known
-    of each key. Where the key does not tell them, `join_on` says in SQL when a row `stored` belongs to a row `affected`. -#}
-{% macro keep_affected_rows(query, near=none, join_on=none) -%}
+{#- The pre-hook of an incremental model: stores the affected rows, which the query finds, and the existing rows of this
+    model that belong to them. These are found by the unique key. A pruning key, an instant that is known of each key,
+    makes that faster. Where the key is not enough, `join_on` says when a row `stored` belongs to a row `affected`. -#}
+{% macro keep_affected_rows(query, pruning_key=none, join_on=none) -%}
     {%- if execute and is_incremental() -%}
-    {{ adapter.dispatch('keep_affected_rows')(query, near, join_on) }}
+    {{ adapter.dispatch('keep_affected_rows')(query, pruning_key, join_on) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__keep_affected_rows(query, near, join_on) -%}
+{% macro duckdb__keep_affected_rows(query, pruning_key, join_on) -%}
     {%- set key = config.require('unique_key') -%}
     create or replace temp table {{ affected_rows() }} as {{ query }};
 
@@ -93,8 +93,8 @@
         *
     from {{ this }}
     where
-    {%- if near %}
-        {{ has_key_of(affected_rows(), key, this, near) }}
+    {%- if pruning_key %}
+        {{ has_key_of(affected_rows(), key, this, pruning_key) }}
     {%- else %}
         -- Found by what that takes alone, then fetched by their place, which reads a fraction of what one step would.
         rowid in (
@@ -140,17 +140,17 @@
     where {{ key }} not in (select changes.{{ key }} from {{ change_feed(model_name) }} as changes)
 {%- endmacro %}
 
-{#- Whether a row of a table has a key that is found in another relation, where `near`, an instant or a digest, is known
-    of each of these keys, there perhaps by another name. These are found in a fifth of the time that ids take. -#}
-{% macro has_key_of(keys, key, relation, near, near_in_keys=none) -%}
-    {{ return(adapter.dispatch('has_key_of')(keys, key, relation, near, near_in_keys)) }}
+{#- Whether a row of a table has a key that is found in another relation. The pruning key, an instant or a hash, is known
+    of each of these keys, there perhaps by another name. It finds rows in a fifth of the time that ids take. -#}
+{% macro has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys=none) -%}
+    {{ return(adapter.dispatch('has_key_of')(keys, key, relation, pruning_key, pruning_key_in_keys)) }}
 {%- endmacro %}
 
-{% macro duckdb__has_key_of(keys, key, relation, near, near_in_keys) -%}
+{% macro duckdb__has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys) -%}
     rowid in (
         select stored.rowid
         from {{ relation }} as stored
-        where stored.{{ near }} in (select {{ near_in_keys or near }} from {{ keys }})
+        where stored.{{ pruning_key }} in (select {{ pruning_key_in_keys or pruning_key }} from {{ keys }})
     )
     and {{ key }} in (select {{ key }} from {{ keys }})
 {%- endmacro %}

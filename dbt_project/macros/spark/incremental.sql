@@ -63,14 +63,14 @@
     {%- do run_query('create table ' ~ table ~ ' using parquet as ' ~ query) -%}
 {%- endmacro %}
 
-{% macro spark__keep_affected_rows(query, near, join_on) -%}
+{% macro spark__keep_affected_rows(query, pruning_key, join_on) -%}
     {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
     {%- do replace_table(
         change_feed(model.name), "select *, 'inserted' as change, 0 as refresh_number from " ~ this ~ ' limit 0'
     ) -%}
     {%- do replace_table(affected_rows(), query) -%}
     {%- set condition -%}
-    {%- if near == 'ordered_at' -%}
+    {%- if pruning_key == 'ordered_at' -%}
         {#- Bounded on both sides by what is in the keys, so that days beyond are passed over unread. -#}
         {%- set first = 'select min(ordered_at) as instant from ' ~ affected_rows() -%}
         {%- set last = 'select max(ordered_at) as instant from ' ~ affected_rows() -%}
@@ -89,7 +89,7 @@
     {%- do replace_table('changes.built_by_hand', 'select 1 as built') -%}
 {%- endmacro %}
 
-{% macro spark__has_key_of(keys, key, relation, near, near_in_keys) -%}
+{% macro spark__has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys) -%}
     {{ key }} in (select {{ key }} from {{ keys }})
 {%- endmacro %}
 
