@@ -28,9 +28,9 @@ HISTORIES_PER_HUB = 25
 
 MOST_BATCHES = 4
 
-# Models that are rebuilt slice by slice, and variables that cut them into many.
-SLICED = ("fct_message_orders", "fct_orders", "fct_messages", "counts_by_day")
-SMALL_SLICES = {"rows_per_slice": 1, "bytes_per_message": 200_000_000}
+# Models that are rebuilt batch by batch, and variables that cut them into many.
+BATCHED = ("fct_message_orders", "fct_orders", "fct_messages", "counts_by_day")
+SMALL_BATCHES = {"rows_per_batch": 1, "bytes_per_message": 200_000_000}
 
 Batch = dict[str, list[Message | Order]]
 
@@ -61,7 +61,7 @@ def test_incremental_refreshes_equal_a_rebuild_after_each_batch(request: pytest.
         _check_a_hub(several[number::hubs], random.Random(f"{drawn_from} {number}"))
 
 
-def test_a_rebuild_in_slices_equals_one_at_once(tmp_path: Path) -> None:
+def test_a_rebuild_in_batches_equals_one_at_once(tmp_path: Path) -> None:
     history = side_by_side(drawn(histories(max_messages=8, max_orders=8), HISTORIES_PER_HUB, 0))
     hub = Settings(tmp_path / "hub", "Europe/Paris", history.as_of, "USD")
     # An order that messages of two months touch, as far apart as they can be: clocks go forward between them.
@@ -71,10 +71,10 @@ def test_a_rebuild_in_slices_equals_one_at_once(tmp_path: Path) -> None:
     order = Order("o", "c", at, Decimal("1.00"), Decimal("0.00"), "online", "placed", at)
     land(hub, {"messages": [*history.messages, *messages], "orders": [*history.orders, order]}, 0)
     build(hub)
-    assert {executed(model).count("insert into") for model in SLICED} == {1}
+    assert {executed(model).count("insert into") for model in BATCHED} == {1}
 
-    assert_equals_a_rebuild(hub, "--vars", json.dumps(SMALL_SLICES))
-    assert min(executed(model).count("insert into") for model in SLICED) > 3
+    assert_equals_a_rebuild(hub, "--vars", json.dumps(SMALL_BATCHES))
+    assert min(executed(model).count("insert into") for model in BATCHED) > 3
 
 
 def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:

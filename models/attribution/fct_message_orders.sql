@@ -4,7 +4,7 @@
         unique_key='order_id',
         partition_by='message_date',
         pre_hook="{{ keep_affected_rows(affected_orders(), pruning_key='ordered_at') }}",
-        slices={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
+        batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
         lies_by=[
             "date_trunc('month', message_date)",
             'touch_count_by_user = 1',
@@ -45,7 +45,7 @@ sent_messages as (
     from messages
     where
         status = 'sent'
-        and {{ is_in_slice('occurred_at', reach=attribution_window()) }}
+        and {{ is_in_batch('occurred_at', reach=attribution_window()) }}
 
 ),
 
@@ -69,7 +69,7 @@ eligible_orders as (
     where
         status = 'placed'
         and customer_id is not null
-        and {{ is_in_slice('ordered_at') }}
+        and {{ is_in_batch('ordered_at') }}
 
 ),
 

@@ -7,7 +7,7 @@
             join_on='stored.customer_id = affected.customer_id'
             ~ ' and stored.message_date >= affected.first_day'
         ) }}",
-        slices={'of': 'customers', 'relation': 'stg_messages'}
+        batches={'of': 'customers', 'relation': 'stg_messages'}
     )
 }}
 
@@ -24,7 +24,7 @@ messages as (
     {{ as_changed('stg_messages', 'message_id', columns) }}
     {% else %}
     select * from {{ ref('stg_messages') }}
-    where {{ customer_is_in_slice('customer_id') }}
+    where {{ customer_is_in_batch('customer_id') }}
     {% endif %}
 
 ),
@@ -42,7 +42,7 @@ orders_of_messages as (
     {% if is_incremental() %}
     where {{ has_key_of('messages', 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at') }}
     {% else %}
-    where {{ customer_is_in_slice('customer_id') }}
+    where {{ customer_is_in_batch('customer_id') }}
     {% endif %}
     group by message_id
 

@@ -3,7 +3,7 @@
         unique_key='order_id',
         partition_by='order_date',
         pre_hook="{{ keep_affected_rows(orders_with_affected_facts(), pruning_key='ordered_at') }}",
-        slices={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'}
+        batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'}
     )
 }}
 
@@ -19,7 +19,7 @@ orders as (
     {{ as_changed('stg_orders', 'order_id', columns) }}
     {% else %}
     select * from {{ ref('stg_orders') }}
-    where {{ is_in_slice('ordered_at') }}
+    where {{ is_in_batch('ordered_at') }}
     {% endif %}
 
 ),
@@ -30,7 +30,7 @@ touches as (
     {% if is_incremental() %}
     where {{ has_key_of('orders', 'order_id', ref('fct_message_orders'), 'ordered_at') }}
     {% else %}
-    where {{ is_in_slice('ordered_at') }}
+    where {{ is_in_batch('ordered_at') }}
     {% endif %}
 
 ),

@@ -23,14 +23,14 @@
         from {{ messages }}
         where
             status = 'sent'
-            and {{ is_in_slice('message_date', type='date') }}
+            and {{ is_in_batch('message_date', type='date') }}
 
     ),
 
     touches as (
 
         select * from ({{ find_previous_touches(message_orders, 'touch_count') }}) as touches
-        where {{ is_in_slice('message_date', type='date') }}
+        where {{ is_in_batch('message_date', type='date') }}
 
     )
 

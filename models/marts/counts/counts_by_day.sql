@@ -2,7 +2,7 @@
     config(
         unique_key=['message_date', 'previous_date'],
         pre_hook="{{ keep_affected_rows(changes_of_counts_by_day()) }}",
-        slices={'of': 'months', 'relation': 'fct_message_orders', 'happened': 'message_date'},
+        batches={'of': 'months', 'relation': 'fct_message_orders', 'happened': 'message_date'},
         lies_by=['message_date']
     )
 }}
@@ -46,7 +46,7 @@ message_orders as (
         1 as times
     from {{ ref('fct_message_orders') }}
     -- Touches of an order are less than a window apart: where clocks go forward, one day more.
-    where {{ is_in_slice(
+    where {{ is_in_batch(
         'message_date', reach='(' ~ attribution_window() ~ " + interval '1 day')", type='date'
     ) }}
 
