@@ -230,7 +230,7 @@ def figures_of_facts(function: str) -> str:
     """
 
 
-def test_touches_lie_by_month_and_kind(published: duckdb.DuckDBPyConnection) -> None:
+def test_touches_are_clustered_by_month_and_kind(published: duckdb.DuckDBPyConnection) -> None:
     rows = published.sql(
         """
         select
@@ -245,7 +245,7 @@ def test_touches_lie_by_month_and_kind(published: duckdb.DuckDBPyConnection) -> 
     assert rows == sorted(rows)
 
 
-def test_what_all_messages_count_lies_by_day(published: duckdb.DuckDBPyConnection) -> None:
+def test_messages_by_day_are_clustered_by_day(published: duckdb.DuckDBPyConnection) -> None:
     rows = published.sql("select message_date from messages_by_day order by rowid").fetchall()
 
     assert len(set(rows)) > 1

@@ -1,11 +1,12 @@
-{#- Touches lie by month, in each first those that have others beside them, which questions gather. -#}
+{#- Clustered by month. Within a month, orders with several touches come first, because the table functions read only
+    those from the facts. -#}
 {{
     config(
         unique_key='order_id',
         partition_by='message_date',
         pre_hook="{{ keep_affected_rows(affected_orders(), pruning_key='ordered_at') }}",
         batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
-        lies_by=[
+        cluster_by=[
             "date_trunc('month', message_date)",
             'touch_count_by_user = 1',
             'touch_count_in_queue = 1',
@@ -169,4 +170,4 @@ select
     touch_count_by_user,
     {{ unique_digest('order_id') }} as order_digest
 from counted_touches
-{{ lies_together() }}
+{{ cluster_rows() }}

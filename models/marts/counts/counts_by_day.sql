@@ -3,7 +3,7 @@
         unique_key=['message_date', 'previous_date'],
         pre_hook="{{ keep_affected_rows(changes_of_counts_by_day()) }}",
         batches={'of': 'months', 'relation': 'fct_message_orders', 'happened': 'message_date'},
-        lies_by=['message_date']
+        cluster_by=['message_date']
     )
 }}
 
@@ -61,4 +61,4 @@ counts as (
 {% endif %}
 {{ sum_counts('counts') }}
 having sum(messages_sent) > 0 or sum(messages_converted) > 0 or sum(touches) > 0
-{{ lies_together() }}
+{{ cluster_rows() }}

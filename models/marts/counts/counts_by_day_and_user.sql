@@ -2,7 +2,7 @@
     config(
         unique_key=['user_id', 'message_date', 'previous_date'],
         pre_hook="{{ keep_affected_rows(changes_of_counts_by_day_and_user()) }}",
-        lies_by=['user_id', 'message_date']
+        cluster_by=['user_id', 'message_date']
     )
 }}
 
@@ -57,4 +57,4 @@ counts as (
 {% endif %}
 {{ sum_counts('counts', by=['user_id']) }}
 having sum(messages_sent) > 0 or sum(messages_converted) > 0 or sum(touches) > 0
-{{ lies_together() }}
+{{ cluster_rows() }}

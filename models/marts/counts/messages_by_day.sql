@@ -2,7 +2,7 @@
     config(
         unique_key='message_date',
         pre_hook="{{ keep_affected_rows(affected_days()) }}",
-        lies_by=['message_date']
+        cluster_by=['message_date']
     )
 }}
 
@@ -33,4 +33,4 @@ select
     cast(sum(revenue_credited) as decimal(38, 2)) as revenue_credited
 from messages
 group by message_date, queue_id, user_id
-{{ lies_together() }}
+{{ cluster_rows() }}
