@@ -1,5 +1,5 @@
-{#- Clustered by month. Within a month, orders with several touches come first, because the table functions read only
-    those from the facts. -#}
+{#- Clustered by month. Within a month, orders with several touches come first, because the table functions read
+    only those from the facts. -#}
 {{
     config(
         unique_key='order_id',

@@ -2,8 +2,8 @@
     to the disk and back. What belongs together is in one batch, so the batches together give the same rows as all at
     once. Each model ensures that by the conditions below.
 
-    A model's config `batches` says what they are made of: months of what happened in a relation, or customers. Each
-    batch is a few variables of the session, which the conditions read; without them, as in a unit test or by hand, they let
+    A model's config `batches` says what they are made of: months of what happened in a relation, or customers. Each batch
+    is a few variables of the session, which the conditions read; without them, as in a unit test or by hand, they let
     everything pass. -#}
 {% macro batches_of_table() -%}
     {%- set batches = config.get('batches') -%}
