@@ -21,7 +21,7 @@ from test_refresh_in_part import Batch, land
 from orchestration.settings import Settings
 
 RULE = "assert_every_touch_obeys_the_rule"
-DIGESTS = "assert_digests_tell_ids_apart"
+HASHES = "assert_hashes_tell_ids_apart"
 CREDITS = "assert_each_attributed_order_is_credited_once"
 COUNTS = "assert_counts_are_of_all_messages_and_touches"
 BOUNDS = "assert_figures_are_within_their_bounds"
@@ -58,7 +58,7 @@ def hub(built: Settings) -> Iterator[Settings]:
 
 
 def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
-    run_dbt(hub, "test", "--select", RULE, CREDITS, COUNTS, BOUNDS, DIGESTS)
+    run_dbt(hub, "test", "--select", RULE, CREDITS, COUNTS, BOUNDS, HASHES)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
         (BOUNDS, "update mart_overview set orders_generated = 0"),
         (BOUNDS, "update mart_queue_breakdown set customers_converted = -1, conversion_rate = 0"),
         (BOUNDS, "update mart_user_daily set revenue_refunded = -0.01"),
-        (DIGESTS, "update fct_message_orders set order_digest = 1"),
-        (DIGESTS, "update fct_messages set customer_digest = 1"),
+        (HASHES, "update fct_message_orders set order_digest = 1"),
+        (HASHES, "update fct_messages set customer_digest = 1"),
     ],
 )
 def test_a_check_finds_what_is_wrong(hub: Settings, check: str, wrong: str) -> None:

@@ -168,6 +168,6 @@ select
     touch_count_on_day,
     touch_count_in_queue,
     touch_count_by_user,
-    {{ unique_digest('order_id') }} as order_digest
+    {{ unique_hash('order_id') }} as order_digest
 from counted_touches
 {{ cluster_rows() }}

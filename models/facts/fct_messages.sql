@@ -146,6 +146,6 @@ select
     previous_days.previous_converted_date_in_queue,
     previous_days.previous_converted_date_by_user,
     coalesce(previous_days.is_only_message_of_day, false) as is_only_message_of_day,
-    {{ unique_digest('messages.customer_id') }} as customer_digest
+    {{ unique_hash('messages.customer_id') }} as customer_digest
 from what_messages_brought as messages
 left join previous_days on messages.message_id = previous_days.message_id

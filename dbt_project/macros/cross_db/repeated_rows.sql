@@ -1,4 +1,4 @@
-{#- The values that more than one row has in these columns. Few rows, if any, share a digest of 64 bits: grouping by
+{#- The values that more than one row has in these columns. Few rows, if any, share a hash of 64 bits: grouping by
     that, and by the values themselves only where it repeats, takes less than half the memory and two thirds of the
     time. -#}
 {% macro repeated_rows(relation, columns) -%}
@@ -20,9 +20,9 @@
         count(*) as row_count
     from {{ relation }}
     where
-        {{ digest_of(listed) }} in (
-            select {{ digest_of(listed) }} from {{ relation }}
-            group by {{ digest_of(listed) }}
+        {{ hash_of(listed) }} in (
+            select {{ hash_of(listed) }} from {{ relation }}
+            group by {{ hash_of(listed) }}
             having count(*) > 1
         )
     group by {{ listed }}

@@ -1,7 +1,7 @@
 {#- The latest versions of events: landed rows that no other row of the same event supersedes. -#}
 
-{#- Whether more than one row of an event has landed; by a digest of its id, which is gathered in a third of the time
-    and memory that ids take. An event that shares its digest with another one is looked at too, which does no harm:
+{#- Whether more than one row of an event has landed; by a hash of its id, which is grouped in a third of the time
+    and memory that ids take. An event that shares its hash with another one is looked at too, which does no harm:
     it has one version, the latest. -#}
 {% macro has_several_versions(id, events) -%}
     {{ return(adapter.dispatch('has_several_versions')(id, events)) }}

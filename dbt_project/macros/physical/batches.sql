@@ -99,7 +99,7 @@
     {%- if is_incremental() -%}
     true
     {%- else -%}
-    -- All in the type of the digest, or each division would be one of 128 bits.
+    -- All in the type of the hash, or each division would be one of 128 bits.
     hash({{ customer_id }}) % cast(coalesce(getvariable('batch_count'), 1) as ubigint)
     = cast(coalesce(getvariable('batch_number'), 0) as ubigint)
     {%- endif -%}

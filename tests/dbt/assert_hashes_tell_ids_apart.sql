@@ -7,7 +7,7 @@ with
 -- Of each order the one first touch.
 orders as (
 
-    select order_digest as digest from {{ ref('fct_message_orders') }}
+    select order_digest as hash_value from {{ ref('fct_message_orders') }}
     where is_first_touch
     {% if not is_full_refresh(model.name) %}
         and order_digest in (
@@ -21,7 +21,7 @@ orders as (
 -- Of each customer the one sent message without one before it.
 customers as (
 
-    select customer_digest as digest from {{ ref('fct_messages') }}
+    select customer_digest as hash_value from {{ ref('fct_messages') }}
     where
         status = 'sent'
         and previous_sent_date is null
@@ -35,17 +35,17 @@ customers as (
 )
 
 select
-    'order_digest' as digest_column,
-    digest
+    'order_digest' as hash_column,
+    hash_value
 from orders
-group by digest
+group by hash_value
 having count(*) > 1
 
 union all
 
 select
-    'customer_digest' as digest_column,
-    digest
+    'customer_digest' as hash_column,
+    hash_value
 from customers
-group by digest
+group by hash_value
 having count(*) > 1
