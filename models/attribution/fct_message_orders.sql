@@ -42,7 +42,7 @@ sent_messages as (
         message_date,
         occurred_at as sent_at,
         occurred_at + {{ attribution_window() }} as window_closes_at,
-        {{ window_number('occurred_at') }} as window_number
+        {{ time_bucket('occurred_at') }} as time_bucket
     from messages
     where
         status = 'sent'
@@ -65,7 +65,7 @@ eligible_orders as (
 
     select
         *,
-        {{ window_number('ordered_at') }} as window_number
+        {{ time_bucket('ordered_at') }} as time_bucket
     from orders
     where
         status = 'placed'
@@ -74,26 +74,26 @@ eligible_orders as (
 
 ),
 
--- Time is cut into stretches as long as the window, so an order that a message touches lies in the stretch
--- of the message or in the next one. Joining on the stretch too keeps the work in proportion to the orders
--- near a message, however long the history of a customer; it adds no pair and loses none.
-stretches_ahead as (
+-- Time buckets are as long as the window, so an order that a message touches is in the bucket of the message
+-- or in the next one. Joining on the bucket too keeps the work in proportion to the orders around a message,
+-- however long the history of a customer is. It adds no pair and loses none.
+buckets_ahead as (
 
-    select 0 as stretch_count
+    select 0 as bucket_count
 
     union all
 
-    select 1 as stretch_count
+    select 1 as bucket_count
 
 ),
 
-sent_messages_by_stretch as (
+sent_messages_by_time_bucket as (
 
     select
         sent_messages.*,
-        sent_messages.window_number + stretches_ahead.stretch_count as order_window_number
+        sent_messages.time_bucket + buckets_ahead.bucket_count as reached_time_bucket
     from sent_messages
-    cross join stretches_ahead
+    cross join buckets_ahead
 
 ),
 
@@ -103,7 +103,7 @@ touches as (
         messages.message_id,
         orders.order_id,
         orders.customer_id,
-        orders.window_number,
+        orders.time_bucket,
         messages.queue_id,
         messages.user_id,
         messages.message_date,
@@ -112,11 +112,11 @@ touches as (
         orders.sales_channel,
         orders.order_value,
         orders.refunded_value
-    from sent_messages_by_stretch as messages
+    from sent_messages_by_time_bucket as messages
     inner join eligible_orders as orders
         on
             messages.customer_id = orders.customer_id
-            and messages.order_window_number = orders.window_number
+            and messages.reached_time_bucket = orders.time_bucket
             and messages.sent_at <= orders.ordered_at
             and messages.window_closes_at > orders.ordered_at
 
@@ -130,14 +130,14 @@ numbered_touches as (
         cast(row_number() over touches_of_order as bigint) as touch_number,
         count(*) over all_touches_of_order as touch_count
     from touches
-    -- An order has one customer and lies in one stretch. Named here too, these say that its touches are
+    -- An order has one customer and one time bucket. Named here too, these say that its touches are
     -- together already, where the join has brought them.
     window
         touches_of_order as (
-            partition by customer_id, window_number, order_id order by sent_at, message_id
+            partition by customer_id, time_bucket, order_id order by sent_at, message_id
         ),
         all_touches_of_order as (
-            partition by customer_id, window_number, order_id order by sent_at, message_id
+            partition by customer_id, time_bucket, order_id order by sent_at, message_id
             rows between unbounded preceding and unbounded following
         )
 

@@ -1,4 +1,4 @@
-"""What the attribution costs on a cluster: one shuffle, by customer and 7-day stretch."""
+"""What the attribution costs on a cluster: one shuffle, by customer and 7-day time bucket."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rule(tmp_path_factory: pytest.TempPathFactory) -> str:
     return manifest["nodes"][f"model.contact_reporting.{ATTRIBUTION}"]["compiled_code"]
 
 
-def test_the_attribution_is_one_shuffle_by_customer_and_stretch(rule: str, tmp_path: Path) -> None:
+def test_the_attribution_is_one_shuffle_by_customer_and_time_bucket(rule: str, tmp_path: Path) -> None:
     session = (
         SparkSession.builder.master("local[1]")
         .config("spark.ui.enabled", "false")
@@ -66,7 +66,7 @@ def test_the_attribution_is_one_shuffle_by_customer_and_stretch(rule: str, tmp_p
         for by, why in re.findall(r"Arguments: (\w+partitioning\(.*), \d+\), (\w+)", plan)
     ]
     assert sorted(shuffles) == [
-        "ENSURE_REQUIREMENTS: hashpartitioning(customer_id, order_window_number",
-        "ENSURE_REQUIREMENTS: hashpartitioning(customer_id, window_number",
+        "ENSURE_REQUIREMENTS: hashpartitioning(customer_id, reached_time_bucket",
+        "ENSURE_REQUIREMENTS: hashpartitioning(customer_id, time_bucket",
         "REBALANCE_PARTITIONS_BY_COL: hashpartitioning(message_date",
     ], plan

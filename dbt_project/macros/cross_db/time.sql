@@ -41,16 +41,16 @@
     interval {{ var('attribution_window_days') * 24 }} hour
 {%- endmacro %}
 
-{#- The number of whole attribution windows between a fixed instant and this one. -#}
-{% macro window_number(instant) -%}
-    {{ return(adapter.dispatch('window_number')(instant)) }}
+{#- The time bucket of an instant. Buckets are as long as the attribution window, and numbered. -#}
+{% macro time_bucket(instant) -%}
+    {{ return(adapter.dispatch('time_bucket')(instant)) }}
 {%- endmacro %}
 
-{% macro duckdb__window_number(instant) -%}
+{% macro duckdb__time_bucket(instant) -%}
     epoch_us({{ instant }}) // {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
 {%- endmacro %}
 
-{% macro spark__window_number(instant) -%}
+{% macro spark__time_bucket(instant) -%}
     unix_micros(cast({{ instant }} as timestamp_ltz)) div {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
 {%- endmacro %}
 

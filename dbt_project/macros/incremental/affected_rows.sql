@@ -68,14 +68,14 @@
         select
             customer_id,
             occurred_at as sent_at,
-            {{ window_number('occurred_at') }} + stretches_ahead.stretch_count as order_window_number
+            {{ time_bucket('occurred_at') }} + buckets_ahead.bucket_count as reached_time_bucket
         from {{ messages }}
-        cross join (select 0 as stretch_count union all select 1 as stretch_count) as stretches_ahead
+        cross join (select 0 as bucket_count union all select 1 as bucket_count) as buckets_ahead
         where status = 'sent'
     ) as messages
         on
             orders.customer_id = messages.customer_id
-            and {{ window_number('orders.ordered_at') }} = messages.order_window_number
+            and {{ time_bucket('orders.ordered_at') }} = messages.reached_time_bucket
             and orders.ordered_at >= messages.sent_at
             and orders.ordered_at < messages.sent_at + {{ attribution_window() }}
     -- Known before, so that orders of other times are passed over unread.

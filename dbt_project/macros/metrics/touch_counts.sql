@@ -9,9 +9,9 @@
 {% macro default__count_touches_in_groups(touches) -%}
     select
         *,
-        count(*) over (partition by customer_id, window_number, order_id, message_date) as touch_count_on_day,
-        count(*) over (partition by customer_id, window_number, order_id, queue_id) as touch_count_in_queue,
-        count(*) over (partition by customer_id, window_number, order_id, user_id) as touch_count_by_user
+        count(*) over (partition by customer_id, time_bucket, order_id, message_date) as touch_count_on_day,
+        count(*) over (partition by customer_id, time_bucket, order_id, queue_id) as touch_count_in_queue,
+        count(*) over (partition by customer_id, time_bucket, order_id, user_id) as touch_count_by_user
     from {{ touches }}
 {%- endmacro %}
 
