@@ -1,5 +1,5 @@
-{#- Clustered by month. Within a month, orders with several touches come first, because the table functions read
-    only those from the facts. -#}
+{#- Clustered by month. Within a month, orders with several touches come first, because the table functions
+    read only those from the facts. -#}
 {{
     config(
         unique_key='order_id',
@@ -41,8 +41,7 @@ sent_messages as (
         user_id,
         message_date,
         occurred_at as sent_at,
-        occurred_at + {{ attribution_window() }} as window_closes_at,
-        {{ time_bucket('occurred_at') }} as time_bucket
+        occurred_at + {{ attribution_window() }} as window_closes_at
     from messages
     where
         status = 'sent'
@@ -77,23 +76,9 @@ eligible_orders as (
 -- Time buckets are as long as the window, so an order that a message touches is in the bucket of the message
 -- or in the next one. Joining on the bucket too keeps the work in proportion to the orders around a message,
 -- however long the history of a customer is. It adds no pair and loses none.
-buckets_ahead as (
-
-    select 0 as bucket_count
-
-    union all
-
-    select 1 as bucket_count
-
-),
-
 sent_messages_by_time_bucket as (
 
-    select
-        sent_messages.*,
-        sent_messages.time_bucket + buckets_ahead.bucket_count as reached_time_bucket
-    from sent_messages
-    cross join buckets_ahead
+    {{ reach_time_buckets('sent_messages', 'sent_at') }}
 
 ),
 

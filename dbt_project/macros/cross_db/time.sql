@@ -54,6 +54,16 @@
     unix_micros(cast({{ instant }} as timestamp_ltz)) div {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
 {%- endmacro %}
 
+{#- The rows of a relation twice: with the time bucket of an instant and with the next one, as reached_time_bucket. What
+    follows the instant within the attribution window is in one of the two. -#}
+{% macro reach_time_buckets(relation, instant) -%}
+    select
+        events.*,
+        {{ time_bucket('events.' ~ instant) }} + buckets_ahead.bucket_count as reached_time_bucket
+    from {{ relation }} as events
+    cross join (select 0 as bucket_count union all select 1 as bucket_count) as buckets_ahead
+{%- endmacro %}
+
 {#- The last value before this row that is not NULL. -#}
 {% macro last_known_before(column, window) -%}
     {{ return(adapter.dispatch('last_known_before')(column, window)) }}

@@ -34,13 +34,13 @@
     from {{ source('raw', 'removed_order_events') }}
 {%- endmacro %}
 
-{#- Orders whose touches may differ, as they are now: those that changed, and those in the window of a sent message
-    that changed, in its old or in its new one. Beside them the orders that changed as they were, by which what is
-    stored of them is found. -#}
+{#- Orders whose touches may differ, as they are now: those that changed, and those of the customer of a changed message
+    in the time bucket of the message or in the next one. Which of them the message touches, fct_message_orders decides.
+    Beside them the orders that changed, as they were, by which their existing touches are found. -#}
 {% macro affected_orders() -%}
     {%- set messages = change_feed('stg_messages') -%}
-    {%- set windows_begin = "select min(occurred_at) from " ~ messages -%}
-    {%- set windows_end = "select max(occurred_at) + " ~ attribution_window() ~ " from " ~ messages -%}
+    {%- set first_instant = "select min(occurred_at) from " ~ messages -%}
+    {%- set last_instant = "select max(occurred_at) + " ~ attribution_window() ~ " from " ~ messages -%}
     select
         order_id,
         customer_id,
@@ -64,22 +64,12 @@
         orders.status,
         true as is_latest
     from {{ ref('stg_orders') }} as orders
-    inner join (
-        select
-            customer_id,
-            occurred_at as sent_at,
-            {{ time_bucket('occurred_at') }} + buckets_ahead.bucket_count as reached_time_bucket
-        from {{ messages }}
-        cross join (select 0 as bucket_count union all select 1 as bucket_count) as buckets_ahead
-        where status = 'sent'
-    ) as messages
+    inner join ({{ reach_time_buckets(messages, 'occurred_at') }}) as messages
         on
             orders.customer_id = messages.customer_id
             and {{ time_bucket('orders.ordered_at') }} = messages.reached_time_bucket
-            and orders.ordered_at >= messages.sent_at
-            and orders.ordered_at < messages.sent_at + {{ attribution_window() }}
-    -- Known before, so that orders of other times are passed over unread.
-    where orders.ordered_at between {{ instant_found_by(windows_begin) }} and {{ instant_found_by(windows_end) }}
+    -- Known before, so that orders of other times are pruned.
+    where orders.ordered_at between {{ instant_found_by(first_instant) }} and {{ instant_found_by(last_instant) }}
 {%- endmacro %}
 
 {#- Orders whose row of facts may differ, as they are and as they were: those that changed themselves, and those whose
