@@ -21,7 +21,7 @@ with
 messages as (
 
     {% if is_incremental() %}
-    {{ as_changed('stg_messages', 'message_id', columns) }}
+    {{ current_rows('stg_messages', 'message_id', columns) }}
     {% else %}
     select * from {{ ref('stg_messages') }}
     where {{ customer_is_in_batch('customer_id') }}

@@ -16,7 +16,7 @@ with
 orders as (
 
     {% if is_incremental() %}
-    {{ as_changed('stg_orders', 'order_id', columns) }}
+    {{ current_rows('stg_orders', 'order_id', columns) }}
     {% else %}
     select * from {{ ref('stg_orders') }}
     where {{ is_in_batch('ordered_at') }}

@@ -87,9 +87,9 @@
     {%- set key = config.require('unique_key') -%}
     create or replace temp table {{ affected_rows() }} as {{ query }};
 
-    create or replace temp table {{ stored_rows() }} as
+    create or replace temp table {{ existing_rows() }} as
     select
-        rowid as stored_at,
+        rowid as row_place,
         *
     from {{ this }}
     where
@@ -109,34 +109,35 @@
     {%- endif %};
 {%- endmacro %}
 
-{#- What a refresh of this model looks at: keys, with whatever else is known of them then. -#}
+{#- The relation of the affected rows: keys, with whatever else the query gives. -#}
 {% macro affected_rows() -%}
-    {{ return(kept_while_refreshing('affected')) }}
+    {{ return(temporary_relation('affected')) }}
 {%- endmacro %}
 
-{#- The rows of this model that are stored for it, with their places (stored_at). -#}
-{% macro stored_rows() -%}
-    {{ return(kept_while_refreshing('stored_rows')) }}
+{#- The relation of the existing rows of this model that belong to the affected rows, each with its place in the table
+    (row_place). -#}
+{% macro existing_rows() -%}
+    {{ return(temporary_relation('existing_rows')) }}
 {%- endmacro %}
 
-{#- A table that is kept while this model is refreshed. -#}
-{% macro kept_while_refreshing(what) -%}
-    {{ return(adapter.dispatch('kept_while_refreshing')(what)) }}
+{#- A relation that exists while this model is refreshed. -#}
+{% macro temporary_relation(what) -%}
+    {{ return(adapter.dispatch('temporary_relation')(what)) }}
 {%- endmacro %}
 
-{% macro duckdb__kept_while_refreshing(what) -%}
+{% macro duckdb__temporary_relation(what) -%}
     {{ return(adapter.quote(model.name ~ '__' ~ what)) }}
 {%- endmacro %}
 
-{#- The rows of what this model is made of, as they are now: those that the model upstream gained, and the other
-    ones, which did not change, as this model has stored them. -#}
-{% macro as_changed(model_name, key, columns) -%}
+{#- The current rows of the model upstream: its inserted rows, and those that did not change, as this model has them in
+    its existing rows. -#}
+{% macro current_rows(model_name, key, columns) -%}
     select {{ columns | join(', ') }} from {{ change_feed(model_name) }}
     where change = 'inserted'
 
     union all
 
-    select {{ columns | join(', ') }} from {{ stored_rows() }}
+    select {{ columns | join(', ') }} from {{ existing_rows() }}
     where {{ key }} not in (select changes.{{ key }} from {{ change_feed(model_name) }} as changes)
 {%- endmacro %}
 
@@ -166,14 +167,14 @@
     {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
     {%- set key = key_of(arg_dict['unique_key']) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set stored, changed_keys = stored_rows(), adapter.quote(model.name ~ '__changed_keys') -%}
+    {%- set existing, changed_keys = existing_rows(), adapter.quote(model.name ~ '__changed_keys') -%}
 
     create or replace temp table {{ changed_keys }} as
     select distinct {{ key }} as changed_key
-    from ({{ rows_that_differ(columns, given, stored) }}) as changed_rows;
+    from ({{ rows_that_differ(columns, given, existing) }}) as changed_rows;
 
     insert into {{ change_feed(model.name) }} ({{ columns }}, change, refresh_number)
-    select {{ columns }}, 'removed', {{ refresh_number() }} from {{ stored }}
+    select {{ columns }}, 'removed', {{ refresh_number() }} from {{ existing }}
     where {{ key }} in (select changed_key from {{ changed_keys }})
     union all
     select {{ columns }}, 'inserted', {{ refresh_number() }} from {{ given }}
@@ -181,7 +182,7 @@
 
     delete from {{ target }}
     where rowid in (
-        select stored_at from {{ stored }}
+        select row_place from {{ existing }}
         where {{ key }} in (select changed_key from {{ changed_keys }})
     );
 
@@ -190,17 +191,17 @@
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
     drop table {{ affected_rows() }};
-    drop table {{ stored }};
+    drop table {{ existing }};
     drop table {{ changed_keys }};
 {%- endmacro %}
 
 {#- Rows that are given more or less often than they are stored. -#}
-{% macro rows_that_differ(columns, given, stored) -%}
+{% macro rows_that_differ(columns, given, existing) -%}
     select {{ columns }}
     from (
         select {{ columns }}, 1 as copies from {{ given }}
         union all
-        select {{ columns }}, -1 as copies from {{ stored }}
+        select {{ columns }}, -1 as copies from {{ existing }}
     ) as both_sides
     group by {{ columns }}
     having sum(copies) <> 0

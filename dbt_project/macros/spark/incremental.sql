@@ -48,9 +48,9 @@
     {{ return("'" ~ text | string | replace('\\', '\\\\') | replace("'", "\\'") ~ "'") }}
 {%- endmacro %}
 
-{#- The record of what is kept while a model is refreshed, and of what changed, are tables like the others: a temporary
+{#- Temporary relations and change feeds are tables like the others: a temporary
     view would be computed again wherever it is read. -#}
-{% macro spark__kept_while_refreshing(what) -%}
+{% macro spark__temporary_relation(what) -%}
     {{ return('changes.' ~ model.name ~ '__' ~ what) }}
 {%- endmacro %}
 
@@ -81,7 +81,7 @@
         where {{ join_on or same_key(config.require('unique_key'), 'stored', 'affected') }}
     )
     {%- endset -%}
-    {%- do replace_table(stored_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ condition) -%}
+    {%- do replace_table(existing_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ condition) -%}
 {%- endmacro %}
 
 {#- The next refresh finds that tables were built by hand, and rebuilds all. -#}
@@ -106,18 +106,18 @@
 {% macro replace_changed_days(target_relation, query) -%}
     {%- set key, day = config.require('unique_key'), config.get('partition_by') -%}
     {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='quoted') | join(', ') -%}
-    {%- set stored, changes = stored_rows(), change_feed(model.name) -%}
-    {%- set given = kept_while_refreshing('given') -%}
-    {%- set changed_keys = kept_while_refreshing('changed_keys') -%}
-    {%- set rows_of_days = kept_while_refreshing('rows_of_days') -%}
+    {%- set existing, changes = existing_rows(), change_feed(model.name) -%}
+    {%- set given = temporary_relation('given') -%}
+    {%- set changed_keys = temporary_relation('changed_keys') -%}
+    {%- set rows_of_days = temporary_relation('rows_of_days') -%}
 
     {%- do replace_table(given, query) -%}
     {%- do replace_table(
         changed_keys,
         'select distinct ' ~ ([key] if key is string else key) | join(', ')
-        ~ ' from (' ~ rows_that_differ(columns, given, stored) ~ ') as changed_rows'
+        ~ ' from (' ~ rows_that_differ(columns, given, existing) ~ ') as changed_rows'
     ) -%}
-    {%- do replace_table(changes, rows_of_changed_keys(key, columns, given, stored, changed_keys)) -%}
+    {%- do replace_table(changes, rows_of_changed_keys(key, columns, given, existing, changed_keys)) -%}
     {%- if day -%}
         {%- set days = run_query('select distinct ' ~ day ~ ' from ' ~ changes).columns[0].values() -%}
     {%- endif -%}
@@ -137,13 +137,13 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endif -%}
-    {%- for kept in [affected_rows(), stored, given, changed_keys, rows_of_days] -%}
+    {%- for kept in [affected_rows(), existing, given, changed_keys, rows_of_days] -%}
         {%- do run_query('drop table if exists ' ~ kept) -%}
     {%- endfor -%}
 {%- endmacro %}
 
-{% macro rows_of_changed_keys(key, columns, given, stored, changed_keys) -%}
-    {%- for relation, change in [(stored, 'removed'), (given, 'inserted')] -%}
+{% macro rows_of_changed_keys(key, columns, given, existing, changed_keys) -%}
+    {%- for relation, change in [(existing, 'removed'), (given, 'inserted')] -%}
     select {{ columns }}, '{{ change }}' as change, {{ refresh_number() }} as refresh_number
     from {{ relation }} as side
     where exists (select 1 from {{ changed_keys }} as changed where {{ same_key(key, 'side', 'changed') }})

@@ -21,7 +21,7 @@ counts as (
         touches,
         touched_value,
         touched_refunds
-    from {{ stored_rows() }}
+    from {{ existing_rows() }}
 
     union all
 
