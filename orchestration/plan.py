@@ -24,10 +24,12 @@ from orchestration.settings import Settings
 from orchestration.sql import one_row
 from orchestration.tables import Tables, tables_of
 
-BUILT_MODELS = """
-create table if not exists raw.built_models (
+# Version 0.3.0 kept them in raw.built_models.
+MODEL_STATES = """
+drop table if exists raw.built_models;
+create table if not exists raw.model_states (
     name varchar not null,
-    parts varchar not null,
+    fingerprint varchar not null,
     is_published boolean not null
 );
 """
@@ -70,13 +72,13 @@ class Decision:
     Attributes:
         plan: what the refresh computes.
         nodes: the models, seeds and checks, by name.
-        parts: their fingerprints, by name.
+        fingerprints: of each of them, by name.
         last_finished: the number of the last finished refresh, 0 when there is none.
     """
 
     plan: Plan
     nodes: Mapping[str, Mapping[str, Any]]
-    parts: Mapping[str, Fingerprint]
+    fingerprints: Mapping[str, Fingerprint]
     last_finished: int
 
 
@@ -111,15 +113,17 @@ def make_plan(
     tables.stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
     connection.execute("begin")
     connection.execute(
-        "delete from raw.built_models "
+        "delete from raw.model_states "
         "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
         {"rebuilt": list(plan.full_refresh), "known": list(nodes)},
     )
     connection.execute(
-        "insert into raw.built_models select unnest($names), unnest($parts), false",
+        "insert into raw.model_states select unnest($names), unnest($fingerprints), false",
         {
             "names": list(plan.full_refresh),
-            "parts": [json.dumps(decision.parts[name], sort_keys=True) for name in plan.full_refresh],
+            "fingerprints": [
+                json.dumps(decision.fingerprints[name], sort_keys=True) for name in plan.full_refresh
+            ],
         },
     )
     taken_in = one_row(connection, "select coalesce(max(file_id), 0) from raw.contents")[0]
@@ -137,10 +141,10 @@ def decide(
         for node in manifest["nodes"].values()
         if node["resource_type"] in ("model", "seed", "test")
     }
-    fingerprints = Fingerprints(manifest, settings, project_variables())
-    parts = {name: fingerprints.of(node) for name, node in nodes.items()}
+    project = Fingerprints(manifest, settings, project_variables())
+    fingerprints = {name: project.of(node) for name, node in nodes.items()}
     tables = tables_of(settings)
-    connection.execute(BUILT_MODELS)
+    connection.execute(MODEL_STATES)
     last_finished = one_row(
         connection,
         "select max(refresh_number) from raw.refreshes where finished_at is not null",
@@ -150,7 +154,7 @@ def decide(
         high_water_mark = 0
     else:
         differences = {
-            **_differences(connection, nodes, parts, tables),
+            **_differences(connection, nodes, fingerprints, tables),
             **tables.why_rebuilt(connection, last_finished, nodes.values()),
         }
         high_water_mark = one_row(
@@ -158,7 +162,7 @@ def decide(
         )[0]
     full_refresh = _with_all_downstream(manifest, nodes, differences)
     plan = Plan(number, high_water_mark, full_refresh, _reasons(nodes, differences))
-    return Decision(plan, nodes, parts, last_finished or 0)
+    return Decision(plan, nodes, fingerprints, last_finished or 0)
 
 
 def finish(
@@ -175,7 +179,7 @@ def finish(
     """
     tables_of(settings).stamp(connection, stamps.stamp_of_run(connection, run_id, is_complete=True))
     connection.execute("begin")
-    connection.execute("update raw.built_models set is_published = true")
+    connection.execute("update raw.model_states set is_published = true")
     refreshes.finish(connection, run_id, version, seconds)
     # What is published is without the rows that were removed, so nobody has to be told of them any more.
     for contract in CONTRACTS:
@@ -211,20 +215,20 @@ def days_recomputed(
 def _differences(
     connection: duckdb.DuckDBPyConnection,
     nodes: Mapping[str, Mapping[str, Any]],
-    parts: Mapping[str, Fingerprint],
+    fingerprints: Mapping[str, Fingerprint],
     tables: Tables,
 ) -> dict[str, list[str]]:
     """What of each node differs from what the warehouse was built from; others are left out."""
     built = {
         name: json.loads(stored)
         for name, stored in connection.execute(
-            "select name, parts from raw.built_models where is_published"
+            "select name, fingerprint from raw.model_states where is_published"
         ).fetchall()
     }
     missing = tables.missing(connection, filter(_is_incremental, nodes.values()))
     differences = {}
     for name in nodes:
-        today = parts[name]
+        today = fingerprints[name]
         if name not in built:
             differences[name] = ["it is not built, or was not published"]
         elif built[name] != today:

@@ -14,14 +14,14 @@
     {{ return('*' in names or name in names) }}
 {%- endmacro %}
 
-{% macro forget_built_models() -%}
+{% macro forget_model_states() -%}
     {% if execute and flags.WHICH in ('build', 'run', 'seed') and is_full_refresh('*') %}
-    {{ adapter.dispatch('forget_built_models')() }}
+    {{ adapter.dispatch('forget_model_states')() }}
     {% endif %}
 {%- endmacro %}
 
-{% macro duckdb__forget_built_models() -%}
-    drop table if exists raw.built_models
+{% macro duckdb__forget_model_states() -%}
+    drop table if exists raw.model_states
 {%- endmacro %}
 
 {#- A dbt whose refresh was killed may come to its work when the next refresh has begun: it leaves the work to it. -#}

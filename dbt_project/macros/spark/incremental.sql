@@ -85,7 +85,7 @@
 {%- endmacro %}
 
 {#- The next refresh finds that tables were built by hand, and rebuilds all. -#}
-{% macro spark__forget_built_models() -%}
+{% macro spark__forget_model_states() -%}
     {%- do replace_table('changes.built_by_hand', 'select 1 as built') -%}
 {%- endmacro %}
 
