@@ -5,7 +5,7 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     where
-        {{ asked_for_otherwise() }}
+        {{ matches_other_filter() }}
         and not is_only_message_of_day
 
 ),
@@ -14,7 +14,7 @@ touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
-        {{ asked_for_otherwise() }}
+        {{ matches_other_filter() }}
         and touch_count_on_day > 1
 
 ),
@@ -22,7 +22,7 @@ touches as (
 messages_by_day as (
 
     select * from {{ ref('messages_by_day') }}
-    where {{ asked_for_otherwise() }}
+    where {{ matches_other_filter() }}
 
 ),
 
@@ -52,7 +52,7 @@ rows_of_daily_marts as (
         message_date,
         {{ figure_columns(none) }}
     from {{ ref('mart_overview_daily') }}
-    where {{ asked_for_all() }}
+    where {{ matches_no_filter() }}
 
     union all
 
@@ -60,7 +60,7 @@ rows_of_daily_marts as (
         message_date,
         {{ figure_columns(none) }}
     from {{ ref('mart_queue_daily') }}
-    where {{ asked_for_one_queue() }}
+    where {{ matches_one_queue() }}
 
     union all
 
@@ -68,7 +68,7 @@ rows_of_daily_marts as (
         message_date,
         {{ figure_columns(none) }}
     from {{ ref('mart_user_daily') }}
-    where {{ asked_for_one_user() }}
+    where {{ matches_one_user() }}
 
 )
 

@@ -12,7 +12,7 @@ counts as (
         touched_value,
         touched_refunds
     from {{ ref('counts_by_day') }}
-    where {{ asked_for_all() }}
+    where {{ matches_no_filter() }}
 
     union all
 
@@ -25,7 +25,7 @@ counts as (
         touched_value,
         touched_refunds
     from {{ ref('counts_by_day_and_queue') }}
-    where {{ asked_for_one_queue() }}
+    where {{ matches_one_queue() }}
 
     union all
 
@@ -38,7 +38,7 @@ counts as (
         touched_value,
         touched_refunds
     from {{ ref('counts_by_day_and_user') }}
-    where {{ asked_for_one_user() }}
+    where {{ matches_one_user() }}
 
 ),
 
@@ -46,7 +46,7 @@ counts as (
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where {{ asked_for_otherwise() }}
+    where {{ matches_other_filter() }}
 
 ),
 
@@ -54,7 +54,7 @@ touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
-        {{ asked_for_otherwise() }}
+        {{ matches_other_filter() }}
         and touch_count > 1
 
 ),
@@ -62,7 +62,7 @@ touches as (
 messages_by_day as (
 
     select * from {{ ref('messages_by_day') }}
-    where {{ asked_for() }}
+    where {{ matches_filter() }}
 
 ),
 

@@ -4,7 +4,7 @@ with
 counts as (
 
     select * from {{ ref('counts_by_day_and_queue') }}
-    where {{ asked_for_queues_only() }}
+    where {{ matches_queues_only() }}
 
 ),
 
@@ -12,7 +12,7 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and users is not null
 
 ),
@@ -21,7 +21,7 @@ touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and users is not null
         and touch_count_in_queue > 1
 
@@ -30,7 +30,7 @@ touches as (
 messages_by_day as (
 
     select * from {{ ref('messages_by_day') }}
-    where {{ asked_for() }}
+    where {{ matches_filter() }}
 
 ),
 

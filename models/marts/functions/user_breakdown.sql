@@ -4,7 +4,7 @@ with
 counts as (
 
     select * from {{ ref('counts_by_day_and_user') }}
-    where {{ asked_for_users_only() }}
+    where {{ matches_users_only() }}
 
 ),
 
@@ -12,7 +12,7 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and queues is not null
 
 ),
@@ -36,7 +36,7 @@ touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and queues is not null
         and touch_count_by_user > 1
 
@@ -45,7 +45,7 @@ touches as (
 messages_by_day as (
 
     select * from {{ ref('messages_by_day') }}
-    where {{ asked_for() }}
+    where {{ matches_filter() }}
 
 ),
 

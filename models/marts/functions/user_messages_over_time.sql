@@ -5,7 +5,7 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and queues is not null
         and not is_only_message_of_day
 
@@ -15,7 +15,7 @@ touches as (
 
     select * from {{ ref('fct_message_orders') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and queues is not null
         and touch_count_by_user > 1
 
@@ -25,7 +25,7 @@ messages_by_day as (
 
     select * from {{ ref('messages_by_day') }}
     where
-        {{ asked_for() }}
+        {{ matches_filter() }}
         and queues is not null
 
 ),
@@ -67,4 +67,4 @@ select
     user_name,
     {{ figure_columns(none) }}
 from {{ ref('mart_user_daily') }}
-where {{ asked_for_users_only() }}
+where {{ matches_users_only() }}

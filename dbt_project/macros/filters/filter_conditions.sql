@@ -1,0 +1,77 @@
+{#- The filters of the table functions, as conditions on their parameters: days from date_from to date_to, both
+    inclusive, and lists of queues and users, where no list means all of them.
+
+    All messages, one queue or one user are read from relations that hold their figures already, any other filter from
+    the facts. Which of them a query needs depends on the parameters alone, so DuckDB removes the others from its plan. -#}
+
+{% macro matches_filter() -%}
+    {{ is_in_date_range() }}
+    and {{ is_requested('queue_id', 'queues') }}
+    and {{ is_requested('user_id', 'users') }}
+{%- endmacro %}
+
+{% macro is_in_date_range() -%}
+    message_date between cast(date_from as date) and cast(date_to as date)
+{%- endmacro %}
+
+{#- By position, because DuckDB computes that once for each different id of a column. To test whether a list contains an
+    id, it joins every row with the list, which takes more than twice the time. -#}
+{% macro is_requested(id, listed) -%}
+    ({{ listed }} is null or list_position(cast({{ listed }} as varchar[]), {{ id }}) > 0)
+{%- endmacro %}
+
+{#- Rows of a relation that holds the figures of all messages, if the query has no filter on queues or users. -#}
+{% macro matches_no_filter() -%}
+    {{ is_in_date_range() }}
+    and {{ has_no_filter() }}
+{%- endmacro %}
+
+{#- Rows of the one requested queue (user), if the filter is one queue (user) and nothing else. -#}
+{% macro matches_one_queue() -%}
+    {{ is_in_date_range() }}
+    and {{ has_one_of('queues', 'users') }}
+    and queue_id = list_min(cast(queues as varchar[]))
+{%- endmacro %}
+
+{% macro matches_one_user() -%}
+    {{ is_in_date_range() }}
+    and {{ has_one_of('users', 'queues') }}
+    and user_id = list_min(cast(users as varchar[]))
+{%- endmacro %}
+
+{#- Rows of the requested queues (users), if the filter names no users (queues). -#}
+{% macro matches_queues_only() -%}
+    {{ is_in_date_range() }}
+    and users is null
+    and {{ is_requested('queue_id', 'queues') }}
+{%- endmacro %}
+
+{% macro matches_users_only() -%}
+    {{ is_in_date_range() }}
+    and queues is null
+    and {{ is_requested('user_id', 'users') }}
+{%- endmacro %}
+
+{#- Rows of the facts, if the filter is none of those. -#}
+{% macro matches_other_filter() -%}
+    {{ matches_filter() }}
+    and {{ has_other_filter() }}
+{%- endmacro %}
+
+{% macro has_no_filter() -%}
+    queues is null and users is null
+{%- endmacro %}
+
+{#- An id that is listed twice is one, NULL is none. -#}
+{% macro has_one_of(listed, other) -%}
+    {{ other }} is null and len(list_distinct(cast({{ listed }} as varchar[]))) = 1
+{%- endmacro %}
+
+{% macro has_other_filter() -%}
+    not coalesce(
+        ({{ has_no_filter() }})
+        or ({{ has_one_of('queues', 'users') }})
+        or ({{ has_one_of('users', 'queues') }}),
+        false
+    )
+{%- endmacro %}
