@@ -5,7 +5,7 @@ are kept in the warehouse; where one differs today, the model and all downstream
 looks at everything again.
 
 Belongs here: the decision. Does not belong here: how a model is refreshed
-(dbt_project/macros/incremental/refresh_in_part.sql).
+(dbt_project/macros/incremental/replace_changed.sql).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Plan:
     reasons: list[str]
 
     def as_environment(self) -> dict[str, str]:
-        """The plan as dbt reads it: see dbt_project/macros/incremental/refresh_in_part.sql."""
+        """The plan as dbt reads it: see dbt_project/macros/incremental/replace_changed.sql."""
         return {
             "CONTACT_REFRESH_NUMBER": str(self.refresh_number),
             "CONTACT_REBUILD": ",".join(sorted(self.full_refresh)),

@@ -49,16 +49,6 @@
     {{ sum_counts('counts', by=['user_id']) }}
 {% endmacro %}
 
-{#- The rows that changed, as a relation: `times` is 1 for a row that was inserted, -1 for one that was removed. -#}
-{% macro changed_rows(model_name) %}
-    (
-        select
-            *,
-            case when change = 'inserted' then 1 else -1 end as times
-        from {{ change_feed(model_name) }}
-    )
-{% endmacro %}
-
 {#- The touches of changed orders as they are now, and as they were. All touches of a changed order were recorded, so
     those that stayed as they are can be the touch before. -#}
 {% macro changed_touches() %}

@@ -1,5 +1,7 @@
 {#- Overrides dbt-duckdb's own for a table with batches. -#}
-{% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
+{% macro duckdb__create_table_as(
+    temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
+) -%}
     {%- if temporary or not config.get('batches') -%}
     {{ return(dbt.duckdb__create_table_as(
         temporary, relation, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by

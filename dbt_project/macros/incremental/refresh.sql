@@ -1,0 +1,40 @@
+{#- The names of models and tests that this refresh has to compute over everything. Without a plan, as when dbt is
+    called by hand, all of them. Read while a model runs, never while it is parsed. -#}
+{% macro is_full_refresh(name) -%}
+    {%- set names = env_var('CONTACT_REBUILD', '*').split(',') if execute else ['*'] -%}
+    {{ return('*' in names or name in names) }}
+{%- endmacro %}
+
+{% macro forget_model_states() -%}
+    {% if execute and flags.WHICH in ('build', 'run', 'seed') and is_full_refresh('*') %}
+    {{ adapter.dispatch('forget_model_states')() }}
+    {% endif %}
+{%- endmacro %}
+
+{% macro duckdb__forget_model_states() -%}
+    drop table if exists raw.model_states
+{%- endmacro %}
+
+{#- A dbt process can outlive the refresh that started it. If a newer refresh has begun, it stops, so that two never write
+    at once. -#}
+{% macro stop_when_superseded() -%}
+    {%- set number = env_var('CONTACT_REFRESH_NUMBER', '') if execute else '' -%}
+    {%- if number -%}
+        {%- set latest = run_query('select max(refresh_number) from raw.refreshes').columns[0].values()[0] -%}
+        {%- if latest > number | int -%}
+            {{ exceptions.raise_compiler_error(
+                'Refresh ' ~ number ~ ' was killed and refresh ' ~ latest ~ ' has begun, which does its work.'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro refresh_number() -%}
+    {{ return(env_var('CONTACT_REFRESH_NUMBER') | int) }}
+{%- endmacro %}
+
+{#- The high-water mark: the number of the last file that the last finished refresh has loaded. Not read while dbt
+    parses, or it would parse the models again whenever that number changes. -#}
+{% macro high_water_mark() -%}
+    {{ return(env_var('CONTACT_HIGH_WATER_MARK', '0') | int if execute else 0) }}
+{%- endmacro %}
