@@ -59,6 +59,20 @@ def test_every_boundary_of_the_rule_has_a_unit_test(manifest: dict[str, Any]) ->
     }
 
 
+def test_every_incremental_model_has_a_unit_test_of_its_incremental_branch(manifest: dict[str, Any]) -> None:
+    models = {
+        node["name"] for node in manifest["nodes"].values() if node["config"]["materialized"] == "incremental"
+    }
+    tested = {
+        test["model"]
+        for test in manifest["unit_tests"].values()
+        if (test["overrides"] or {}).get("macros", {}).get("is_incremental") is True
+    }
+
+    assert len(models) > 5
+    assert tested == models
+
+
 def test_every_model_file_is_in_the_manifest(manifest: dict[str, Any]) -> None:
     known = {node["name"] for node in manifest["nodes"].values()}
     files = {path.stem for path in (REPOSITORY / "models").rglob("*.sql")}

@@ -48,7 +48,7 @@ orders_of_messages as (
 
 ),
 
-what_messages_brought as (
+messages_with_orders as (
 
     select
         messages.message_id,
@@ -81,27 +81,25 @@ sent_messages as (
         user_id,
         message_date,
         case when is_converted then message_date end as converted_date
-    from what_messages_brought
+    from messages_with_orders
     where status = 'sent'
 
 ),
 
 {% if is_incremental() %}
-{{ last_days_before('sent_messages') }}
-
 sent_messages_and_days_before as (
 
     select * from sent_messages
 
     union all
 
-    select * from last_days_before
+    select * from ({{ last_days_before('sent_messages') }}) as last_days_before
 
 ),
 {% endif %}
 
--- A message comes again in a range of days when the day of its customer's message before it lies there: so
--- the customers of any range are counted without gathering their messages.
+-- A message repeats in a range of days when the day of its customer's message before it is in the range. So
+-- the customers of any range are counted without grouping their messages.
 previous_days as (
 
     select
@@ -147,5 +145,5 @@ select
     previous_days.previous_converted_date_by_user,
     coalesce(previous_days.is_only_message_of_day, false) as is_only_message_of_day,
     {{ unique_hash('messages.customer_id') }} as customer_digest
-from what_messages_brought as messages
+from messages_with_orders as messages
 left join previous_days on messages.message_id = previous_days.message_id
