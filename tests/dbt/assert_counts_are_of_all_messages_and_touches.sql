@@ -1,4 +1,4 @@
--- Figures start from all messages and touches, by day, and take off what comes again there: both are of the
+-- Figures start from all messages and touches, by day, and subtract the repeats: both are of the
 -- same messages and touches, in all, in each queue and by each user.
 {{ config(meta={'dagster': {'ref': {'name': 'messages_by_day'}}}) }}
 

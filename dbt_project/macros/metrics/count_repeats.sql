@@ -2,7 +2,7 @@
     its own: of a message the day of the message sent to the customer before it, of a converted message the day of the
     converted one before it, of a touch the day of the touch of the order before it.
 
-    So the customers messaged in a range of days are the messages sent there, less those whose previous day lies in the
+    So the customers messaged in a range of days are the messages sent there, less those whose previous day is in the
     range too: one for each customer.
 
     The macros count over everything, in each queue and by each user. They take the rows of fct_messages and

@@ -90,7 +90,7 @@
 {% endmacro %}
 
 {#- Minus the repeats in ranges of days that begin with the day `since`. `counts` are rows of counts_by_day, or of its
-    like by queue or by user: a message or touch repeats when the one before it lies in the range too. -#}
+    like by queue or by user: a message or touch repeats when the one before it is in the range too. -#}
 {% macro subtract_repeats(counts, since, by=[]) %}
     select
         {{ list_columns(by) }}
