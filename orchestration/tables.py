@@ -1,4 +1,4 @@
-"""Where each engine keeps the tables of the models, and what a plan asks of them: which there are, how large.
+"""Where each engine keeps the tables of the models, and what a plan needs of them: which exist, how large.
 
 Belongs here: finding, counting and preparing tables. Does not belong here: what a refresh computes (plan.py).
 """

@@ -1,7 +1,7 @@
 {#- What one landed event can change: the affected rows or keys of each model, which an incremental refresh has to look
     at. Each is a query over what changed upstream. More than needed does no harm, one too few would.
 
-    The order is the unit of the attribution: all messages that touch it lie in the window before it. -#}
+    The order is the unit of the attribution: all messages that touch it are in the window before it. -#}
 
 {#- Messages and orders of which rows landed or were removed since the last finished refresh, in any version. -#}
 {% macro landed_messages() -%}
@@ -88,8 +88,8 @@
     from {{ change_feed('fct_message_orders') }}
 {%- endmacro %}
 
-{#- Customers whose messages may have brought something else, or may have another message before them, and the first day
-    on which one of the customer's messages or touches changed: earlier messages stay as they are. -#}
+{#- Customers of whose messages the orders may differ, or the message before them, and the first day on which one of the
+    customer's messages or touches changed. Earlier messages do not change. -#}
 {% macro affected_customers() -%}
     select
         customer_id,

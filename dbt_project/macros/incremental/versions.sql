@@ -35,13 +35,13 @@
     landed. All is known from what landed, what was removed and what was superseded, so the view itself need not be
     compared. A row that landed and left, or was superseded, since then counts as removed too: a refresh that was
     killed may have taken it for the latest. So does an older version that was never the latest; it does no harm.
-    A message or order that says what it said before, as after a full dump that repeats it, has not changed. -#}
+    A message or order with the content that it had before, as after a full dump that repeats it, has not changed. -#}
 {% macro keep_change_feed_of_versions(events, removed, superseded, id) -%}
     {%- if execute and not is_full_refresh(model.name) -%}
     {%- set columns = adapter.get_columns_in_relation(events) | map(attribute='name') | list -%}
-    {%- set said = [] -%}
+    {%- set content = [] -%}
     {%- for column in columns if column not in ['updated_at', 'has_version', 'file_id', 'row_number', 'id_digest'] -%}
-        {%- do said.append(column) -%}
+        {%- do content.append(column) -%}
     {%- endfor -%}
     {%- set changes -%}
     with
@@ -77,12 +77,12 @@
     where {{ id }} not in (
         select {{ id }}
         from (
-            select {{ said | join(', ') }},
+            select {{ content | join(', ') }},
                 bool_or(change = 'inserted') as is_there,
                 min(file_id) as first_file_id
             from changes
-            group by {{ said | join(', ') }}
-        ) as said
+            group by {{ content | join(', ') }}
+        ) as content
         group by {{ id }}
         having count(*) = 1 and bool_and(is_there) and min(first_file_id) <= {{ high_water_mark() }}
     )

@@ -1,4 +1,4 @@
-{#- Overrides dbt's own: here full refreshes are derived, not asked for. -#}
+{#- Overrides dbt's own, because full refreshes are derived here, not requested. -#}
 {% macro should_full_refresh() -%}
     {{ return(flags.FULL_REFRESH or is_full_refresh(model.name)) }}
 {%- endmacro %}
