@@ -57,7 +57,7 @@ class Plan:
     reasons: list[str]
 
     def as_environment(self) -> dict[str, str]:
-        """The plan as dbt reads it: see dbt_project/macros/incremental/replace_changed.sql."""
+        """The plan as dbt reads it: see dbt_project/macros/incremental/refresh.sql."""
         return {
             "CONTACT_REFRESH_NUMBER": str(self.refresh_number),
             "CONTACT_REBUILD": ",".join(sorted(self.full_refresh)),

@@ -5,10 +5,12 @@
 
 {% set entities = {
     'message': (
+        'message_id', 'stg_messages',
         source('raw', 'message_events'), source('raw', 'removed_message_events'),
         ref('superseded_messages'), ref('fct_messages'), 'occurred_at',
     ),
     'order': (
+        'order_id', 'stg_orders',
         source('raw', 'order_events'), source('raw', 'removed_order_events'),
         ref('superseded_orders'), ref('fct_orders'), 'ordered_at',
     ),
@@ -18,7 +20,7 @@ with
 
 counts as (
 
-    {% for entity, (events, removed, superseded, facts, happened_at) in entities.items() %}
+    {% for entity, (id, staged, events, removed, superseded, facts, happened_at) in entities.items() %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ events }}) - (select count(*) from {{ superseded }}) as expected,
@@ -29,37 +31,37 @@ counts as (
     {% if is_full_refresh(model.name) %}
     select
         '{{ entity }}' as entity,
-        (select count(distinct {{ entity }}_id) from {{ superseded }}) as expected,
+        (select count(distinct {{ id }}) from {{ superseded }}) as expected,
         (
             select count(*) from {{ facts }}
-            where {{ entity }}_id in (select {{ entity }}_id from {{ superseded }})
+            where {{ id }} in (select {{ id }} from {{ superseded }})
         ) as in_facts
     {% else %}
     -- The latest versions that landed are there; what was there still is, unless all its rows were removed.
     {% set gone = '(select * from ' ~ removed ~ ' where file_id <= ' ~ high_water_mark() ~ ')' %}
-    {% set landed = '(select * from ' ~ change_feed('stg_' ~ entity ~ 's') ~ " where change = 'inserted')" %}
+    {% set landed = '(select * from ' ~ change_feed(staged) ~ " where change = 'inserted')" %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ landed }}) as expected,
         (
             select count(*) from {{ facts }}
-            where {{ has_key_of(landed, entity ~ '_id', facts, happened_at) }}
+            where {{ has_key_of(landed, id, facts, happened_at) }}
         ) as in_facts
 
     union all
 
     select
         '{{ entity }}' as entity,
-        (select count(distinct {{ entity }}_id) from {{ gone }})
+        (select count(distinct {{ id }}) from {{ gone }})
         - (
-            select count(distinct {{ entity }}_id) from {{ events }}
-            where {{ has_key_of(gone, entity ~ '_id', events, 'id_digest') }}
+            select count(distinct {{ id }}) from {{ events }}
+            where {{ has_key_of(gone, id, events, 'id_digest') }}
         ) as expected,
         (
             select count(*)
             from (
-                select {{ entity }}_id from {{ rows_to_add_up(facts) }}
-                group by {{ entity }}_id
+                select {{ id }} from {{ rows_to_add_up(facts) }}
+                group by {{ id }}
                 having sum(times) < 0
             ) as gone
         ) as in_facts

@@ -2,12 +2,15 @@
 -- cannot be told, so a rule decides. A source whose events change should give updated_at.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'superseded_orders'}}}) }}
 
-{% set versions = {'message': ref('superseded_messages'), 'order': ref('superseded_orders')} %}
+{% set versions = {
+    'message': ('message_id', ref('superseded_messages')),
+    'order': ('order_id', ref('superseded_orders')),
+} %}
 
-{% for entity, superseded in versions.items() %}
+{% for entity, (id, superseded) in versions.items() %}
 select distinct
     '{{ entity }}' as entity,
-    {{ entity }}_id as id
+    {{ id }} as id
 from {{ superseded }}
 where differs_at_equal_version and not has_version
 {{ 'union all' if not loop.last }}
