@@ -23,15 +23,35 @@
 
 with
 
-messages as (
+{% if is_incremental() %}
+orders as (
 
-    select * from {{ ref('stg_messages') }}
-    {% if is_incremental() %}
-    where customer_id in (select orders.customer_id from {{ affected_rows() }} as orders)
-    {% endif %}
+    select * from {{ affected_rows() }}
+    where is_latest
 
 ),
 
+messages as (
+
+    select * from {{ ref('stg_messages') }}
+    where customer_id in (select orders.customer_id from orders)
+
+),
+
+{% else %}
+orders as (
+
+    select * from {{ ref('stg_orders') }}
+
+),
+
+messages as (
+
+    select * from {{ ref('stg_messages') }}
+
+),
+
+{% endif %}
 sent_messages as (
 
     select
@@ -46,17 +66,6 @@ sent_messages as (
     where
         status = 'sent'
         and {{ is_in_batch('occurred_at', reach=attribution_window()) }}
-
-),
-
-orders as (
-
-    {% if is_incremental() %}
-    select * from {{ affected_rows() }}
-    where is_latest
-    {% else %}
-    select * from {{ ref('stg_orders') }}
-    {% endif %}
 
 ),
 

@@ -18,17 +18,56 @@
 
 with
 
+{% if is_incremental() %}
 messages as (
 
-    {% if is_incremental() %}
     {{ current_rows('stg_messages', 'message_id', columns) }}
-    {% else %}
-    select * from {{ ref('stg_messages') }}
-    where {{ customer_is_in_batch('customer_id') }}
-    {% endif %}
 
 ),
 
+touches as (
+
+    select * from {{ ref('fct_message_orders') }}
+    where {{ has_key_of('messages', 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at') }}
+
+),
+
+last_days_before as (
+
+    {{ last_days_before('messages') }}
+
+),
+
+{% else %}
+messages as (
+
+    select * from {{ ref('stg_messages') }}
+    where {{ customer_is_in_batch('customer_id') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('fct_message_orders') }}
+    where {{ customer_is_in_batch('customer_id') }}
+
+),
+
+-- No message is before those of a full refresh.
+last_days_before as (
+
+    select
+        cast(null as string) as message_id,
+        cast(null as string) as customer_id,
+        cast(null as string) as queue_id,
+        cast(null as string) as user_id,
+        cast(null as date) as message_date,
+        cast(null as date) as converted_date
+    where false
+
+),
+
+{% endif %}
 orders_of_messages as (
 
     select
@@ -38,12 +77,7 @@ orders_of_messages as (
         sum(refunded_value) as refunds_in_window,
         count(case when is_last_touch then 1 end) as orders_credited,
         sum(case when is_last_touch then order_value end) as revenue_credited
-    from {{ ref('fct_message_orders') }}
-    {% if is_incremental() %}
-    where {{ has_key_of('messages', 'message_id', ref('fct_message_orders'), 'sent_at', 'occurred_at') }}
-    {% else %}
-    where {{ customer_is_in_batch('customer_id') }}
-    {% endif %}
+    from touches
     group by message_id
 
 ),
@@ -86,17 +120,15 @@ sent_messages as (
 
 ),
 
-{% if is_incremental() %}
 sent_messages_and_days_before as (
 
     select * from sent_messages
 
     union all
 
-    select * from ({{ last_days_before('sent_messages') }}) as last_days_before
+    select * from last_days_before
 
 ),
-{% endif %}
 
 -- A message repeats in a range of days when the day of its customer's message before it is in the range. So
 -- the customers of any range are counted without grouping their messages.
@@ -114,7 +146,7 @@ previous_days as (
             as previous_converted_date_in_queue,
         {{ last_known_before('converted_date', 'of_customer_by_user') }}
             as previous_converted_date_by_user
-    from {{ 'sent_messages_and_days_before' if is_incremental() else 'sent_messages' }}
+    from sent_messages_and_days_before
     window
         of_customer as (partition by customer_id order by message_date, message_id),
         of_customer_in_queue as (partition by customer_id, queue_id order by message_date, message_id),

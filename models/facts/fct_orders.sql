@@ -13,28 +13,36 @@
 
 with
 
+{% if is_incremental() %}
 orders as (
 
-    {% if is_incremental() %}
     {{ current_rows('stg_orders', 'order_id', columns) }}
-    {% else %}
-    select * from {{ ref('stg_orders') }}
-    where {{ is_in_batch('ordered_at') }}
-    {% endif %}
 
 ),
 
 touches as (
 
     select * from {{ ref('fct_message_orders') }}
-    {% if is_incremental() %}
     where {{ has_key_of('orders', 'order_id', ref('fct_message_orders'), 'ordered_at') }}
-    {% else %}
-    where {{ is_in_batch('ordered_at') }}
-    {% endif %}
 
 ),
 
+{% else %}
+orders as (
+
+    select * from {{ ref('stg_orders') }}
+    where {{ is_in_batch('ordered_at') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('fct_message_orders') }}
+    where {{ is_in_batch('ordered_at') }}
+
+),
+
+{% endif %}
 credits as (
 
     select

@@ -4,9 +4,15 @@
 {% macro changes_of_counts_by_day() %}
     with
 
+    changed_touches as (
+
+        select * from {{ changed_touches() }}
+
+    ),
+
     counts as (
 
-        {{ count_repeats_of_all(changed_rows('fct_messages'), changed_touches()) }}
+        {{ count_repeats_of_all(changed_rows('fct_messages'), 'changed_touches') }}
 
         union all
 
@@ -20,9 +26,15 @@
 {% macro changes_of_counts_by_day_and_queue() %}
     with
 
+    changed_touches as (
+
+        select * from {{ changed_touches() }}
+
+    ),
+
     counts as (
 
-        {{ count_repeats_in_queues(changed_rows('fct_messages'), changed_touches()) }}
+        {{ count_repeats_in_queues(changed_rows('fct_messages'), 'changed_touches') }}
 
         union all
 
@@ -36,9 +48,15 @@
 {% macro changes_of_counts_by_day_and_user() %}
     with
 
+    changed_touches as (
+
+        select * from {{ changed_touches() }}
+
+    ),
+
     counts as (
 
-        {{ count_repeats_of_users(changed_rows('fct_messages'), changed_touches()) }}
+        {{ count_repeats_of_users(changed_rows('fct_messages'), 'changed_touches') }}
 
         union all
 

@@ -1,9 +1,9 @@
-{#- What an incremental refresh of fct_messages must look back to from sent messages of the affected customers. Their
+{#- What an incremental refresh of fct_messages must look back to from the messages of the affected customers. Their
     earlier messages do not change. Of these only the last day counts, and the last converted one: of the customer, in
     the queues and by the users of these messages.
 
     A row stands for the last message of its kind. Without a queue or user, it is of any. -#}
-{% macro last_days_before(sent_messages) %}
+{% macro last_days_before(messages) %}
     with
 
     earlier_messages as (
@@ -32,7 +32,7 @@
         case when is_converted then max(message_date) end as converted_date
     from earlier_messages
     where exists (
-        select 1 from {{ sent_messages }} as messages
+        select 1 from {{ messages }} as messages
         where messages.customer_id = earlier_messages.customer_id
     )
     group by customer_id, is_converted
@@ -48,7 +48,7 @@
         case when is_converted then max(message_date) end as converted_date
     from earlier_messages
     where exists (
-        select 1 from {{ sent_messages }} as messages
+        select 1 from {{ messages }} as messages
         where
             messages.customer_id = earlier_messages.customer_id
             and messages.queue_id = earlier_messages.queue_id
@@ -66,7 +66,7 @@
         case when is_converted then max(message_date) end as converted_date
     from earlier_messages
     where exists (
-        select 1 from {{ sent_messages }} as messages
+        select 1 from {{ messages }} as messages
         where
             messages.customer_id = earlier_messages.customer_id
             and messages.user_id = earlier_messages.user_id
