@@ -336,11 +336,13 @@ def _record_not_read(load: Load, landing: Landing) -> list[str]:
             "select path from raw.not_read where entity = ? and reason is null", [entity]
         ).fetchall()
     }
-    at_work = [recordable(path) for path in landing.at_work]
-    left_alone = {recordable(path): reason for path, reason in landing.left_alone.items()}
     load.connection.execute("delete from raw.not_read where entity = ?", [entity])
     load.connection.execute(
         "insert into raw.not_read select ?, unnest(?::varchar[]), unnest(?::varchar[])",
-        [entity, [*at_work, *left_alone], [*[None] * len(at_work), *left_alone.values()]],
+        [
+            entity,
+            [*landing.at_work, *landing.left_alone],
+            [*[None] * len(landing.at_work), *landing.left_alone.values()],
+        ],
     )
-    return [path for path in at_work if path not in known]
+    return [path for path in landing.at_work if path not in known]
