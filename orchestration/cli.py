@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
-        commands.choices[name].add_argument("--port", type=int, default=port)
+        commands.choices[name].add_argument("--port", type=_port, default=port)
     for name in ("run", "rebuild", "demo"):
         commands.choices[name].add_argument(
             "--period",
@@ -423,6 +423,13 @@ def status(settings: Settings, as_json: bool) -> int:
         for problem in found.problems:
             CONSOLE.print(f"[red]✗[/] {markup(problem)}")
     return 0 if found.is_well else 1
+
+
+def _port(text: str) -> int:
+    """A port of this machine, as it is typed."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError("is no number from 1 to 65535")
+    return int(text)
 
 
 def docs(settings: Settings, port: int) -> int:
