@@ -12,7 +12,6 @@ Belongs here: how groups are stored, read, merged and forgotten. Does not belong
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +21,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration import casting
 from orchestration.contracts import EventContract
+from orchestration.durable import sync
 from orchestration.sql import literal
 
 HEADERS = b"contact_reporting.groups"
@@ -109,8 +110,7 @@ class KeptRows:
 
     def groups(self) -> dict[tuple[str, str], tuple[Group, Segment]]:
         """The groups that count, each with the segment that holds its rows."""
-        newest = {group.key: (group, segment) for segment in self.segments() for group in segment.groups}
-        return {key: (group, segment) for key, (group, segment) in newest.items() if group.rows}
+        return groups_of(self.segments())
 
     def write(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[Group], rows: str) -> Segment:
         """Write groups whole into a segment that does not count yet, and sync it.
@@ -130,34 +130,58 @@ class KeptRows:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(batch.cast(schema))
-        _sync(file)
-        _sync(self.folder)
+        sync(file)
+        sync(self.folder)
         return Segment(file, tuple(groups))
 
     def finish(self, segment: Segment) -> Segment:
         """Let a segment count, since the warehouse has committed what it belongs to."""
         finished = segment.file.with_suffix(".parquet")
         segment.file.replace(finished)
-        _sync(self.folder)
+        sync(self.folder)
         return Segment(finished, segment.groups)
 
-    def remove_superseded(self) -> None:
-        """Remove the segments all of whose groups are in newer ones, or were kept no longer all along."""
-        segments = self.segments()
-        for position, segment in enumerate(segments):
-            newer = {group.key for later in segments[position + 1 :] for group in later.groups}
-            older = {group.key for earlier in segments[:position] for group in earlier.groups}
-            if all(
-                group.key in newer or (not group.rows and group.key not in older) for group in segment.groups
-            ):
-                segment.file.unlink()
+    def rows_to_keep(self, contents: str, events: str, rejected: str) -> str:
+        """SQL with the accepted and the rejected rows of contents, as a segment holds them.
 
-    def to_merge(self) -> list[Segment]:
-        """The segments that are to be one, so that an entity has few: none while it has."""
-        segments = self.segments()
-        if len(segments) <= MOST_SEGMENTS:
-            return []
-        return [segment for segment in segments if segment.file.stat().st_size < SMALL_BYTES]
+        Args:
+            contents: a relation with ``file_id``, ``path``, ``content_hash``, ``gave_way_to`` and
+                ``currency``: the contents.
+            events: a relation with the columns of the entity's table in ``raw``.
+            rejected: a relation with ``file_id``, ``row_number``, ``raw_text`` and ``reasons``.
+        """
+        raw_texts = ", ".join(f"rows.raw_text ->> '{name}' as {name}" for name in self.contract.field_names)
+        has_currency = "currency" in self.contract.field_names
+        return f"""
+            select {", ".join(self.columns())} from (
+                select
+                    {casting.as_text(self.contract, "rows")},
+                    contents.currency,
+                    rows.has_version,
+                    contents.path,
+                    contents.content_hash,
+                    contents.gave_way_to,
+                    rows.row_number,
+                    null::varchar as raw_text,
+                    null::varchar[] as reasons
+                from {events} as rows
+                inner join {contents} as contents on rows.file_id = contents.file_id
+                union all by name
+                select
+                    {raw_texts},
+                    {"" if has_currency else "null::varchar as currency,"}
+                    (rows.raw_text ->> 'updated_at') is not null as has_version,
+                    contents.path,
+                    contents.content_hash,
+                    contents.gave_way_to,
+                    rows.row_number,
+                    rows.raw_text,
+                    rows.reasons
+                from {rejected} as rows
+                inner join {contents} as contents on rows.file_id = contents.file_id
+            )
+            order by path, content_hash, row_number
+        """
 
     def columns(self) -> list[str]:
         """The columns of a segment: fields as text, then what the rest of the pipeline knows of a row."""
@@ -167,6 +191,39 @@ class KeptRows:
             *("currency", "has_version", "path", "content_hash", "gave_way_to"),
             *("row_number", "raw_text", "reasons"),
         ]
+
+
+def groups_of(segments: Sequence[Segment]) -> dict[tuple[str, str], tuple[Group, Segment]]:
+    """The groups of segments, oldest first, that count, each with the segment that holds its rows."""
+    newest = {group.key: (group, segment) for segment in segments for group in segment.groups}
+    return {key: (group, segment) for key, (group, segment) in newest.items() if group.rows}
+
+
+def without_superseded(segments: Sequence[Segment]) -> list[Segment]:
+    """Remove the segments all of whose groups are in newer ones, or were kept no longer all along.
+
+    Args:
+        segments: the finished segments of an entity, oldest first.
+
+    Returns:
+        Those that stay.
+    """
+    stay = []
+    for position, segment in enumerate(segments):
+        newer = {group.key for later in segments[position + 1 :] for group in later.groups}
+        older = {group.key for earlier in segments[:position] for group in earlier.groups}
+        if all(group.key in newer or (not group.rows and group.key not in older) for group in segment.groups):
+            segment.file.unlink()
+        else:
+            stay.append(segment)
+    return stay
+
+
+def to_merge(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments that are to be one, so that an entity has few: none while it has."""
+    if len(segments) <= MOST_SEGMENTS:
+        return []
+    return [segment for segment in segments if segment.file.stat().st_size < SMALL_BYTES]
 
 
 def rows_of(segments: Sequence[Segment], groups: str) -> str:
@@ -199,11 +256,3 @@ def _number(file: Path) -> int:
 def _opened(file: Path) -> Segment:
     headers = pq.read_metadata(file).metadata[HEADERS]
     return Segment(file, tuple(Group(**group) for group in json.loads(headers)))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

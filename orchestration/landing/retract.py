@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.contracts import CONTRACTS
+from orchestration.durable import sync
 from orchestration.landing import arrivals, records
 from orchestration.landing.arrivals import Load
 from orchestration.landing.formats import LandedFile
@@ -127,7 +128,7 @@ def finish(load: Load, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             location.replace(target)
             keep_from_others(target)
-            _sync(target.parent)
+            sync(target.parent)
     with records.settling(load) as segments:
         contents = [
             one
@@ -139,7 +140,7 @@ def finish(load: Load, folder: Path) -> None:
         _record(load, request)
         records.count_rows(load, request.paths)
     folder.replace(folder.with_name(folder.name.removeprefix(UNFINISHED)))
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def restore_records(load: Load) -> None:
@@ -232,10 +233,9 @@ def _write(settings: Settings, request: Request) -> Path:
     file = folder / REQUEST
     with file.with_suffix(".part").open("w", encoding="utf-8") as stream:
         json.dump(asdict(request), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
+    sync(file.with_suffix(".part"))
     file.with_suffix(".part").replace(file)
-    _sync(folder)
+    sync(folder)
     return folder
 
 
@@ -249,11 +249,3 @@ def _requests(retracted: Path, pattern: str) -> Iterator[tuple[Path, Request]]:
 def _read(folder: Path) -> Request:
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
     return Request(request["entity"], request["content_hash"], tuple(request["paths"]))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
