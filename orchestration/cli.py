@@ -426,9 +426,9 @@ def status(settings: Settings, as_json: bool) -> int:
 
 
 def _port(text: str) -> int:
-    """A port of this machine, as it is typed."""
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
-        raise argparse.ArgumentTypeError("is no number from 1 to 65535")
+    """A port of this machine, as it is typed; 0 is any that is free."""
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError("is no number from 0 to 65535")
     return int(text)
 
 

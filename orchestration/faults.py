@@ -104,14 +104,21 @@ def explain(error: BaseException, settings: Settings) -> str | None:
         What happened, what was kept and what to do; None when the error is of no known kind.
     """
     for one in _chain(error):
-        is_of_machine = isinstance(one, OSError | MemoryError | duckdb.Error) or "(sqlite3." in str(one)
+        is_of_dagster = "(sqlite3." in str(one)
+        is_of_machine = isinstance(one, OSError | MemoryError | duckdb.Error) or is_of_dagster
         fault = fault_of(one) if is_of_machine else None
         if fault:
-            file = Path(getattr(one, "filename", None) or settings.data_dir)
+            folder = settings.dagster_home if is_of_dagster else settings.data_dir
+            file = Path(getattr(one, "filename", None) or folder)
+            advice = advice_on(fault, file, settings)
+            if is_of_dagster and fault is Fault.DAMAGED:
+                advice = (
+                    "Dagster's record of runs is damaged, which no figure depends on: move that folder away, "
+                    "run again, and switch the sensor or the schedule on again if it was on."
+                )
             return (
-                f"Something in {settings.data_dir} could not be read or written: {first_line(one)}. What was "
-                "loaded before is kept, and readers keep what was published. "
-                f"{advice_on(fault, file, settings)}"
+                f"Something in {folder} could not be read or written: {first_line(one)}. What was loaded "
+                f"before is kept, and readers keep what was published. {advice}"
             )
     return None
 
