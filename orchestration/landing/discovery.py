@@ -167,7 +167,16 @@ def find(settings: Settings, entity: str) -> Landing:
         folders_below, links_below = walk.folder(folders.pop() if folders else links.pop(0))
         folders += folders_below
         links = sorted(links + links_below)
+    _tell_apart(walk.landing)
     return walk.landing.sort()
+
+
+def _tell_apart(landing: Landing) -> None:
+    """Leave files alone whose name is no text and would be recorded as that of another file."""
+    for path in [path for path in landing.files if recordable(path) != path]:
+        if recordable(path) in landing.files:
+            del landing.files[path]
+            landing.left_alone[recordable(path)] = "is not UTF-8, and would be recorded as another file"
 
 
 def something_has_landed(settings: Settings) -> bool:
