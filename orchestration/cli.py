@@ -263,6 +263,7 @@ def retract(settings: Settings, file: str) -> int:
     from orchestration.landing import retract as retracting
     from orchestration.landing.notices import named
     from orchestration.lock import hub_lock
+    from orchestration.status import copy_record_of_files
 
     try:
         with (
@@ -270,6 +271,7 @@ def retract(settings: Settings, file: str) -> int:
             ingest.connect(settings, say=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
+            copy_record_of_files(connection, settings)
     except (retracting.RetractError, ingest.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -285,7 +287,11 @@ def files(settings: Settings) -> int:
     from orchestration.landing import states
     from orchestration.landing.notices import named
 
-    listed = states.saved(settings)
+    try:
+        listed = states.saved(settings)
+    except states.RecordError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {named(state.reason)}" if state.reason else ""
