@@ -97,6 +97,16 @@ def advice_on(fault: Fault | None, file: Path, settings: Settings) -> str:
     return advice[fault] if fault else unknown
 
 
+_ADVICE_ON_DAGSTER = {
+    Fault.ROOM: "Make sure that the disk of {folder} has room, then run again.",
+    Fault.RIGHTS: "Make sure that this user may write {folder} and all that lies below it, then run again.",
+    Fault.DAMAGED: (
+        "Dagster's record of runs is damaged, which no figure depends on: move that folder away, run again, "
+        "and switch the sensor or the schedule on again if it was on."
+    ),
+}
+
+
 def explain(error: BaseException, settings: Settings) -> str | None:
     """A sentence on an error that no step expects, when it is a fault of the machine or of a file.
 
@@ -110,12 +120,8 @@ def explain(error: BaseException, settings: Settings) -> str | None:
         if fault:
             folder = settings.dagster_home if is_of_dagster else settings.data_dir
             file = Path(getattr(one, "filename", None) or folder)
-            advice = advice_on(fault, file, settings)
-            if is_of_dagster and fault is Fault.DAMAGED:
-                advice = (
-                    "Dagster's record of runs is damaged, which no figure depends on: move that folder away, "
-                    "run again, and switch the sensor or the schedule on again if it was on."
-                )
+            advice = _ADVICE_ON_DAGSTER.get(fault) if is_of_dagster else None
+            advice = advice.format(folder=folder) if advice else advice_on(fault, file, settings)
             return (
                 f"Something in {folder} could not be read or written: {first_line(one)}. What was loaded "
                 f"before is kept, and readers keep what was published. {advice}"
