@@ -22,6 +22,7 @@ import duckdb
 from packaging.version import InvalidVersion, Version
 
 from orchestration import VERSION, ingest
+from orchestration.durable import sync, sync_tree
 from orchestration.ingest import WarehouseError
 from orchestration.lock import hub_lock
 from orchestration.restoring import (
@@ -32,7 +33,6 @@ from orchestration.restoring import (
     files_below,
     finish_restore,
     replacing,
-    sync_folder,
 )
 from orchestration.settings import Settings
 
@@ -74,9 +74,9 @@ def back_up(settings: Settings, target: Path, with_landing: bool, say: Callable[
             contents = _copy_hub(settings, partial, with_landing)
             _check(partial, contents)
             _check_databases(partial)
-            _sync(partial)
+            sync_tree(partial)
             partial.rename(target)
-            sync_folder(target.parent)
+            sync(target.parent)
         except (OSError, WarehouseError, duckdb.Error) as error:
             raise BackupError(
                 f"The backup was not made: {str(error).splitlines()[0]} The hub is as it was. See that "
@@ -115,7 +115,7 @@ def restore(settings: Settings, source: Path, over_newer: bool, say: Callable[[s
             _check(incoming, contents)
             _check_databases(incoming)
             (incoming / LIST).write_text(contents.as_json(), encoding="utf-8")
-            _sync(incoming)
+            sync_tree(incoming)
             # From here on the next refresh finishes it, if this is killed.
             incoming.rename(replacing(settings))
         except (OSError, duckdb.Error) as error:
@@ -260,11 +260,3 @@ def _require_room(folder: Path, size: int) -> None:
         raise OSError(
             f"it takes {size / 1e6:,.0f} MB, and the disk of {folder} has {free / 1e6:,.0f} MB free."
         )
-
-
-def _sync(folder: Path) -> None:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with (Path(parent) / name).open("rb") as file:
-                os.fsync(file.fileno())
-        sync_folder(Path(parent))

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
-        commands.choices[name].add_argument("--port", type=int, default=port)
+        commands.choices[name].add_argument("--port", type=_port, default=port)
     for name in ("run", "rebuild", "demo"):
         commands.choices[name].add_argument(
             "--period",
@@ -263,6 +263,7 @@ def retract(settings: Settings, file: str) -> int:
     from orchestration.landing import retract as retracting
     from orchestration.landing.notices import named
     from orchestration.lock import hub_lock
+    from orchestration.status import copy_record_of_files
 
     try:
         with (
@@ -270,6 +271,7 @@ def retract(settings: Settings, file: str) -> int:
             ingest.connect(settings, say=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
+            copy_record_of_files(connection, settings)
     except (retracting.RetractError, ingest.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -285,7 +287,11 @@ def files(settings: Settings) -> int:
     from orchestration.landing import states
     from orchestration.landing.notices import named
 
-    listed = states.saved(settings)
+    try:
+        listed = states.saved(settings)
+    except states.RecordError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {named(state.reason)}" if state.reason else ""
@@ -423,6 +429,13 @@ def status(settings: Settings, as_json: bool) -> int:
         for problem in found.problems:
             CONSOLE.print(f"[red]✗[/] {markup(problem)}")
     return 0 if found.is_well else 1
+
+
+def _port(text: str) -> int:
+    """A port of this machine, as it is typed; 0 is any that is free."""
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError("is no number from 0 to 65535")
+    return int(text)
 
 
 def docs(settings: Settings, port: int) -> int:

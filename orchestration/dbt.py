@@ -35,7 +35,7 @@ from orchestration.faults import advice_on, explained, fault_of
 from orchestration.lock import RefreshLock
 from orchestration.ownership import FRESHNESS, OWNERS
 from orchestration.plan import Plan, make_plan
-from orchestration.printable import SHOWN_CHARACTERS
+from orchestration.printable import SHOWN_CHARACTERS, printable
 from orchestration.settings import REPOSITORY, Engine, Settings
 from orchestration.sql import literal
 from orchestration.tables import tables_of
@@ -271,7 +271,7 @@ def why_dbt_failed(run_results: Path, settings: Settings) -> str | None:
     if not parts:
         return None
     parts.append("The published file was left as it is. Mend the cause, then run the refresh again.")
-    return "\n\n".join(parts)
+    return printable("\n\n".join(parts))
 
 
 def require_checked(dbt_target: Path) -> None:

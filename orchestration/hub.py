@@ -21,6 +21,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from orchestration.contracts import CONTRACTS
+from orchestration.durable import sync
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -391,16 +392,11 @@ def _replace(file: Path, content: bytes) -> None:
     beside = file.with_name(f".{file.name}")
     with beside.open("wb") as stream:
         stream.write(content)
-        stream.flush()
         if file.exists():
             os.fchmod(stream.fileno(), file.stat().st_mode & 0o777)
-        os.fsync(stream.fileno())
+    sync(beside)
     beside.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(file.parent)
 
 
 @cache

@@ -6,7 +6,6 @@ Does not belong here: whether the figures are right; the blocking checks said so
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration import ingest, plan, spark, stamps
+from orchestration.durable import sync
 from orchestration.rights import open_to_readers
 from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, literal, one_row
@@ -83,7 +83,7 @@ def _publish(settings: Settings, run_id: str) -> Published:
     version = settings.versions / name
     building.rename(version)
     open_to_readers(settings, version)
-    _fsync(settings.versions)
+    sync(settings.versions)
     _point_to(settings.published, version / file.name)
     if settings.engine is Engine.SPARK:
         _point_to(settings.published_parquet, version / settings.published_parquet.name)
@@ -205,7 +205,7 @@ def _make_durable(file: Path) -> None:
             "Run the refresh again."
         )
     for path in (file, file.parent):
-        _fsync(path)
+        sync(path)
 
 
 def _point_to(published: Path, version: Path) -> None:
@@ -214,7 +214,7 @@ def _point_to(published: Path, version: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(version.relative_to(published.parent))
     link.replace(published)
-    _fsync(published.parent)
+    sync(published.parent)
 
 
 def _remove_old_versions(settings: Settings) -> None:
@@ -223,11 +223,3 @@ def _remove_old_versions(settings: Settings) -> None:
     for version in versions[: max(0, len(versions) - (VERSIONS_KEPT - 1))]:
         # What cannot be removed, as where a reader on a network drive holds it, is tried again next time.
         shutil.rmtree(version, ignore_errors=True)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from orchestration.durable import sync
 from orchestration.rights import open_to_readers
 from orchestration.settings import Settings
 
@@ -99,7 +100,7 @@ def finish_restore(settings: Settings, say: Callable[[str], object]) -> None:
             (incoming / LANDING).rename(settings.landing)
     if contents.published:
         _put_published(settings, incoming, contents.published)
-    sync_folder(settings.data_dir)
+    sync(settings.data_dir)
     # The list goes last: without it nothing could be finished.
     for path in incoming.iterdir():
         if path.name != LIST:
@@ -116,15 +117,6 @@ def files_below(top: Path) -> Iterator[Path]:
             path = Path(parent) / name
             if path.is_file() and not path.is_symlink():
                 yield path
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _keep_rights_of_landing(settings: Settings, incoming: Path) -> None:

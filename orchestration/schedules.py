@@ -9,7 +9,7 @@ import dagster as dg
 
 from orchestration import runs
 from orchestration.contracts import CONTRACTS
-from orchestration.landing import discovery
+from orchestration.landing import discovery, retract
 from orchestration.settings import Settings
 
 refresh = dg.define_asset_job(
@@ -81,4 +81,9 @@ def landing_fingerprint(settings: Settings) -> str | None:
         if (settings.landing / contract.entity).is_dir()
         for path, signature in discovery.find(settings, contract.entity).files.items()
     ]
+    # What was taken back changes the figures too, also where its file had left the landing folder before.
+    if settings.retracted.is_dir():
+        found += sorted(
+            folder.name.removeprefix(retract.UNFINISHED) for folder in settings.retracted.iterdir()
+        )
     return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None

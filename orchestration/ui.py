@@ -77,11 +77,10 @@ def _listening(port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((HOST, port))
             listener.listen()
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
+        except OSError as error:
             raise UiError(
-                f"Port {port} cannot be used: {reason}. Nothing was started. Stop what uses it, or choose "
-                "another with --port."
+                f"Port {port} cannot be used: {error.strerror}. Nothing was started. Stop what uses it, or "
+                "choose another with --port."
             ) from None
         yield listener
 

@@ -6,6 +6,7 @@ How single values are read is tested in test_casting.py.
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import itertools
@@ -231,6 +232,67 @@ def test_a_file_whose_name_is_no_text_does_not_stop_the_others(hub: Settings, en
 
     assert len(loaded.by_file[f"a{ending}"]) == 1
     assert len(loaded.files) == 2
+
+
+def test_a_name_that_is_no_text_is_not_taken_for_the_one_that_it_is_shown_as(hub: Settings) -> None:
+    folder = hub.landing / "messages"
+    try:
+        land(folder / os.fsdecode(b"a\xe9.csv"), messages("m2"))
+    except OSError:
+        pytest.skip("the file system takes only names that are text")
+
+    for _ in range(3):
+        loaded = load(hub, MESSAGES, {"a\\xe9.csv": messages("m1")})
+        assert loaded.column("message_id") == ["m1"]
+        assert loaded.files["a\\xe9.csv"].status == "loaded"
+        assert loaded.report.left_alone == {
+            "landing/messages/a\\xe9.csv": "is not UTF-8, and would be recorded as another file"
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        (
+            "a.csv.gz",
+            gzipped(csv_text(messages("m1"))) + b"garbage",
+            "no gzip follows its compressed content",
+        ),
+        ("a.jsonl.gz", gzipped(json_lines_text(messages("m1"))) + b"garbage", "no gzip follows"),
+        ("a.csv", csv_text(messages("m1")).encode("utf-16"), "land it in UTF-8"),
+        ("b.csv", csv_text(messages("m1")).encode("utf-16-le"), "land it in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_the_bytes_of_a_whole_file_is_said(
+    hub: Settings, name: str, content: bytes, word: str
+) -> None:
+    loaded = load(hub, MESSAGES, {name: content})
+
+    assert word in (loaded.failed[name] or "")
+
+
+@pytest.mark.parametrize("kind", ["left_alone", "at_work", "failed"])
+def test_a_name_that_is_no_text_and_not_read_is_recorded_as_the_shell_shows_it(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    name = {"left_alone": b"odd-\xff.txt", "at_work": b".odd-\xff.csv", "failed": b"odd-\xff"}[kind]
+    location = hub.landing / "messages" / os.fsdecode(name)
+    try:
+        land(location / "b.csv" if kind == "failed" else location, b"")
+    except OSError:
+        pytest.skip("the file system takes only names that are text")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> Any:
+        if path == location:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    report = load(hub, MESSAGES, {"a.csv": messages("m1")}).report
+
+    assert list(getattr(report, kind)) == ["landing/messages/" + name.decode(errors="backslashreplace")]
 
 
 def test_folders_named_like_fields_give_no_values(hub: Settings) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import casting
 from orchestration.contracts import EventContract
 from orchestration.hub import Overwritten
 from orchestration.landing import warehouse_rows
@@ -76,6 +75,9 @@ class Change(Enum):
     OVERWRITTEN = auto()
     KEPT_BEFORE = auto()
     GAVE_WAY_TO_GROWN = auto()
+
+
+GIVES_ALL_ROWS_UP = (Change.SAME_BYTES, Change.GROWN, Change.MOVED)
 
 
 @dataclass
@@ -159,8 +161,13 @@ def settle(load: Load, arrived: Mapping[int, Arrival]) -> Segment | None:
     if not earlier:
         return None
     changes = _changes(load, earlier, by_path, arrived)
-    _compare(load, {one.file_id: by_path[one.path] for one in earlier})
-    gone, shrunk = _decide(load, earlier, changes, by_path, arrived)
+    # Where a file has grown, its former rows leave whatever they are.
+    compared = {
+        one.file_id: by_path[one.path] for one in earlier if changes[one.file_id] not in GIVES_ALL_ROWS_UP
+    }
+    if compared:
+        _compare(load, compared)
+    gone, shrunk = _decide(load, earlier, changes, bool(compared))
     _count_former_ids(load, list(shrunk))
     before = _rows_by_content(load, shrunk)
     warehouse_rows.remove(load.connection, load.settings, load.contract, gone, shrunk)
@@ -300,7 +307,6 @@ def _compare(load: Load, followed_by: Mapping[int, int]) -> None:
         select
             rows.file_id,
             rows.row_number,
-            rows.{event_id} as id,
             versions.version is not null as is_repeated,
             coalesce(versions.version >= rows.updated_at, false) as is_replaced
         from {load.table} as rows
@@ -312,30 +318,34 @@ def _compare(load: Load, followed_by: Mapping[int, int]) -> None:
 
 
 def _decide(
-    load: Load,
-    earlier: Sequence[Content],
-    changes: Mapping[int, Change],
-    by_path: Mapping[str, int],
-    arrived: Mapping[int, Arrival],
+    load: Load, earlier: Sequence[Content], changes: Mapping[int, Change], are_compared: bool
 ) -> tuple[set[int], dict[int, str]]:
     """Which contents give all their rows up, and which only those whose ids are repeated.
+
+    Args:
+        load: the load.
+        earlier: the contents.
+        changes: how each has changed, by its id.
+        are_compared: whether ``compared_rows`` is there: for none that gives all rows up in any case.
 
     Returns:
         The ids of the former, and the paths of the latter by their ids.
     """
-    counted = {
-        file_id: (all_repeated, replaced, total)
-        for file_id, all_repeated, replaced, total in load.connection.execute(
-            "select file_id, bool_and(is_repeated), count(*) filter (is_replaced), count(*) "
-            "from compared_rows group by file_id"
-        ).fetchall()
-    }
+    counted = {}
+    if are_compared:
+        counted = {
+            file_id: (all_repeated, replaced, total)
+            for file_id, all_repeated, replaced, total in load.connection.execute(
+                "select file_id, bool_and(is_repeated), count(*) filter (is_replaced), count(*) "
+                "from compared_rows group by file_id"
+            ).fetchall()
+        }
     gone, shrunk = set(), {}
     for one in earlier:
         change, declared = changes[one.file_id], load.declared(one.path)
         all_repeated, replaced, total = counted.get(one.file_id, (True, 0, 0))
         has_all_ids = all_repeated and change is not Change.KEPT_BEFORE
-        if has_all_ids or change in (Change.SAME_BYTES, Change.GROWN, Change.MOVED):
+        if has_all_ids or change in GIVES_ALL_ROWS_UP:
             gone.add(one.file_id)
         elif declared is Overwritten.REPLACES:
             gone.add(one.file_id)
@@ -372,6 +382,8 @@ def _forget_rejected(load: Load, gone: set[int], followed_by: Mapping[int, int])
 
 def _count_former_ids(load: Load, file_ids: Sequence[int]) -> None:
     """Count the ids of contents, where that has not been done, before any of their rows leave."""
+    if not file_ids:
+        return
     load.connection.execute(
         f"""
         update raw.contents set former_ids = counted.ids
@@ -443,41 +455,11 @@ def _rewrite(load: Load, rewritten: Sequence[int], gone: Sequence[Content]) -> S
 
 
 def _rows_to_keep(load: Load, file_ids: Sequence[int]) -> str:
-    """SQL with the rows of contents as :meth:`orchestration.landing.kept.KeptRows.columns` names them."""
-    contract = load.contract
     listed = ", ".join(str(file_id) for file_id in file_ids) or "null"
-    fields = [name for name in contract.field_names if name != "currency"]
-    raw_texts = ", ".join(f"rejected.raw_text ->> '{name}' as {name}" for name in fields)
-    ordered = ", ".join(kept_column for kept_column in load.kept.columns())
-    return f"""
-        select {ordered} from (
-            select
-                {casting.as_text(contract, "rows")},
-                contents.currency,
-                rows.has_version,
-                contents.path,
-                contents.content_hash,
-                contents.gave_way_to,
-                rows.row_number,
-                null::varchar as raw_text,
-                null::varchar[] as reasons
-            from {load.table} as rows
-            inner join raw.contents as contents on rows.file_id = contents.file_id
-            where rows.file_id in ({listed})
-            union all by name
-            select
-                {raw_texts},
-                rejected.raw_text ->> 'currency' as currency,
-                (rejected.raw_text ->> 'updated_at') is not null as has_version,
-                contents.path,
-                contents.content_hash,
-                contents.gave_way_to,
-                rejected.row_number,
-                rejected.raw_text,
-                rejected.reasons
-            from quarantine.rejected_events as rejected
-            inner join raw.contents as contents on rejected.file_id = contents.file_id
-            where rejected.file_id in ({listed})
+    # Each relation is filtered by itself, which skips the groups of rows that hold none of them.
+    return load.kept.rows_to_keep(
+        *(
+            f"(select * from {table} where file_id in ({listed}))"
+            for table in ("raw.contents", load.table, "quarantine.rejected_events")
         )
-        order by path, content_hash, row_number
-    """
+    )

@@ -51,6 +51,8 @@ class Signature(NamedTuple):
 class Landing:
     """What there is below the landing folder of an entity. All paths are relative to the data directory.
 
+    Files have the paths by which they are opened, all else the paths by which it is recorded.
+
     Attributes:
         files: the files to read, each with its signature, in the order of their paths.
         at_work: names that writers leave while they work.
@@ -102,12 +104,12 @@ class _Walk:
                 listed = list(entries)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                self.landing.unlisted[path] = error.strerror or str(error)
+                self.landing.unlisted[recordable(path)] = error.strerror or str(error)
             return folders, links
         for entry in listed:
             below = f"{path}/{entry.name}"
             if entry.name.startswith(AT_WORK):
-                self.landing.at_work.append(below)
+                self.landing.at_work.append(recordable(below))
             elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(SUPPORTED):
                 # Nearly all of many files. What follows takes as long again.
                 try:
@@ -123,18 +125,18 @@ class _Walk:
         try:
             status = entry.stat()
         except OSError as error:
-            self.landing.left_alone[path] = f"cannot be looked at: {error.strerror or error}"
+            self.landing.left_alone[recordable(path)] = f"cannot be looked at: {error.strerror or error}"
             return False
         if entry.is_symlink() and not self.may_be_followed(path):
-            self.landing.left_alone[path] = (
+            self.landing.left_alone[recordable(path)] = (
                 "is a link out of the landing folder, to no folder of links_to in hub.toml"
             )
         elif stat.S_ISDIR(status.st_mode):
             return True
         elif not stat.S_ISREG(status.st_mode):
-            self.landing.left_alone[path] = "is no regular file"
+            self.landing.left_alone[recordable(path)] = "is no regular file"
         elif not entry.name.lower().endswith(SUPPORTED):
-            self.landing.left_alone[path] = f"has none of the extensions {', '.join(SUPPORTED)}"
+            self.landing.left_alone[recordable(path)] = f"has none of the extensions {', '.join(SUPPORTED)}"
         else:
             self.landing.files[path] = Signature.of(status)
         return False
@@ -165,7 +167,16 @@ def find(settings: Settings, entity: str) -> Landing:
         folders_below, links_below = walk.folder(folders.pop() if folders else links.pop(0))
         folders += folders_below
         links = sorted(links + links_below)
+    _tell_apart(walk.landing)
     return walk.landing.sort()
+
+
+def _tell_apart(landing: Landing) -> None:
+    """Leave files alone whose name is no text and would be recorded as that of another file."""
+    for path in [path for path in landing.files if recordable(path) != path]:
+        if recordable(path) in landing.files:
+            del landing.files[path]
+            landing.left_alone[recordable(path)] = "is not UTF-8, and would be recorded as another file"
 
 
 def something_has_landed(settings: Settings) -> bool:

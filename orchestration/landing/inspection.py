@@ -46,10 +46,11 @@ def inspect(file: LandedFile) -> Inspection:
         OSError: when it cannot be read.
     """
     whole, trimmed, pending = hashlib.sha256(), hashlib.sha256(), 0
-    size = 0
+    size, ending = 0, _Ending()
     for block in _blocks(file.location):
         size += len(block)
         whole.update(block)
+        ending.take(block)
         visible = block.rstrip(b"\0")
         if visible:
             for _ in range(pending // BLOCK_BYTES):
@@ -58,7 +59,9 @@ def inspect(file: LandedFile) -> Inspection:
             trimmed.update(visible)
             pending = 0
         pending += len(block) - len(visible)
-    return Inspection(whole.hexdigest(), size, trimmed.hexdigest(), size - pending, _is_complete(file, size))
+    return Inspection(
+        whole.hexdigest(), size, trimmed.hexdigest(), size - pending, _is_complete(file, size, ending)
+    )
 
 
 def begins_with(location: Path, size: int, content_hash: str) -> bool:
@@ -78,35 +81,44 @@ def _blocks(location: Path) -> Iterator[bytes]:
             yield block
 
 
-def _is_complete(file: LandedFile, size: int) -> bool:
+class _Ending:
+    """How text ends, seen block by block."""
+
+    def __init__(self) -> None:
+        self.last, self.has_nul = b"\n", False
+
+    def take(self, block: bytes) -> None:
+        self.last, self.has_nul = block[-1:], self.has_nul or b"\0" in block
+
+    @property
+    def is_that_of_a_line(self) -> bool:
+        """Whether the last line has its end, and there are no NULs, which writers reserve space with."""
+        return self.last in (b"\n", b"\r") and not self.has_nul
+
+
+def _is_complete(file: LandedFile, size: int, ending: _Ending) -> bool:
     # Nothing has no last line that could lack its end; the format says whether it is a file.
     if not size:
         return True
-    match file.format:
-        case Format.PARQUET:
-            with file.location.open("rb") as stream:
-                begins = stream.read(len(PARQUET_MARK)) == PARQUET_MARK
-                stream.seek(max(0, size - len(PARQUET_MARK)))
-                return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
-        case Format.CSV | Format.JSON_LINES if not file.is_gzipped:
-            return _ends_with_a_line(_blocks(file.location))
+    if file.format is Format.PARQUET:
+        with file.location.open("rb") as stream:
+            begins = stream.read(len(PARQUET_MARK)) == PARQUET_MARK
+            stream.seek(max(0, size - len(PARQUET_MARK)))
+            return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
+    if not file.is_gzipped:
+        return ending.is_that_of_a_line
     # What is no gzip at all will not become one; its reader says so.
     with suppress(gzip.BadGzipFile, zlib.error):
-        try:
-            return _ends_with_a_line(_unpacked(file.location))
-        except EOFError:
-            return False
+        return _ends_unpacked(file.location)
     return True
 
 
-def _unpacked(location: Path) -> Iterator[bytes]:
-    with gzip.open(location, "rb") as stream:
-        while block := stream.read(BLOCK_BYTES):
-            yield block
-
-
-def _ends_with_a_line(blocks: Iterator[bytes]) -> bool:
-    last, has_nul = b"\n", False
-    for block in blocks:
-        last, has_nul = block[-1:], has_nul or b"\0" in block
-    return last in (b"\n", b"\r") and not has_nul
+def _ends_unpacked(location: Path) -> bool:
+    ending = _Ending()
+    try:
+        with gzip.open(location, "rb") as stream:
+            while block := stream.read(BLOCK_BYTES):
+                ending.take(block)
+    except EOFError:
+        return False
+    return ending.is_that_of_a_line

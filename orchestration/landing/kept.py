@@ -12,7 +12,7 @@ Belongs here: how groups are stored, read, merged and forgotten. Does not belong
 from __future__ import annotations
 
 import json
-import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +22,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration import casting
 from orchestration.contracts import EventContract
+from orchestration.durable import sync
+from orchestration.faults import first_line
 from orchestration.sql import literal
 
 HEADERS = b"contact_reporting.groups"
@@ -32,8 +35,13 @@ MOST_SEGMENTS = 16
 SMALL_BYTES = 64 * 1024 * 1024
 
 UNFINISHED = ".unfinished"
+NAME = re.compile(r"\d{8,}-[0-9a-f]{8}\.(parquet|unfinished)")
 
 BATCH_ROWS = 100_000
+
+
+class KeptError(RuntimeError):
+    """A file of ``kept/`` that cannot be read; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -94,23 +102,22 @@ class KeptRows:
 
     def segments(self) -> list[Segment]:
         """The finished segments, oldest first."""
-        return sorted(map(_opened, self.folder.glob("*.parquet")), key=lambda segment: segment.number)
+        return sorted(map(_opened, self._files(".parquet")), key=lambda segment: segment.number)
 
     def unfinished(self) -> list[Segment]:
         """The segments of refreshes that were killed, before or after the warehouse committed their work."""
         found = []
-        for file in self.folder.glob(f"*{UNFINISHED}"):
+        for file in self._files(UNFINISHED):
             try:
                 found.append(_opened(file))
-            except (OSError, pa.ArrowException):
+            except KeptError:
                 # It was being written.
                 file.unlink()
         return found
 
     def groups(self) -> dict[tuple[str, str], tuple[Group, Segment]]:
         """The groups that count, each with the segment that holds its rows."""
-        newest = {group.key: (group, segment) for segment in self.segments() for group in segment.groups}
-        return {key: (group, segment) for key, (group, segment) in newest.items() if group.rows}
+        return groups_of(self.segments())
 
     def write(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[Group], rows: str) -> Segment:
         """Write groups whole into a segment that does not count yet, and sync it.
@@ -121,7 +128,7 @@ class KeptRows:
             rows: SQL with the rows of the groups: the columns of :meth:`columns`.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        number = max(map(_number, self.folder.iterdir()), default=0) + 1
+        number = max(map(_number, self._files("")), default=0) + 1
         # No two segments ever have one name, so the warehouse cannot take one for another.
         file = self.folder / f"{number:08}-{secrets.token_hex(4)}{UNFINISHED}"
         reader = connection.sql(rows).to_arrow_reader(BATCH_ROWS)
@@ -130,34 +137,63 @@ class KeptRows:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(batch.cast(schema))
-        _sync(file)
-        _sync(self.folder)
+        sync(file)
+        sync(self.folder)
         return Segment(file, tuple(groups))
 
     def finish(self, segment: Segment) -> Segment:
         """Let a segment count, since the warehouse has committed what it belongs to."""
         finished = segment.file.with_suffix(".parquet")
         segment.file.replace(finished)
-        _sync(self.folder)
+        sync(self.folder)
         return Segment(finished, segment.groups)
 
-    def remove_superseded(self) -> None:
-        """Remove the segments all of whose groups are in newer ones, or were kept no longer all along."""
-        segments = self.segments()
-        for position, segment in enumerate(segments):
-            newer = {group.key for later in segments[position + 1 :] for group in later.groups}
-            older = {group.key for earlier in segments[:position] for group in earlier.groups}
-            if all(
-                group.key in newer or (not group.rows and group.key not in older) for group in segment.groups
-            ):
-                segment.file.unlink()
+    def rows_to_keep(self, contents: str, events: str, rejected: str) -> str:
+        """SQL with the accepted and the rejected rows of contents, as a segment holds them.
 
-    def to_merge(self) -> list[Segment]:
-        """The segments that are to be one, so that an entity has few: none while it has."""
-        segments = self.segments()
-        if len(segments) <= MOST_SEGMENTS:
-            return []
-        return [segment for segment in segments if segment.file.stat().st_size < SMALL_BYTES]
+        Args:
+            contents: a relation with ``file_id``, ``path``, ``content_hash``, ``gave_way_to`` and
+                ``currency``: the contents.
+            events: a relation with the columns of the entity's table in ``raw``.
+            rejected: a relation with ``file_id``, ``row_number``, ``raw_text`` and ``reasons``.
+        """
+        raw_texts = ", ".join(f"rows.raw_text ->> '{name}' as {name}" for name in self.contract.field_names)
+        has_currency = "currency" in self.contract.field_names
+        return f"""
+            select {", ".join(self.columns())} from (
+                select
+                    {casting.as_text(self.contract, "rows")},
+                    contents.currency,
+                    rows.has_version,
+                    contents.path,
+                    contents.content_hash,
+                    contents.gave_way_to,
+                    rows.row_number,
+                    null::varchar as raw_text,
+                    null::varchar[] as reasons
+                from {events} as rows
+                inner join {contents} as contents on rows.file_id = contents.file_id
+                union all by name
+                select
+                    {raw_texts},
+                    {"" if has_currency else "null::varchar as currency,"}
+                    (rows.raw_text ->> 'updated_at') is not null as has_version,
+                    contents.path,
+                    contents.content_hash,
+                    contents.gave_way_to,
+                    rows.row_number,
+                    rows.raw_text,
+                    rows.reasons
+                from {rejected} as rows
+                inner join {contents} as contents on rows.file_id = contents.file_id
+            )
+            order by path, content_hash, row_number
+        """
+
+    def _files(self, ending: str) -> list[Path]:
+        """The files of segments; what else lies in the folder, such as a note, is left alone."""
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [file for file in files if NAME.fullmatch(file.name) and file.name.endswith(ending)]
 
     def columns(self) -> list[str]:
         """The columns of a segment: fields as text, then what the rest of the pipeline knows of a row."""
@@ -167,6 +203,39 @@ class KeptRows:
             *("currency", "has_version", "path", "content_hash", "gave_way_to"),
             *("row_number", "raw_text", "reasons"),
         ]
+
+
+def groups_of(segments: Sequence[Segment]) -> dict[tuple[str, str], tuple[Group, Segment]]:
+    """The groups of segments, oldest first, that count, each with the segment that holds its rows."""
+    newest = {group.key: (group, segment) for segment in segments for group in segment.groups}
+    return {key: (group, segment) for key, (group, segment) in newest.items() if group.rows}
+
+
+def without_superseded(segments: Sequence[Segment]) -> list[Segment]:
+    """Remove the segments all of whose groups are in newer ones, or were kept no longer all along.
+
+    Args:
+        segments: the finished segments of an entity, oldest first.
+
+    Returns:
+        Those that stay.
+    """
+    stay = []
+    for position, segment in enumerate(segments):
+        newer = {group.key for later in segments[position + 1 :] for group in later.groups}
+        older = {group.key for earlier in segments[:position] for group in earlier.groups}
+        if all(group.key in newer or (not group.rows and group.key not in older) for group in segment.groups):
+            segment.file.unlink()
+        else:
+            stay.append(segment)
+    return stay
+
+
+def to_merge(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments that are to be one, so that an entity has few: none while it has."""
+    if len(segments) <= MOST_SEGMENTS:
+        return []
+    return [segment for segment in segments if segment.file.stat().st_size < SMALL_BYTES]
 
 
 def rows_of(segments: Sequence[Segment], groups: str) -> str:
@@ -197,13 +266,13 @@ def _number(file: Path) -> int:
 
 
 def _opened(file: Path) -> Segment:
-    headers = pq.read_metadata(file).metadata[HEADERS]
-    return Segment(file, tuple(Group(**group) for group in json.loads(headers)))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        headers = pq.read_metadata(file).metadata[HEADERS]
+        return Segment(file, tuple(Group(**group) for group in json.loads(headers)))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise KeptError(
+            f"{file} cannot be read: {first_line(error)}. It holds rows of files that have left the landing "
+            "folder or were overwritten, so nothing was done, and readers keep what was published. Bring it "
+            "back from a backup, then run again; without one, move it away, and what only it held leaves the "
+            "figures."
+        ) from None

@@ -43,18 +43,7 @@ def write(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None
 def show_events(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> None:
     """Let the warehouse show the events as a view: those of recorded contents that were not removed."""
     files = literal(str(landed_folder(settings, f"raw.{contract.table}") / "*.parquet"))
-    connection.execute(
-        f"""
-        create or replace view raw.{contract.table} as
-        select * from read_parquet({files}) as rows
-        where
-            file_id in (select contents.file_id from raw.contents as contents)
-            and not exists (
-                select 1 from raw.removed_{contract.table} as removed
-                where removed.file_id = rows.file_id and removed.row_number = rows.row_number
-            )
-        """
-    )
+    connection.execute(f"create or replace view raw.{contract.table} as {_present_rows(contract, files)}")
 
 
 def tidy(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> None:
@@ -83,16 +72,17 @@ def tidy(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: Ev
         if recorded.isdisjoint(numbers):
             file.unlink()
         elif not shrunk.isdisjoint(numbers):
-            write(
-                connection,
-                f"""
-                select * from read_parquet({literal(str(file))}) as rows
-                where
-                    file_id in (select contents.file_id from raw.contents as contents)
-                    and not exists (
-                        select 1 from raw.removed_{contract.table} as removed
-                        where removed.file_id = rows.file_id and removed.row_number = rows.row_number
-                    )
-                """,
-                file,
+            write(connection, _present_rows(contract, literal(str(file))), file)
+
+
+def _present_rows(contract: EventContract, files: str) -> str:
+    """SQL with the rows of files whose contents are recorded and that were not removed."""
+    return f"""
+        select * from read_parquet({files}) as rows
+        where
+            file_id in (select contents.file_id from raw.contents as contents)
+            and not exists (
+                select 1 from raw.removed_{contract.table} as removed
+                where removed.file_id = rows.file_id and removed.row_number = rows.row_number
             )
+    """

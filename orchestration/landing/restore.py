@@ -202,25 +202,25 @@ def _is_followed(load: Load, group: Group) -> bool:
 
 def merge_segments(load: Load) -> None:
     """Keep the segments few: those of superseded groups go, small ones become one."""
-    load.kept.remove_superseded()
-    merged = load.kept.to_merge()
+    held = kept.without_superseded(load.kept.segments())
+    merged = kept.to_merge(held)
     if merged:
         with records.settling(load) as segments:
-            segments.append(_merged(load, merged))
-        load.kept.remove_superseded()
+            segments.append(_merged(load, held, merged))
+        held = kept.without_superseded(load.kept.segments())
     load.connection.execute(
         "delete from raw.kept_segments where entity = ? and segment not in (select unnest(?))",
-        [load.contract.entity, [segment.name for segment in load.kept.segments()]],
+        [load.contract.entity, [segment.name for segment in held]],
     )
 
 
-def _merged(load: Load, merged: Sequence[Segment]) -> Segment:
+def _merged(load: Load, held: Sequence[Segment], merged: Sequence[Segment]) -> Segment:
     """The groups that count in some segments as one segment; it also says what is kept no longer."""
-    counting = load.kept.groups()
+    counting = kept.groups_of(held)
     newest = {group.key: group for segment in merged for group in segment.groups}
     groups = [group for key, group in newest.items() if key not in counting or counting[key][1] in merged]
-    held = [(group, counting[group.key][1]) for group in groups if group.rows]
-    segments = _show_groups(load, held, range(len(held)))
+    with_rows = [(group, counting[group.key][1]) for group in groups if group.rows]
+    segments = _show_groups(load, with_rows, range(len(with_rows)))
     columns = ", ".join(load.kept.columns())
     rows = (
         f"select {columns} from ({kept.rows_of(segments, 'groups_at_hand')}) "

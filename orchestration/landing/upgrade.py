@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import duckdb
 
-from orchestration import casting
 from orchestration.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.formats import LandedFile
@@ -71,41 +70,19 @@ def _keep_rows(connection: duckdb.DuckDBPyConnection, settings: Settings, contra
 
 
 def _rows(contract: EventContract, store: KeptRows) -> str:
-    fields = [name for name in contract.field_names if name != "currency"]
-    raw_texts = ", ".join(f"rejected.raw_text ->> '{name}' as {name}" for name in fields)
-    has_currency = "currency" in contract.field_names
-    return f"""
-        select {", ".join(store.columns())} from (
-            select
-                {casting.as_text(contract, "rows")},
-                {"files.currency" if has_currency else "null::varchar"} as currency,
-                rows.has_version,
-                files.path,
-                files.content_hash,
-                '' as gave_way_to,
-                rows.row_number,
-                null::varchar as raw_text,
-                null::varchar[] as reasons
-            -- What that version did not record: an event with its own version differs from its default.
-            from (
-                select *, updated_at <> {contract.happened_at} as has_version from raw.{contract.table}
-            ) as rows
-            inner join raw.landed_files as files on rows.file_id = files.file_id
-            where files.path in (select path from kept_paths)
-            union all by name
-            select
-                {raw_texts},
-                rejected.raw_text ->> 'currency' as currency,
-                (rejected.raw_text ->> 'updated_at') is not null as has_version,
-                files.path,
-                files.content_hash,
-                '' as gave_way_to,
-                rejected.row_number,
-                rejected.raw_text,
-                rejected.reasons
+    # What that version did not record: an event with its own version differs from its default.
+    events = f"(select *, updated_at <> {contract.happened_at} as has_version from raw.{contract.table})"
+    currency = "currency" if "currency" in contract.field_names else "null::varchar as currency"
+    return store.rows_to_keep(
+        f"""(
+            select file_id, path, content_hash, '' as gave_way_to, {currency}
+            from raw.landed_files
+            where path in (select path from kept_paths)
+        )""",
+        events,
+        """(
+            select files.file_id, rejected.row_number, rejected.raw_text, rejected.reasons
             from quarantine.rejected_events as rejected
             inner join raw.landed_files as files on rejected.path = files.path
-            where files.path in (select path from kept_paths)
-        )
-        order by path, content_hash, row_number
-    """
+        )""",
+    )

@@ -106,8 +106,13 @@ class RowCounter:
             return before + block[max(start - first_byte, 0) : end - first_byte]
 
         is_row = np.ones(len(ends), bool)
-        for place in np.flatnonzero(ends - starts <= len(b"\r\n")):
+        short = np.flatnonzero(ends - starts <= len(b"\r\n"))
+        if len(short) and starts[short[0]] < first_byte:
+            place, short = short[0], short[1:]
             is_row[place] = bool(bytes_between(starts[place], ends[place]).strip(b"\r\n"))
+        # A row ends at its first line end, so one that begins with it is blank.
+        begins = np.frombuffer(block, np.uint8)[starts[short] - first_byte]
+        is_row[short] = (begins != LINE_FEED) & (begins != CARRIAGE_RETURN)
         rows = Rows(starts[is_row], ends[is_row], frozenset(end + first_byte for end in malformed))
         for place in np.searchsorted(rows.ends, sorted(rows.malformed)):
             start, end = rows.starts[place] - first_byte, rows.ends[place] - first_byte
