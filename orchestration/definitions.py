@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.assets import build_published_asset, event_assets
-from orchestration.console import console_logger
-from orchestration.dbt import build_dbt_assets, prepared_project
-from orchestration.lock import RefreshLock
-from orchestration.publish import PUBLISHED_LAYERS
-from orchestration.schedules import build_schedule, refresh, refresh_when_files_land
+from orchestration.dbt_runner.project import build_dbt_assets, prepared_project
+from orchestration.defs.assets import build_published_asset, event_assets
+from orchestration.defs.schedules import build_schedule, refresh, refresh_when_files_land
+from orchestration.publishing.publish import PUBLISHED_LAYERS
 from orchestration.settings import Settings
+from orchestration.terminal.progress import console_logger
+from orchestration.warehouse.lock import RefreshLock
 
 
 @dg.io_manager(config_schema={}, description="Steps hand data on in the databases; a run configures nothing.")

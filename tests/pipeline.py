@@ -21,13 +21,20 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from orchestration import hub, ingest
-from orchestration.contracts import CONTRACTS
-from orchestration.dbt import BUILD, environment_of, planned, prepared_project, project_arguments
+from orchestration.dbt_runner.project import (
+    BUILD,
+    environment_of,
+    planned,
+    prepared_project,
+    project_arguments,
+)
+from orchestration.hub import hub_toml
+from orchestration.incremental.plan import Plan, finish
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
-from orchestration.plan import Plan, finish
-from orchestration.publish import publish
+from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
 
 # dbt's parse of the project, shared by all tests of a session.
 DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid()}"
@@ -35,7 +42,7 @@ DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid(
 
 def edit_hub_file(settings: Settings, **values: object) -> Settings:
     """Set keys of hub.toml, as a person with an editor would; returns the settings of the edited hub."""
-    hub.add_missing(settings.hub_file, settings.timezone, settings.currency)
+    hub_toml.add_missing(settings.hub_file, settings.timezone, settings.currency)
     text = settings.hub_file.read_text(encoding="utf-8")
     for key, value in values.items():
         text, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
@@ -48,7 +55,7 @@ def edit_hub_file(settings: Settings, **values: object) -> Settings:
 
 def load(settings: Settings) -> None:
     """Load what has landed."""
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         for contract in CONTRACTS:
             load_entity(connection, settings, contract)
 
@@ -69,7 +76,7 @@ def build(settings: Settings, *arguments: str) -> None:
     """One refresh up to publishing, checks included, which then counts as finished."""
     run_id = str(uuid.uuid4())
     load_and_build(settings, run_id, *arguments)
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         finish(connection, settings, run_id, version="none", seconds=0)
 
 

@@ -15,9 +15,10 @@ import yaml
 from dagster._config import ConfigTypeKind
 from landing import land_csv
 
-from orchestration import runs, schedules
-from orchestration.dbt import ModelsError, require_checked
+from orchestration.dbt_runner.project import ModelsError, require_checked
 from orchestration.definitions import defs
+from orchestration.defs import schedules
+from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
 
 LAYERS = ("raw", "staging", "attribution", "facts", "marts")

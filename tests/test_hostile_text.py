@@ -22,17 +22,17 @@ from pipeline import reading, refresh
 from rich.console import Console
 
 from orchestration import cli
-from orchestration.assets import _load_metadata, _published_metadata
-from orchestration.console import ProgressHandler
-from orchestration.contracts import CONTRACTS
-from orchestration.export import _copy, _without_formulas, export
-from orchestration.ingest import connect
+from orchestration.defs.assets import _load_metadata, _published_metadata
 from orchestration.landing import notices
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
-from orchestration.publish import Published
-from orchestration.reports import print_reports
+from orchestration.operations.status import copy_record_of_files, status_of
+from orchestration.publishing.export import _copy, _without_formulas, export
+from orchestration.publishing.publish import Published
 from orchestration.settings import Settings
-from orchestration.status import copy_record_of_files, status_of
+from orchestration.terminal.printed_reports import print_reports
+from orchestration.terminal.progress import ProgressHandler
+from orchestration.warehouse.databases import connect
 
 # An id is landed without the blanks around it.
 IDS = sorted({text.strip("\t\r\ufeff") for text in TEXTS})

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from landing import Content, Loaded, load
 
-from orchestration.contracts import MESSAGES, ORDERS
 from orchestration.landing import kept
+from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.kept import UNFINISHED, KeptRows, Segment
 from orchestration.settings import Settings
 

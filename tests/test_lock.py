@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.lock import LockedError, refresh_lock
 from orchestration.settings import REPOSITORY
+from orchestration.warehouse.lock import LockedError, refresh_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from orchestration.lock import refresh_lock
+from orchestration.warehouse.lock import refresh_lock
 with refresh_lock(Path(sys.argv[1]), say=print):
     print("held", flush=True)
     time.sleep(60)

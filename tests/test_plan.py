@@ -15,9 +15,9 @@ import pytest
 from landing import land_csv
 from pipeline import BUILD, build, load, manifest, run_dbt
 
-from orchestration import plan as planning
-from orchestration.dbt import planned
-from orchestration.plan import Plan
+from orchestration.dbt_runner.project import planned
+from orchestration.incremental import plan as planning
+from orchestration.incremental.plan import Plan
 from orchestration.settings import REPOSITORY, Settings
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}

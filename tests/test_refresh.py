@@ -17,8 +17,9 @@ from pipeline import reading
 from pipeline import refresh as refresh_in_process
 from test_lock import hold
 
-from orchestration import runs, schedules
 from orchestration.definitions import defs
+from orchestration.defs import schedules
+from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -111,7 +112,7 @@ def test_a_run_of_the_last_step_alone_publishes_nothing_and_says_what_to_run(
     published = refresh_in_process(hub).resolve()
     for name, value in hub.as_environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("orchestration.assets.require_checked", lambda target: None)
+    monkeypatch.setattr("orchestration.defs.assets.require_checked", lambda target: None)
 
     with dg.DagsterInstance.ephemeral() as instance:
         finished = defs.resolve_job_def("refresh").execute_in_process(

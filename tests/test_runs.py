@@ -16,15 +16,17 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOr
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from landing import land_csv
 
-from orchestration import cli, runs, schedules
-from orchestration.runs import Attempt, State, why_none_is_due
+from orchestration import cli
+from orchestration.defs import schedules
+from orchestration.operations import runs
+from orchestration.operations.runs import Attempt, State, why_none_is_due
 from orchestration.settings import REPOSITORY, Settings
 
 RUN_ID = "00000000-0000-0000-0000-000000000001"
 
 HOLDER = """
 import sys, time
-from orchestration.runs import hold_for_life
+from orchestration.operations.runs import hold_for_life
 from orchestration.settings import Settings
 hold_for_life(Settings.from_environment(), sys.argv[1])
 print("held", flush=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestration.contracts import CONTRACTS
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.formats import ENDINGS, LandedFile
 from orchestration.settings import Settings
 

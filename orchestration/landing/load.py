@@ -1,7 +1,7 @@
 """The landing folder -> raw: what is due, what has left, and what a load did.
 
 Belongs here: one load of an entity, step by step. Does not belong here: each step: discovery.py,
-inspection.py, restore.py, orchestration/loading.py, arrivals.py.
+inspection.py, restore.py, batch_loader.py, arrivals.py.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration import loading, spark
-from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import arrivals, discovery, formats, portions, records, restore, retract
+from orchestration.engines import portions, spark
+from orchestration.landing import arrivals, batch_loader, discovery, formats, records, restore, retract
 from orchestration.landing.arrivals import Load
+from orchestration.landing.batch_loader import DueFile
+from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import Landing, Signature, landed_file, recordable
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
-from orchestration.loading import DueFile
 from orchestration.settings import Engine, Settings
 from orchestration.sql import one_row
 
@@ -90,7 +90,7 @@ def load_entity(
     A file that failed before is tried again: what was wrong with it, such as missing rights, may be fixed.
 
     Args:
-        connection: a connection from :func:`orchestration.ingest.connect`.
+        connection: a connection from :func:`orchestration.warehouse.databases.connect`.
         settings: the settings of the hub.
         contract: the contract of the entity.
 
@@ -114,7 +114,7 @@ def load_entity(
     due, arriving = _rested(due, found_at)
     records.record_several_unread(load, {one.path: one.inspection for one in arriving}, records.ARRIVING)
     due = _without_emptied(load, due)
-    load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
+    load_due = spark.load_files if settings.engine is Engine.SPARK else batch_loader.load_files
     load_due(load, due)
     records.drop_what_is_replaced(load)
     retract.restore_records(load)
@@ -196,7 +196,7 @@ def _due_files(
         else:
             due.append(one)
     if touched:
-        loading.record_signatures(load, touched)
+        batch_loader.record_signatures(load, touched)
     return due, unread
 
 

@@ -1,7 +1,7 @@
 """The tables of ``raw`` and ``quarantine``, and the records of what became of each file.
 
 Belongs here: their columns, their numbers, the transaction that holds a change of them together with
-``kept/``. Does not belong here: how files are loaded (loading.py), which rows stay (arrivals.py).
+``kept/``. Does not belong here: how files are loaded (batch_loader.py), which rows stay (arrivals.py).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from orchestration import casting, refreshes
-from orchestration.contracts import CONTRACTS, EventContract, Kind
-from orchestration.landing import arrivals, warehouse_rows
+from orchestration.landing import arrivals, casting, warehouse_rows
 from orchestration.landing.arrivals import Load
+from orchestration.landing.contracts import CONTRACTS, EventContract, Kind
 from orchestration.landing.inspection import Inspection
 from orchestration.landing.kept import Segment
 from orchestration.sql import one_row
+from orchestration.warehouse import run_log
 
 # What became of a file.
 LOADED, FAILED, ARRIVING, LEFT, RETRACTED = "loaded", "failed", "arriving", "left", "retracted"
@@ -89,7 +89,7 @@ def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of what became of files, rows and refreshes, where they are missing."""
     connection.execute(casting.MACROS)
     connection.execute(RECORDS)
-    connection.execute(refreshes.TABLE)
+    connection.execute(run_log.TABLE)
     for contract in CONTRACTS:
         _make_event_table(connection, contract, f"removed_{contract.table}")
 

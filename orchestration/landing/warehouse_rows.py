@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 
-from orchestration.contracts import EventContract
-from orchestration.landing import portions
+from orchestration.engines import portions
+from orchestration.landing.contracts import EventContract
 from orchestration.settings import Engine, Settings
 
 
@@ -40,7 +40,7 @@ def insert(
         connection: a connection with an open transaction.
         settings: the settings of the hub.
         contract: the contract of the entity.
-        accepted: SQL with the columns that :func:`orchestration.casting.check` gives.
+        accepted: SQL with the columns that :func:`orchestration.landing.casting.check` gives.
         file_ids: the ids of their contents.
     """
     rows = f"select *, hash({contract.event_id}) as id_digest from ({accepted})"
@@ -87,7 +87,8 @@ def remove(
         f"select * from raw.{contract.table} as rows where {leaves}",
         bound,
     )
-    # Spark keeps events in files, which are written again without these once this is committed (spark.py).
+    # Spark keeps events in files, which are written again without these once this is committed
+    # (engines/portions.py).
     if settings.engine is Engine.DUCKDB:
         connection.execute(f"delete from raw.{contract.table} as rows where {leaves}", bound)
 

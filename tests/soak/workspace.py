@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration import runs
 from orchestration.definitions import build_definitions
-from orchestration.schedules import refresh, refresh_when_files_land
+from orchestration.defs.schedules import refresh, refresh_when_files_land
+from orchestration.operations import runs
 
 runs.START_SECONDS = 30
 runs.RETRY_SECONDS = 5

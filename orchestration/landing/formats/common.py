@@ -13,7 +13,7 @@ from typing import Protocol
 
 import duckdb
 
-from orchestration.contracts import BLANKS, EventContract
+from orchestration.landing.contracts import BLANKS, EventContract
 
 
 class Format(Enum):

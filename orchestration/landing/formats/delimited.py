@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from orchestration.contracts import EventContract
+from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import staging, strict_csv
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, read_blocks
 from orchestration.landing.formats.common import (

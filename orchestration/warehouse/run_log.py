@@ -1,0 +1,223 @@
+"""The record of refreshes: one row of raw.refreshes for each, from its first step to its publishing.
+
+Belongs here: what is remembered of a refresh, and when it counts as finished. Does not belong here: what
+follows from it for the next refresh (incremental/plan.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import duckdb
+
+from orchestration import VERSION
+from orchestration.settings import Settings
+from orchestration.sql import one_row
+
+STEPS_BEFORE_PUBLISHING = {"loading messages", "loading orders", "models", "checks"}
+
+
+class PartialRefreshError(RuntimeError):
+    """A run that did only some of the steps of a refresh."""
+
+
+TABLE = """
+create table if not exists raw.refreshes (
+    refresh_number integer not null,
+    run_id varchar not null,
+    started_at timestamp not null,
+    finished_at timestamp,
+    files_loaded bigint not null,
+    files_failed bigint not null,
+    messages_accepted bigint not null,
+    messages_rejected bigint not null,
+    orders_accepted bigint not null,
+    orders_rejected bigint not null,
+    days_recomputed bigint,
+    rows_replaced bigint,
+    rows_replaced_by_model map(varchar, bigint),
+    rebuilt_because varchar[],
+    seconds_by_step map(varchar, double) not null,
+    version_published varchar,
+    loaded_through integer,
+    software_version varchar not null,
+    engine varchar not null,
+    timezone varchar,
+    currency varchar
+);
+
+-- A warehouse of before there was another engine.
+alter table raw.refreshes add column if not exists engine varchar default 'duckdb';
+
+-- One of before zone and currency belonged to the hub.
+alter table raw.refreshes add column if not exists timezone varchar;
+alter table raw.refreshes add column if not exists currency varchar;
+"""
+
+
+def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings) -> int:
+    """Begin the refresh of a run, or find it when an earlier step of the run has begun it.
+
+    Args:
+        connection: a connection to the warehouse.
+        run_id: the run of the refresh.
+        settings: the settings of the hub.
+
+    Returns:
+        The number of the refresh.
+    """
+    connection.execute(
+        """
+        insert into raw.refreshes by name
+        select
+            (select coalesce(max(refresh_number), 0) + 1 from raw.refreshes) as refresh_number,
+            $run_id as run_id,
+            $now as started_at,
+            0 as files_loaded,
+            0 as files_failed,
+            0 as messages_accepted,
+            0 as messages_rejected,
+            0 as orders_accepted,
+            0 as orders_rejected,
+            map {} as seconds_by_step,
+            $software_version as software_version,
+            $engine as engine,
+            $timezone as timezone,
+            $currency as currency
+        where $run_id not in (select run_id from raw.refreshes)
+        """,
+        {
+            "run_id": run_id,
+            "now": _now(),
+            "software_version": VERSION,
+            "engine": settings.engine.value,
+            "timezone": settings.timezone,
+            "currency": settings.currency,
+        },
+    )
+    return one_row(connection, "select refresh_number from raw.refreshes where run_id = ?", [run_id])[0]
+
+
+def record_load(
+    connection: duckdb.DuckDBPyConnection,
+    number: int,
+    entity: str,
+    files: tuple[int, int],
+    rows: tuple[int, int],
+    seconds: float,
+) -> None:
+    """Add what the loading of an entity did.
+
+    Args:
+        connection: a connection to the warehouse.
+        number: the number of the refresh.
+        entity: ``messages`` or ``orders``.
+        files: how many files were loaded, how many failed.
+        rows: how many rows were accepted, how many rejected.
+        seconds: how long it took.
+    """
+    connection.execute(
+        f"""
+        update raw.refreshes
+        set
+            files_loaded = files_loaded + $loaded,
+            files_failed = files_failed + $failed,
+            {entity}_accepted = $accepted,
+            {entity}_rejected = $rejected,
+            seconds_by_step = map_concat(seconds_by_step, map {{$step: $seconds::double}})
+        where refresh_number = $number
+        """,
+        {
+            "loaded": files[0],
+            "failed": files[1],
+            "accepted": rows[0],
+            "rejected": rows[1],
+            "step": f"loading {entity}",
+            "seconds": round(seconds, 3),
+            "number": number,
+        },
+    )
+
+
+def record_plan(
+    connection: duckdb.DuckDBPyConnection, number: int, loaded_through: int, rebuilt_because: Sequence[str]
+) -> None:
+    """Add how far the landed files are taken in, and why models are rebuilt."""
+    connection.execute(
+        "update raw.refreshes set loaded_through = ?, rebuilt_because = ? where refresh_number = ?",
+        [loaded_through, list(rebuilt_because), number],
+    )
+
+
+def record_models(
+    connection: duckdb.DuckDBPyConnection,
+    number: int,
+    rows_replaced: Mapping[str, int],
+    days_recomputed: int,
+    seconds: Mapping[str, float],
+) -> None:
+    """Add what the models did.
+
+    Args:
+        connection: a connection to the warehouse.
+        number: the number of the refresh.
+        rows_replaced: for each model, how many rows are new or other than before.
+        days_recomputed: how many days have other figures than before.
+        seconds: how long each step took.
+    """
+    connection.execute(
+        """
+        update raw.refreshes
+        set
+            rows_replaced = $total,
+            rows_replaced_by_model = map($models::varchar[], $rows::bigint[]),
+            days_recomputed = $days,
+            seconds_by_step = map_concat(seconds_by_step, map($steps::varchar[], $seconds::double[]))
+        where refresh_number = $number
+        """,
+        {
+            "total": sum(rows_replaced.values()),
+            "models": list(rows_replaced),
+            "rows": list(rows_replaced.values()),
+            "days": days_recomputed,
+            "steps": list(seconds),
+            "seconds": [round(value, 3) for value in seconds.values()],
+            "number": number,
+        },
+    )
+
+
+def require_whole(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Make sure that a run did all steps of a refresh, as a re-execution of its last ones does not.
+
+    Raises:
+        PartialRefreshError: when a step before publishing is not in the record of the run.
+    """
+    steps = connection.execute(
+        "select unnest(map_keys(seconds_by_step)) from raw.refreshes where run_id = ?", [run_id]
+    ).fetchall()
+    if not {step for (step,) in steps} >= STEPS_BEFORE_PUBLISHING:
+        raise PartialRefreshError(
+            "This run did only some of the steps of a refresh, so nothing was published; readers keep what "
+            "was published before. Run the job refresh as a whole."
+        )
+
+
+def finish(connection: duckdb.DuckDBPyConnection, run_id: str, version: str, seconds: float) -> None:
+    """Close the record: what the refresh made is checked and published."""
+    connection.execute(
+        """
+        update raw.refreshes
+        set
+            finished_at = $now,
+            version_published = $version,
+            seconds_by_step = map_concat(seconds_by_step, map {'publishing': $seconds::double})
+        where run_id = $run_id
+        """,
+        {"now": _now(), "version": version, "seconds": round(seconds, 3), "run_id": run_id},
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
