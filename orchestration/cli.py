@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup, shown
-from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError, log_of
+from orchestration.settings import REPOSITORY, Settings, SettingsError, log_of
 from orchestration.terminal.output import console
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         return others[options.command]()
     if options.command == "demo":
         land_sample_if_nothing_has_landed(settings)
-    if settings.engine is Engine.SPARK and not spark_is_ready(settings):
+    if not engine_is_ready(settings):
         return 1
     if options.command == "rebuild" and not remove_warehouse(settings):
         return 1
@@ -179,13 +179,13 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
     CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
 
 
-def spark_is_ready(settings: Settings) -> bool:
-    """Whether Spark can be started; says why when it cannot."""
-    from orchestration.engines import spark
+def engine_is_ready(settings: Settings) -> bool:
+    """Whether the engine can be started; says why when it cannot."""
+    from orchestration.engines.engine import EngineError, require_ready
 
     try:
-        spark.require_ready(settings)
-    except spark.SparkError as error:
+        require_ready(settings)
+    except EngineError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return False
     return True
@@ -203,18 +203,18 @@ def remove_warehouse(settings: Settings) -> bool:
     """
     from orchestration.faults import Fault
     from orchestration.landing.discovery import LandingError
-    from orchestration.warehouse import databases
+    from orchestration.warehouse import databases, errors
     from orchestration.warehouse.lock import hub_lock
 
     of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
     with hub_lock(settings, say=notify):
         try:
             notice_changes(settings)
-        except (LandingError, databases.WarehouseInUseError, databases.NewerVersionError) as error:
+        except (LandingError, errors.WarehouseInUseError, errors.NewerVersionError) as error:
             CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
-        except databases.WarehouseError as error:
-            if isinstance(error, databases.UnusableDatabaseError) and error.fault in of_the_machine:
+        except errors.WarehouseError as error:
+            if isinstance(error, errors.UnusableDatabaseError) and error.fault in of_the_machine:
                 CONSOLE.print(f"[red]✗[/] {markup(error)}")
                 return False
             CONSOLE.print(f"[yellow]![/] {markup(error)}")
@@ -236,13 +236,13 @@ def notice_changes(settings: Settings) -> None:
     from orchestration.faults import Fault
     from orchestration.landing.contracts import CONTRACTS
     from orchestration.landing.load import load_entity
-    from orchestration.warehouse import databases
+    from orchestration.warehouse import databases, errors
 
     if not settings.warehouse.exists():
         return
     try:
         connection = databases.connect(settings, wait_seconds=0)
-    except databases.UnusableDatabaseError as error:
+    except errors.UnusableDatabaseError as error:
         if error.file != settings.reports or error.fault not in (Fault.DAMAGED, Fault.NEWER, None):
             raise
         CONSOLE.print(f"[yellow]![/] {markup(error)}")
@@ -254,14 +254,14 @@ def notice_changes(settings: Settings) -> None:
             for contract in CONTRACTS:
                 load_entity(connection, settings, contract)
         except (duckdb.Error, MemoryError) as error:
-            raise databases.UnusableDatabaseError(settings.warehouse, error, settings) from None
+            raise errors.UnusableDatabaseError(settings.warehouse, error, settings) from None
 
 
 def retract(settings: Settings, file: str) -> int:
     """Take a loaded file back."""
     from orchestration.landing import retract as retracting
     from orchestration.landing.notices import named
-    from orchestration.warehouse import databases
+    from orchestration.warehouse import databases, errors
     from orchestration.warehouse.lock import hub_lock
 
     try:
@@ -270,7 +270,7 @@ def retract(settings: Settings, file: str) -> int:
             databases.connect(settings, say=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
-    except (retracting.RetractError, databases.WarehouseError) as error:
+    except (retracting.RetractError, errors.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(

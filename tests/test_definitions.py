@@ -15,9 +15,11 @@ import yaml
 from dagster._config import ConfigTypeKind
 from landing import land_csv
 
-from orchestration.dbt_runner.project import ModelsError, require_checked
+from orchestration.dbt_runner.project import ModelsError
+from orchestration.dbt_runner.results import require_checked
 from orchestration.definitions import defs
 from orchestration.defs import schedules
+from orchestration.landing import discovery
 from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
 
@@ -153,7 +155,7 @@ def test_the_schedule_runs_daily_in_the_reporting_zone(hub: Settings) -> None:
 
 def sensed(instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[object, str | None]:
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
-    return schedules.refresh_when_files_land(context), context.cursor
+    return schedules.build_sensor()(context), context.cursor
 
 
 def test_the_sensor_starts_one_refresh_for_what_has_landed(hub: Settings) -> None:
@@ -181,7 +183,7 @@ def refreshed(instance: dg.DagsterInstance, hub: Settings) -> None:
     """Record that a refresh, however it was started, published what has landed."""
     job = defs.resolve_job_def("refresh")
     run_id = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS).run_id
-    runs.record_taken_in(instance, hub, run_id, schedules.landing_fingerprint(hub))
+    runs.record_taken_in(instance, hub, run_id, discovery.landing_fingerprint(hub))
     runs.record_published(instance, run_id, "a version")
     hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\n')
     (hub.versions / "a version").mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from orchestration.landing.load import load_entity
 from orchestration.publishing.publish import PublishError, publish
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
-from orchestration.warehouse.databases import WarehouseError, WarehouseInUseError
+from orchestration.warehouse.errors import WarehouseError, WarehouseInUseError
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -274,7 +274,7 @@ def test_a_warehouse_of_a_newer_version_is_not_touched(
 ) -> None:
     with monkeypatch.context() as newer:
         newer.setattr("orchestration.warehouse.run_log.VERSION", "99.1.0")
-        newer.setattr("orchestration.warehouse.databases.VERSION", "99.1.0")
+        newer.setattr("orchestration.warehouse.compatibility.VERSION", "99.1.0")
         refresh_in_process(hub)
     land_second_message(hub)
 
@@ -282,7 +282,7 @@ def test_a_warehouse_of_a_newer_version_is_not_touched(
         refresh_in_process(hub)
     assert messages_published(hub) == ["m1"]
 
-    monkeypatch.setattr("orchestration.warehouse.databases.VERSION", "99.1.0")
+    monkeypatch.setattr("orchestration.warehouse.compatibility.VERSION", "99.1.0")
     refresh_in_process(hub)
     assert messages_published(hub) == ["m1", "m2"]
 

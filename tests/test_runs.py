@@ -158,13 +158,13 @@ def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> Non
     with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
         unfinished_run(instance)
         context = dg.build_sensor_context(instance=instance)
-        waiting = schedules.refresh_when_files_land(context)
+        waiting = schedules.build_sensor()(context)
         assert isinstance(waiting, dg.SkipReason)
         assert "A refresh is at work" in str(waiting.skip_message)
         process.kill()
         process.wait()
 
-        delayed = schedules.refresh_when_files_land(context)
+        delayed = schedules.build_sensor()(context)
         assert isinstance(delayed, dg.SkipReason)
         assert "it is tried again in" in str(delayed.skip_message)
         assert status_of(instance) is dg.DagsterRunStatus.FAILURE

@@ -17,7 +17,7 @@ from orchestration import cli
 from orchestration.engines import spark
 from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases
-from orchestration.warehouse.databases import WarehouseError
+from orchestration.warehouse.errors import WarehouseError
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 

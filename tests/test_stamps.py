@@ -10,11 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pipeline
 import pytest
 from landing import land_csv
 from pipeline import build, load_and_build, manifest, reading, refresh
 
-from orchestration.dbt_runner import project
 from orchestration.engines import spark
 from orchestration.engines.tables import tables_of
 from orchestration.incremental import plan
@@ -22,7 +22,7 @@ from orchestration.incremental.plan import Plan
 from orchestration.publishing.publish import PublishError, publish
 from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases, stamps
-from orchestration.warehouse.databases import WarehouseError
+from orchestration.warehouse.errors import WarehouseError
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -70,7 +70,7 @@ def copied(hub: Settings, folder: Path) -> Settings:
 
 
 def planned(hub: Settings, said: list[str] | None = None, run_id: str = "next") -> Plan:
-    return project.planned(hub, manifest(), run_id, (said if said is not None else []).append)
+    return pipeline.plan(hub, run_id, log=(said if said is not None else []).append)
 
 
 def revenue(hub: Settings) -> Decimal:

@@ -16,7 +16,7 @@ from pipeline import refresh
 from test_lock import hold
 
 from orchestration import VERSION, cli
-from orchestration.defs.schedules import landing_fingerprint
+from orchestration.landing.discovery import landing_fingerprint
 from orchestration.operations import runs
 from orchestration.operations.status import Status, copy_record_of_files, status_of
 from orchestration.settings import Settings

@@ -18,7 +18,7 @@ from orchestration import cli, faults
 from orchestration.faults import Fault, fault_of
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
-from orchestration.warehouse.databases import UnusableDatabaseError
+from orchestration.warehouse.errors import UnusableDatabaseError
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 

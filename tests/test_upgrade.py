@@ -15,7 +15,7 @@ from pipeline import reading, refresh
 from orchestration import VERSION, cli
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
-from orchestration.warehouse.databases import WarehouseError
+from orchestration.warehouse.errors import WarehouseError
 
 WRITTEN_BY_0_2_0 = Path(__file__).parent / "upgrade"
 

@@ -1,35 +1,32 @@
 """The assets that are not dbt models: loading at one end, publishing at the other; thin, over functions.
 
-Belongs here: what Dagster shows of a step. Does not belong here: how the step works (landing/load.py,
-publishing/publish.py).
+Belongs here: what Dagster shows of a step. Does not belong here: the step (refresh.py).
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
 import duckdb
 
-from orchestration.dbt_runner.project import require_checked
+from orchestration import refresh
 from orchestration.defs.plot import plot_of_messages
-from orchestration.engines import spark
+from orchestration.defs.resources import LockedHub
+from orchestration.engines.engine import EngineError
 from orchestration.faults import FaultError, explained
 from orchestration.hub.ownership import FRESHNESS, OWNERS
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import LandingError
-from orchestration.landing.load import LoadReport, load_entity
+from orchestration.landing.load import LoadReport
 from orchestration.landing.notices import left_behind, notices
 from orchestration.operations import runs
-from orchestration.operations.status import copy_record_of_files, status_of
+from orchestration.operations.status import status_of
 from orchestration.printable import shown
-from orchestration.publishing.collect import collect
-from orchestration.publishing.publish import Published, publish
-from orchestration.settings import Engine, Settings
+from orchestration.publishing.publish import Published
+from orchestration.settings import Settings
 from orchestration.sql import one_row
-from orchestration.warehouse import databases, run_log
-from orchestration.warehouse.lock import RefreshLock
+from orchestration.warehouse import databases
 
 PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
@@ -77,23 +74,12 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         ],
     )
     def event_asset(
-        context: dg.AssetExecutionContext, lock: RefreshLock
+        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        settings = lock.settings
-        started = time.monotonic()
-        with writing(settings), databases.connect(settings, say=context.log.warning) as connection:
-            number = run_log.begin(connection, context.run_id, settings)
-            report = load_entity(connection, settings, contract)
-            run_log.record_load(
-                connection,
-                number,
-                contract.entity,
-                files=(report.files_loaded, len(report.failed)),
-                rows=(report.rows_accepted, report.rows_rejected),
-                seconds=time.monotonic() - started,
-            )
+        run = lock.run_of(context)
+        with writing(run.settings), databases.connect(run.settings, run.log) as connection:
+            report = refresh.load(connection, run, contract)
             metadata = _load_metadata(connection, contract, report)
-            copy_record_of_files(connection, settings)
         for notice in notices(report):
             context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
@@ -124,11 +110,11 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[None]:
-    """Says what to do when the warehouse cannot be written, as on a full disk, or Spark cannot be used."""
+    """Says what to do when the warehouse cannot be written, as on a full disk, or the engine is not there."""
     try:
         with explained(settings):
             yield
-    except (spark.SparkError, LandingError, FaultError) as error:
+    except (EngineError, LandingError, FaultError) as error:
         raise dg.Failure(description=str(error)) from None
 
 
@@ -152,20 +138,19 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"python", "duckdb"},
         description="The file that readers open: facts, marts and table functions, replaced in one step.",
     )
-    def contact_reports(context: dg.AssetExecutionContext, lock: RefreshLock) -> dg.MaterializeResult:
-        settings = lock.settings
-        require_checked(settings.dbt_target)
-        with writing(settings):
-            if settings.engine is Engine.SPARK:
-                collect(settings)
-            with databases.connect(settings) as connection:
-                run_log.require_whole(connection, context.run_id)
-            published = publish(settings, context.run_id)
+    def contact_reports(
+        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
+    ) -> dg.MaterializeResult:
+        run = lock.run_of(context)
+        with writing(run.settings):
+            published = refresh.publish(run)
         runs.record_published(context.instance, context.run_id, published.version.parent.name)
         return dg.MaterializeResult(
             metadata={
-                **_published_metadata(published, settings),
-                "status": dg.MetadataValue.json(json.loads(status_of(settings, context.instance).as_json())),
+                **_published_metadata(published, run.settings),
+                "status": dg.MetadataValue.json(
+                    json.loads(status_of(run.settings, context.instance).as_json())
+                ),
             }
         )
 

@@ -6,6 +6,7 @@ which of the files are due (load.py), what is in them (formats).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
@@ -189,3 +190,14 @@ def recordable(path: str) -> str:
     if path.isascii():
         return path
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def landing_fingerprint(settings: Settings) -> str | None:
+    """A hash of what the file system says of all landed files; None when there are none."""
+    found = [
+        (path, signature.size, signature.modified_ns, signature.inode)
+        for contract in CONTRACTS
+        if (settings.landing / contract.entity).is_dir()
+        for path, signature in find(settings, contract.entity).files.items()
+    ]
+    return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None

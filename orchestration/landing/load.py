@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration.engines import portions, spark
+from orchestration.engines.engine import engine_of
 from orchestration.landing import arrivals, batch_loader, discovery, formats, records, restore, retract
 from orchestration.landing.arrivals import Load
 from orchestration.landing.batch_loader import DueFile
@@ -21,7 +21,7 @@ from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import Landing, Signature, landed_file, recordable
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
-from orchestration.settings import Engine, Settings
+from orchestration.settings import Settings
 from orchestration.sql import one_row
 
 # How long a file that does not end as its format does must stay the same before it is read as it is.
@@ -114,8 +114,7 @@ def load_entity(
     due, arriving = _rested(due, found_at)
     records.record_several_unread(load, {one.path: one.inspection for one in arriving}, records.ARRIVING)
     due = _without_emptied(load, due)
-    load_due = spark.load_files if settings.engine is Engine.SPARK else batch_loader.load_files
-    load_due(load, due)
+    engine_of(settings).load_files(load, due)
     records.drop_what_is_replaced(load)
     retract.restore_records(load)
     restore.merge_segments(load)
@@ -124,8 +123,7 @@ def load_entity(
 
 
 def _tidy(load: Load) -> None:
-    if load.settings.engine is Engine.SPARK:
-        portions.tidy(load.connection, load.settings, load.contract)
+    engine_of(load.settings).tidy_events(load.connection, load.contract)
 
 
 def _known_files(load: Load) -> dict[str, KnownFile]:

@@ -34,7 +34,7 @@ from orchestration.operations.restoring import (
 )
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
-from orchestration.warehouse.databases import WarehouseError
+from orchestration.warehouse.errors import WarehouseError
 from orchestration.warehouse.lock import hub_lock
 
 BLOCK_BYTES = 1 << 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ from pathlib import Path
 import duckdb
 
 from orchestration.durable import sync
-from orchestration.engines import spark
+from orchestration.engines.engine import engine_of
 from orchestration.hub.rights import open_to_readers
 from orchestration.incremental import plan
-from orchestration.settings import Engine, Settings
+from orchestration.settings import Settings
 from orchestration.sql import identifier, literal, one_row
-from orchestration.warehouse import databases, stamps
+from orchestration.warehouse import databases
 
 # The layers that readers need; the others stay in the warehouse.
 PUBLISHED_LAYERS = ("attribution", "facts", "marts")
@@ -79,15 +79,16 @@ def _publish(settings: Settings, run_id: str) -> Published:
     file = building / settings.published.name
     rows, functions = _build(settings, file, run_id)
     _make_durable(file)
-    if settings.engine is Engine.SPARK:
-        _add_parquet(settings, building / settings.published_parquet.name, rows)
+    files = engine_of(settings).published_files(rows)
+    if files is not None:
+        _link(files, building / settings.published_parquet.name)
 
     version = settings.versions / name
     building.rename(version)
     open_to_readers(settings, version)
     sync(settings.versions)
     _point_to(settings.published, version / file.name)
-    if settings.engine is Engine.SPARK:
+    if files is not None:
         _point_to(settings.published_parquet, version / settings.published_parquet.name)
     _remove_old_versions(settings)
     return Published(version / file.name, rows, functions)
@@ -97,9 +98,7 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
     """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
     with databases.connect(settings) as connection:
         expected = _rows(connection, "reports")
-        stamp = stamps.of_reports(connection)
-        # What Spark computed was collected just now.
-        if settings.engine is Engine.DUCKDB and (stamp is None or stamp.run_id != run_id):
+        if not engine_of(settings).has_built_reports(connection, run_id):
             raise PublishError(
                 f"{settings.reports} is not the one that this refresh has built: it was put back meanwhile. "
                 "The published file was left as it is. Run the refresh again."
@@ -124,22 +123,21 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
     return rows, _functions(file)
 
 
-def _add_parquet(settings: Settings, folder: Path, tables: Iterable[str]) -> None:
-    """The same tables as files of Parquet, one folder each, as Spark made them.
+def _link(files: Iterator[tuple[Path, Path]], folder: Path) -> None:
+    """Put files into a folder. They are never changed, only replaced, so here they need no room of their own.
 
-    Its files are never changed, only replaced by others, so here they need no room of their own.
+    Args:
+        files: each file, with its path below the folder.
+        folder: the folder.
     """
-    for schema in PUBLISHED_LAYERS:
-        for table in tables:
-            source = spark.folder_of(settings, schema, table)
-            for file in spark.files_of(settings, schema, table):
-                linked = folder / table / file.relative_to(source)
-                linked.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    linked.hardlink_to(file)
-                except OSError:
-                    # Not every file system has links.
-                    shutil.copyfile(file, linked)
+    for file, path in files:
+        linked = folder / path
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            linked.hardlink_to(file)
+        except OSError:
+            # Not every file system has links.
+            shutil.copyfile(file, linked)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:

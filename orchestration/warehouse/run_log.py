@@ -7,13 +7,15 @@ follows from it for the next refresh (incremental/plan.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
 from orchestration import VERSION
 from orchestration.settings import Settings
-from orchestration.sql import one_row
+from orchestration.sql import identifier, one_row
 
 STEPS_BEFORE_PUBLISHING = {"loading messages", "loading orders", "models", "checks"}
 
@@ -22,38 +24,21 @@ class PartialRefreshError(RuntimeError):
     """A run that did only some of the steps of a refresh."""
 
 
-TABLE = """
-create table if not exists raw.refreshes (
-    refresh_number integer not null,
-    run_id varchar not null,
-    started_at timestamp not null,
-    finished_at timestamp,
-    files_loaded bigint not null,
-    files_failed bigint not null,
-    messages_accepted bigint not null,
-    messages_rejected bigint not null,
-    orders_accepted bigint not null,
-    orders_rejected bigint not null,
-    days_recomputed bigint,
-    rows_replaced bigint,
-    rows_replaced_by_model map(varchar, bigint),
-    rebuilt_because varchar[],
-    seconds_by_step map(varchar, double) not null,
-    version_published varchar,
-    loaded_through integer,
-    software_version varchar not null,
-    engine varchar not null,
-    timezone varchar,
-    currency varchar
-);
-
--- A warehouse of before there was another engine.
-alter table raw.refreshes add column if not exists engine varchar default 'duckdb';
-
--- One of before zone and currency belonged to the hub.
-alter table raw.refreshes add column if not exists timezone varchar;
-alter table raw.refreshes add column if not exists currency varchar;
-"""
+def take_over(connection: duckdb.DuckDBPyConnection, published_file: Path) -> None:
+    """Let a new warehouse take over the log of earlier refreshes from the published file, where it can."""
+    (known,) = one_row(connection, "select count(*) from raw.refreshes")
+    if known or not published_file.exists():
+        return
+    recorded = None
+    # A published file that cannot be read, or knows no such record, has nothing to give.
+    with suppress(duckdb.Error), duckdb.connect(str(published_file), read_only=True) as published:
+        recorded = published.sql("from refreshes").to_arrow_table()
+    if recorded is not None:
+        # At once: after a year at a refresh each quarter of an hour there are 35,000.
+        connection.register("recorded_refreshes", recorded)
+        listed = ", ".join(identifier(name) for name in recorded.column_names)
+        connection.execute(f"insert into raw.refreshes ({listed}) select {listed} from recorded_refreshes")
+        connection.unregister("recorded_refreshes")
 
 
 def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings) -> int:

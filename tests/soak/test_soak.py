@@ -17,7 +17,7 @@ from soak.daemon import Daemon, filled, small_disk
 from test_killed import Outside, assert_finished
 
 from orchestration import cli
-from orchestration.defs.schedules import landing_fingerprint
+from orchestration.landing.discovery import landing_fingerprint
 from orchestration.operations import runs
 from orchestration.settings import Settings
 

@@ -1,7 +1,7 @@
 """Spark's tables -> the database of the reports: all behind it is the same whichever engine computed.
 
 Belongs here: copying what Spark computed and checked, with the words of the docs, and the table functions
-over it. Does not belong here: what readers get to see of it, and when (publish.py).
+over it. Does not belong here: what readers get to see of it, and when (publishing/publish.py).
 """
 
 from __future__ import annotations
