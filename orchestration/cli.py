@@ -21,9 +21,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.hub.hub_toml import SettingsError
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup, shown
-from orchestration.settings import REPOSITORY, Settings, SettingsError, log_of
+from orchestration.settings import REPOSITORY, Settings, log_of
 from orchestration.terminal.output import console
 
 if TYPE_CHECKING:
@@ -169,14 +170,15 @@ def with_lacking_settings(theirs: str, ours: str) -> str:
 
 
 def land_sample_if_nothing_has_landed(settings: Settings) -> None:
-    from orchestration import sample
+    """Land the sample in a hub that has no landed file yet."""
     from orchestration.landing.discovery import something_has_landed
+    from orchestration.sample.land import land_sample
 
     if something_has_landed(settings):
         CONSOLE.print(f"Files have landed in {markup(settings.landing)} already; no sample is added.")
         return
     CONSOLE.print(f"Landing a sample in {markup(settings.landing)} ...")
-    CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
+    CONSOLE.print(f"  [green]✓[/] {land_sample(settings)} files")
 
 
 def engine_is_ready(settings: Settings) -> bool:
