@@ -85,14 +85,7 @@ def load(connection: duckdb.DuckDBPyConnection, run: Run, contract: EventContrac
     started = time.monotonic()
     number = run_log.begin(connection, run.run_id, run.settings)
     report = load_entity(connection, run.settings, contract)
-    run_log.record_load(
-        connection,
-        number,
-        contract.entity,
-        files=(report.files_loaded, len(report.failed)),
-        rows=(report.rows_accepted, report.rows_rejected),
-        seconds=time.monotonic() - started,
-    )
+    run_log.record_load(connection, number, report, time.monotonic() - started)
     copy_record_of_files(connection, run.settings)
     return report
 

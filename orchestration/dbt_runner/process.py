@@ -8,6 +8,8 @@ nothing new. That log is written where DBT_LOG_LEVEL_FILE asks for it.
 import gc
 import os
 import sys
+from io import TextIOWrapper
+from typing import cast
 
 # The process ends in seconds and leaves little behind; looking for it costs a tenth of its time.
 gc.disable()
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
                 os._exit(1)
 
     # What Dagster reads, whatever the terminal shows.
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8", errors="backslashreplace")
     os.environ.setdefault("DBT_LOG_LEVEL_FILE", "none")
     result = dbtRunner(callbacks=[say]).invoke(arguments, log_level="none")
     return 0 if result.success else 1

@@ -59,7 +59,8 @@ class DbtOfThisEnvironment(DbtCliResource):
         # Instead of a process that prints it, and first asks the package registry for a newer one.
         return Version(version("dbt-core"))
 
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
+    # Its integration takes None for no adapter, though it does not declare so.
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]
         # It would parse all of dbt's macros, to fetch metadata from the warehouse that nobody asks for here.
         return None
 
@@ -71,7 +72,8 @@ def dbt_of(project: DbtProject) -> DbtCliResource:
     folders, and so run anything.
     """
     return DbtOfThisEnvironment(
-        project_dir=project,
+        # A project, which says its target too, though a path is declared.
+        project_dir=project,  # type: ignore[arg-type]
         dbt_executable=sys.executable,
         global_config_flags=[str(DBT_PROCESS)],
     )

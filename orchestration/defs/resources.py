@@ -49,35 +49,39 @@ def build_lock(read_settings: ReadSettings) -> dg.ResourceDefinition:
     @dg.resource(config_schema={}, description="One run at a time writes to the hub; the others wait.")
     @contextmanager
     def lock(context: dg.InitResourceContext) -> Iterator[LockedHub]:
+        run, instance, log = context.run, context.instance, context.log
+        if run is None or instance is None or log is None:
+            raise dg.DagsterInvariantViolationError("Only a run can hold the lock of a hub.")
         keep_to_owner()
         settings = read_settings()
-        run_id = context.run.run_id
-        runs.hold_for_life(settings, run_id)
-        with hub_lock(settings, say=context.log.warning):
+        runs.hold_for_life(settings, run.run_id)
+        with hub_lock(settings, say=log.warning):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             settings = read_settings()
             hub_toml.add_missing(settings.hub_file, settings.timezone, settings.currency)
             if notice := restrict(settings):
-                context.log.warning(notice)
+                log.warning(notice)
             # Before the first file is read: what lands meanwhile is for the next refresh to find.
             landed = landing_fingerprint(settings)
-            runs.record_taken_in(context.instance, settings, run_id, landed)
+            runs.record_taken_in(instance, settings, run.run_id, landed)
             try:
                 yield LockedHub(settings)
             finally:
                 # dbt's integration copies files in with the rights that they had elsewhere.
                 restrict(settings)
-                _keep_within_bounds(context, settings)
+                _keep_within_bounds(instance, settings, log.warning)
 
     return lock
 
 
-def _keep_within_bounds(context: dg.InitResourceContext, settings: Settings) -> None:
+def _keep_within_bounds(
+    instance: dg.DagsterInstance, settings: Settings, log: Callable[[str], object]
+) -> None:
     """Remove old runs, after a failed refresh too; what cannot be removed now is left for the next one."""
     try:
-        retention.remove_old_runs(context.instance, settings, settings.hub.keep_runs_days)
+        retention.remove_old_runs(instance, settings, settings.hub.keep_runs_days)
     except (OSError, SQLAlchemyError) as error:
-        context.log.warning(
+        log(
             f"Old runs could not be removed from {settings.dagster_home}: {str(error).splitlines()[0]} The "
             "next refresh tries again. See that the disk has room and the folder may be written."
         )

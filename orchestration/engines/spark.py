@@ -257,6 +257,6 @@ def _configuration(settings: Settings) -> dict[str, str]:
 
 def _megabytes(memory: str) -> int:
     """An amount of memory as DuckDB writes it, in the megabytes of Java."""
-    number, unit = re.fullmatch(r"([0-9.]+) ?([A-Za-z]+)", memory).groups()
+    number, unit = re.findall(r"([0-9.]+) ?([A-Za-z]+)", memory)[0]
     powers = {"MB": 1000**2, "GB": 1000**3, "TB": 1000**4, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
     return int(float(number) * powers[unit]) >> 20

@@ -141,11 +141,11 @@ def read(file: Path) -> HubFile:
         if key not in CHECKS:
             known = difflib.get_close_matches(key, CHECKS, 1)
             meant = f"Did you mean {known[0]}?" if known else f"Known keys: {', '.join(CHECKS)}."
-            raise _unusable(file, text, key, f"has the unknown key {key!r}", meant)
+            raise _unusable(file, f"has the unknown key {key!r}{_line_of(text, key)}", meant)
         wrong = CHECKS[key](value)
         if wrong:
-            raise _unusable(file, text, key, f"says {key} = {_shown(value)}", wrong)
-    limits = {
+            raise _unusable(file, f"says {key} = {_shown(value)}{_line_of(text, key)}", wrong)
+    limits: dict[str, Any] = {
         name: tuple(map(Path, values[name])) if name == "links_to" else values[name]
         for name in _names_of_limits()
         if name in values
@@ -288,7 +288,7 @@ def _landing_table(file: Path, text: str, number: int, table: Mapping[str, Any])
     which = f"[[landing]] table {number + 1}"
 
     def unusable(key: str, what: str, advice: str) -> SettingsError:
-        return _unusable(file, text, key, f"{what} in {which}", advice, number)
+        return _unusable(file, f"{what} in {which}{_line_of(text, key, number)}", advice)
 
     for key in table:
         if key in MAPPING_KEYS:
@@ -336,10 +336,8 @@ def _has_mark(file: Path) -> bool:
     return file.exists() and file.read_bytes().startswith(BYTE_ORDER_MARK)
 
 
-def _unusable(
-    file: Path, text: str, key: str, what: str, advice: str, table: int | None = None
-) -> SettingsError:
-    return SettingsError(f"{file} {what}{_line_of(text, key, table)}. {advice} Nothing was done.")
+def _unusable(file: Path, what: str, advice: str) -> SettingsError:
+    return SettingsError(f"{file} {what}. {advice} Nothing was done.")
 
 
 def _line_of(text: str, key: str, table: int | None = None) -> str:

@@ -1,5 +1,6 @@
-"""How a landed value becomes a typed one, as SQL: one statement checks and casts all rows of many files,
-another says what is wrong with those that are refused.
+"""How a landed value becomes a typed one, as SQL.
+
+One statement checks and casts all rows of many files, another says what is wrong with those that are refused.
 
 Belongs here: the notations that are read (timestamps, amounts, ids) and the reasons why a value is refused.
 Does not belong here: which fields there are (contracts.py), and anything about files.

@@ -177,9 +177,9 @@ def _due_files(
     for raw_path, signature in landing.files.items():
         path = recordable(raw_path)
         before = known.get(path)
-        is_loaded = before and before.status == records.LOADED
-        if is_loaded and before.has_signature(signature) and path not in checked_by_others:
-            load.paths_by_hash.setdefault(before.content_hash, set()).add(path)
+        loaded = before.content_hash if before and before.status == records.LOADED else None
+        if before and loaded and before.has_signature(signature) and path not in checked_by_others:
+            load.paths_by_hash.setdefault(loaded, set()).add(path)
             continue
         file = landed_file(load.settings, raw_path)
         try:
@@ -189,7 +189,7 @@ def _due_files(
             continue
         load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
         one = DueFile(file, signature, inspection)
-        if is_loaded and before.content_hash == inspection.content_hash and path not in checked_by_others:
+        if loaded == inspection.content_hash and path not in checked_by_others:
             touched.append(one)
         else:
             due.append(one)

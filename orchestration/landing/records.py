@@ -152,4 +152,5 @@ def currency_of(load: Load) -> str | None:
 
 
 def now() -> datetime:
+    """The present in UTC, as the database stores it."""
     return datetime.now(UTC).replace(tzinfo=None)

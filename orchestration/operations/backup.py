@@ -144,7 +144,7 @@ def _copy_hub(settings: Settings, partial: Path, with_landing: bool) -> Contents
     contents = Contents(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
         software_version=VERSION,
-        refreshed_at=refreshed_at and refreshed_at.isoformat(),
+        refreshed_at=refreshed_at.isoformat() if refreshed_at else None,
         published=published.relative_to(root).as_posix() if published else None,
         files=hashes,
     )

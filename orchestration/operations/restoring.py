@@ -82,6 +82,21 @@ def finish_restore(settings: Settings, say: Callable[[str], object]) -> None:
         _remove(incoming)
         return
     contents = Contents.read(incoming)
+    _put_state(settings, incoming, contents)
+    if (incoming / LANDING).exists():
+        _put_landing(settings, incoming / LANDING, say)
+    if contents.published:
+        _put_published(settings, incoming, contents.published)
+    sync(settings.data_dir)
+    # The list goes last: without it nothing could be finished.
+    for path in incoming.iterdir():
+        if path.name != LIST:
+            _remove(path)
+    shutil.rmtree(incoming)
+
+
+def _put_state(settings: Settings, incoming: Path, contents: Contents) -> None:
+    """Put what a refresh writes in its place; what the backup lacks goes."""
     held = {Path(path).parts[0] for path in contents.files}
     for log in settings.databases:
         if log.name not in STATE:
@@ -91,21 +106,16 @@ def finish_restore(settings: Settings, say: Callable[[str], object]) -> None:
             _remove(settings.data_dir / name)
         if (incoming / name).exists():
             (incoming / name).rename(settings.data_dir / name)
-    if (incoming / LANDING).exists():
-        if any(files_below(settings.landing)):
-            say(f"Files lie in {settings.landing}, so the landed files of the backup were not brought back.")
-        else:
-            _keep_rights_of_landing(settings, incoming / LANDING)
-            _remove(settings.landing)
-            (incoming / LANDING).rename(settings.landing)
-    if contents.published:
-        _put_published(settings, incoming, contents.published)
-    sync(settings.data_dir)
-    # The list goes last: without it nothing could be finished.
-    for path in incoming.iterdir():
-        if path.name != LIST:
-            _remove(path)
-    shutil.rmtree(incoming)
+
+
+def _put_landing(settings: Settings, incoming: Path, say: Callable[[str], object]) -> None:
+    """Put the landed files of a backup in their place, unless others lie there."""
+    if any(files_below(settings.landing)):
+        say(f"Files lie in {settings.landing}, so the landed files of the backup were not brought back.")
+        return
+    _keep_rights_of_landing(settings, incoming)
+    _remove(settings.landing)
+    incoming.rename(settings.landing)
 
 
 def files_below(top: Path) -> Iterator[Path]:

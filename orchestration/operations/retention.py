@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
@@ -22,6 +23,9 @@ from sqlalchemy import select
 
 from orchestration.operations.runs import FINISHED
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log import SqliteEventLogStorage
 
 # At a refresh each quarter of an hour these are five days, and some 600 MB.
 MOST_RUNS = 500
@@ -73,7 +77,8 @@ def remove_old_runs(instance: dg.DagsterInstance, settings: Settings, keep_days:
 
 
 def _remove(instance: dg.DagsterInstance, settings: Settings, run_ids: Sequence[str]) -> None:
-    storage = instance.event_log_storage
+    # The storage of dagster.yaml, whose runs have a database each.
+    storage = cast("SqliteEventLogStorage", instance.event_log_storage)
     checks = AssetCheckExecutionsTable
     with storage.index_connection() as connection:
         for run_id in run_ids:

@@ -12,7 +12,8 @@ import codecs
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from io import TextIOWrapper
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 
@@ -26,7 +27,7 @@ class Output:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors=_STAND_IN)
+            cast("TextIOWrapper", stream).reconfigure(errors=_STAND_IN)
 
     def write(self, text: str) -> int:
         """Write as much as can be written."""
@@ -57,7 +58,7 @@ class Output:
 def console() -> Console:
     """A console that prints each message whole: lines are not wrapped, since logs and pipes get them too."""
     # Without an output there is None.
-    file = Output(sys.__stdout__) if sys.__stdout__ else None
+    file = cast("TextIO", Output(sys.__stdout__)) if sys.__stdout__ else None
     return Console(file=file, highlight=False, emoji=False, soft_wrap=True)
 
 

@@ -35,29 +35,24 @@ class ProgressHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
         event = meta.get("dagster_event")
-        if event is None:
-            message = meta.get("orig_message", "")
-            # What the steps that follow a failure did not do goes without saying.
-            if record.levelno >= logging.WARNING and not message.startswith("Dependencies for step"):
-                self._console.print(f"  [yellow]![/] {markup(message)}")
+        if event is not None:
+            self._print_event(event)
             return
+        message = meta.get("orig_message", "")
+        # What the steps that follow a failure did not do goes without saying.
+        if record.levelno >= logging.WARNING and not message.startswith("Dependencies for step"):
+            self._console.print(f"  [yellow]![/] {markup(message)}")
+
+    def _print_event(self, event: dg.DagsterEvent) -> None:
         match event.event_type:
             case dg.DagsterEventType.STEP_START:
                 self._step_started = time.monotonic()
-                self._console.print(f"[bold]{STEPS.get(event.step_key, event.step_key)}[/] ...")
+                step = event.step_key or ""
+                self._console.print(f"[bold]{STEPS.get(step, step)}[/] ...")
             case dg.DagsterEventType.ASSET_MATERIALIZATION:
                 self._console.print(f"  [green]✓[/] {self._materialized(event)}")
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-                check = event.asset_check_evaluation_data
-                if not check.passed:
-                    asset = check.asset_key.path[-1]
-                    found = ", ".join(
-                        f"{shown(name, VALUE_CHARACTERS)}: {shown(value.value, VALUE_CHARACTERS)}"
-                        for name, value in check.metadata.items()
-                    )
-                    self._console.print(
-                        f"  [yellow]![/] check {check.check_name} of {asset} did not pass ({markup(found)})"
-                    )
+                self._print_check(event.asset_check_evaluation_data)
             case dg.DagsterEventType.STEP_SUCCESS:
                 self._console.print(f"  [dim]{time.monotonic() - self._step_started:.1f} s[/]")
             # The command says so itself.
@@ -68,6 +63,18 @@ class ProgressHandler(logging.Handler):
                 self._console.print(f"  [red]✗[/] {markup(self._failure(event))}")
             case dg.DagsterEventType.RUN_FAILURE if not self._step_failed and not was_interrupted(event):
                 self._console.print(f"[red]✗[/] {markup(self._innermost(event.job_failure_data.error))}")
+
+    def _print_check(self, check: dg.AssetCheckEvaluation) -> None:
+        if check.passed:
+            return
+        asset = check.asset_key.path[-1]
+        found = ", ".join(
+            f"{shown(name, VALUE_CHARACTERS)}: {shown(value.value, VALUE_CHARACTERS)}"
+            for name, value in check.metadata.items()
+        )
+        self._console.print(
+            f"  [yellow]![/] check {check.check_name} of {asset} did not pass ({markup(found)})"
+        )
 
     @classmethod
     def _failure(cls, event: dg.DagsterEvent) -> str:
@@ -122,6 +129,7 @@ class WithoutLogErrors(Output):
 
 @dg.logger(config_schema={}, description="Progress of a refresh for people.")
 def console_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
+    """The logger of a run that a person watches."""
     logger = logging.Logger("refresh")
     logger.addHandler(ProgressHandler(console()))
     return logger

@@ -28,7 +28,7 @@ POLL_SECONDS = 0.5
 
 def connect(
     settings: Settings,
-    say: Callable[[str], None] = lambda message: None,
+    say: Callable[[str], object] = lambda message: None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> duckdb.DuckDBPyConnection:
     """Open the warehouse, with its tables of raw and quarantine in place, and the reports beside it.
@@ -80,7 +80,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     engine.renew_events(connection)
 
 
-def _opened(settings: Settings, say: Callable[[str], None], wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def _opened(
+    settings: Settings, say: Callable[[str], object], wait_seconds: float
+) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + wait_seconds
     waiting = False
     while True:
@@ -110,7 +112,7 @@ def _opened(settings: Settings, say: Callable[[str], None], wait_seconds: float)
 
 
 def _replace_by_new(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, say: Callable[[str], None]
+    connection: duckdb.DuckDBPyConnection, settings: Settings, say: Callable[[str], object]
 ) -> None:
     """Remove a warehouse of version 0.2.0, so that all is loaded again; what only it knows is kept first."""
     connection.execute("set TimeZone = 'UTC'")

@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from orchestration import VERSION
 from orchestration.settings import Settings
 from orchestration.sql import identifier, one_row
+
+if TYPE_CHECKING:
+    from orchestration.landing.load import LoadReport
 
 STEPS_BEFORE_PUBLISHING = {"loading messages", "loading orders", "models", "checks"}
 
@@ -85,21 +89,14 @@ def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings
 
 
 def record_load(
-    connection: duckdb.DuckDBPyConnection,
-    number: int,
-    entity: str,
-    files: tuple[int, int],
-    rows: tuple[int, int],
-    seconds: float,
+    connection: duckdb.DuckDBPyConnection, number: int, report: LoadReport, seconds: float
 ) -> None:
     """Add what the loading of an entity did.
 
     Args:
         connection: a connection to the warehouse.
         number: the number of the refresh.
-        entity: ``messages`` or ``orders``.
-        files: how many files were loaded, how many failed.
-        rows: how many rows were accepted, how many rejected.
+        report: what it did.
         seconds: how long it took.
     """
     connection.execute(
@@ -108,17 +105,17 @@ def record_load(
         set
             files_loaded = files_loaded + $loaded,
             files_failed = files_failed + $failed,
-            {entity}_accepted = $accepted,
-            {entity}_rejected = $rejected,
+            {report.entity}_accepted = $accepted,
+            {report.entity}_rejected = $rejected,
             seconds_by_step = map_concat(seconds_by_step, map {{$step: $seconds::double}})
         where refresh_number = $number
         """,
         {
-            "loaded": files[0],
-            "failed": files[1],
-            "accepted": rows[0],
-            "rejected": rows[1],
-            "step": f"loading {entity}",
+            "loaded": report.files_loaded,
+            "failed": len(report.failed),
+            "accepted": report.rows_accepted,
+            "rejected": report.rows_rejected,
+            "step": f"loading {report.entity}",
             "seconds": round(seconds, 3),
             "number": number,
         },

@@ -127,13 +127,16 @@ def about_published(connection: duckdb.DuckDBPyConnection, settings: Settings) -
     ends = "What readers have seen since may not be what was published last; this refresh publishes again."
     try:
         with duckdb.connect(str(settings.published), read_only=True) as published:
-            number, run_id = published.execute(
+            last = published.execute(
                 "select refresh_number, run_id from refreshes where finished_at is not null "
                 "order by refresh_number desc limit 1"
             ).fetchone()
-    except (duckdb.Error, TypeError):
+    except duckdb.Error:
+        last = None
+    if last is None:
         yield f"The published file {settings.published} cannot be read. This refresh publishes again."
         return
+    number, run_id = last
     (finished,) = one_row(
         connection, "select max(refresh_number) from raw.refreshes where finished_at is not null"
     )

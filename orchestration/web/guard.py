@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from starlette.authentication import AuthCredentials, AuthenticationError, SimpleUser
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
 from starlette.datastructures import QueryParams
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -92,7 +92,7 @@ class SignIn:
         await response(scope, receive, send)
 
 
-class TokenHolder:
+class TokenHolder(AuthenticationBackend):
     """Knows whoever has the token, from the cookie or the header: the backend of Starlette's own check."""
 
     def __init__(self, token: str, cookie: str) -> None:

@@ -17,6 +17,8 @@ from orchestration.landing.contracts import BLANKS, EventContract
 
 
 class Format(Enum):
+    """The formats that are read, by the names that people know them by."""
+
     CSV = "CSV"
     JSON_LINES = "JSON lines"
     PARQUET = "Parquet"
