@@ -209,7 +209,7 @@ def remove_warehouse(settings: Settings) -> bool:
     from orchestration.warehouse.lock import hub_lock
 
     of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
-    with hub_lock(settings, say=notify):
+    with hub_lock(settings, notify=notify):
         try:
             notice_changes(settings)
         except (LandingError, errors.WarehouseInUseError, errors.NewerVersionError) as error:
@@ -268,8 +268,8 @@ def retract(settings: Settings, file: str) -> int:
 
     try:
         with (
-            hub_lock(settings, say=notify),
-            databases.connect(settings, say=notify) as connection,
+            hub_lock(settings, notify=notify),
+            databases.connect(settings, notify=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
     except (retracting.RetractError, errors.WarehouseError) as error:
@@ -381,7 +381,7 @@ def backup(settings: Settings, folder: Path, with_landing: bool) -> int:
     from orchestration.warehouse.lock import LockedError
 
     try:
-        contents = back_up(settings, folder, with_landing, say=notify)
+        contents = back_up(settings, folder, with_landing, notify=notify)
     except (BackupError, LockedError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -396,7 +396,7 @@ def restore(settings: Settings, folder: Path, over_newer: bool) -> int:
     from orchestration.warehouse.lock import LockedError
 
     try:
-        contents = bring_back(settings, folder, over_newer, say=notify)
+        contents = bring_back(settings, folder, over_newer, notify=notify)
     except (BackupError, LockedError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -448,7 +448,7 @@ def docs(settings: Settings, port: int) -> int:
     arguments = project_arguments(settings.data_dir / "docs")
     CONSOLE.print("Building the docs ...")
     # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
-    with hub_lock(settings, say=notify):
+    with hub_lock(settings, notify=notify):
         if not settings.warehouse.exists():
             databases.connect(settings).close()
         generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]

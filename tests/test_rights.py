@@ -156,7 +156,7 @@ def test_what_is_published_is_opened_to_those_whom_the_setting_names(
 
 @pytest.mark.usefixtures("wide_umask")
 def test_no_other_user_can_hold_the_lock(tmp_path: Path) -> None:
-    with refresh_lock(tmp_path / "refresh.lock", say=pytest.fail, wait_seconds=0):
+    with refresh_lock(tmp_path / "refresh.lock", notify=pytest.fail, wait_seconds=0):
         assert mode(tmp_path / "refresh.lock") == 0o600
 
 

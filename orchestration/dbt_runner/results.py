@@ -66,7 +66,7 @@ def why_dbt_failed(target: Path, settings: Settings) -> str | None:
                 parts.append(advice)
     if not parts:
         return None
-    parts.append("The published file was left as it is. Mend the cause, then run the refresh again.")
+    parts.append("The published file was left as it is. Fix the cause, then run the refresh again.")
     return "\n\n".join(parts)
 
 

@@ -55,7 +55,7 @@ def build_lock(read_settings: ReadSettings) -> dg.ResourceDefinition:
         keep_to_owner()
         settings = read_settings()
         runs.hold_for_life(settings, run.run_id)
-        with hub_lock(settings, say=log.warning):
+        with hub_lock(settings, notify=log.warning):
             # Read again: the refresh that this one waited for may have written the first hub.toml.
             settings = read_settings()
             hub_toml.add_missing(settings.hub_file, settings.timezone, settings.currency)

@@ -34,7 +34,7 @@ CONNECT_SECONDS = 10
 
 STAMP = "last_refresh.json"
 
-# What Spark says of faults that are the user's to mend, and what to do then.
+# What Spark says of faults that are the user's to fix, and what to do then.
 ADVICE = (
     (
         r"OutOfMemoryError|\bcode (52|137)\b|\bOOM\b|Container killed|GC overhead",

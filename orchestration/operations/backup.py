@@ -47,14 +47,16 @@ class BackupError(RuntimeError):
     """A backup that was not made, or not brought back; the message says why, and what to do."""
 
 
-def back_up(settings: Settings, target: Path, with_landing: bool, say: Callable[[str], object]) -> Contents:
+def back_up(
+    settings: Settings, target: Path, with_landing: bool, notify: Callable[[str], object]
+) -> Contents:
     """Copy a hub, between two refreshes, into a folder that is not there yet.
 
     Args:
         settings: the settings of the hub.
         target: the folder of the backup.
         with_landing: whether to copy the landed files too.
-        say: told for which refresh this waits.
+        notify: told for which refresh this waits.
 
     Raises:
         BackupError: when it is not made; nothing is left of it then.
@@ -68,10 +70,10 @@ def back_up(settings: Settings, target: Path, with_landing: bool, say: Callable[
             "Name a folder elsewhere, best on another disk."
         )
     partial = target.with_name(f".{target.name}.partial")
-    with hub_lock(settings, say):
+    with hub_lock(settings, notify):
         try:
             shutil.rmtree(partial, ignore_errors=True)
-            _write_all_to_the_databases(settings, say)
+            _write_all_to_the_databases(settings, notify)
             contents = _copy_hub(settings, partial, with_landing)
             _check(partial, contents)
             _check_databases(partial)
@@ -88,7 +90,7 @@ def back_up(settings: Settings, target: Path, with_landing: bool, say: Callable[
     return contents
 
 
-def restore(settings: Settings, source: Path, over_newer: bool, say: Callable[[str], object]) -> Contents:
+def restore(settings: Settings, source: Path, over_newer: bool, notify: Callable[[str], object]) -> Contents:
     """Bring a backup back into the data directory of a hub, all of it or nothing.
 
     Landed files are brought back only where the landing folder is empty or missing.
@@ -97,14 +99,14 @@ def restore(settings: Settings, source: Path, over_newer: bool, say: Callable[[s
         settings: the settings of the hub.
         source: the folder of the backup.
         over_newer: whether it may replace a hub that was refreshed after the backup was taken.
-        say: told for which refresh this waits, and what stays as it is.
+        notify: told for which refresh this waits, and what stays as it is.
 
     Raises:
         BackupError: when it is not brought back; the hub is as it was then.
     """
     source = source.expanduser().absolute()
     contents = _read_list(source)
-    with hub_lock(settings, say):
+    with hub_lock(settings, notify):
         _require_older(settings, contents, over_newer)
         incoming = settings.data_dir / ".restoring"
         try:
@@ -124,7 +126,7 @@ def restore(settings: Settings, source: Path, over_newer: bool, say: Callable[[s
             raise BackupError(
                 f"The backup was not brought back: {str(error).splitlines()[0]} The hub is as it was."
             ) from None
-        finish_restore(settings, say)
+        finish_restore(settings, notify)
     return contents
 
 
@@ -195,10 +197,10 @@ def _refreshed_at(published: Path) -> datetime | None:
     return finished
 
 
-def _write_all_to_the_databases(settings: Settings, say: Callable[[str], object]) -> None:
+def _write_all_to_the_databases(settings: Settings, notify: Callable[[str], object]) -> None:
     """Wait until no other program has the databases open, and leave nothing in their logs."""
     if settings.warehouse.exists():
-        with databases.connect(settings, say) as connection:
+        with databases.connect(settings, notify) as connection:
             connection.execute("checkpoint")
             connection.execute("checkpoint reports")
 

@@ -68,14 +68,14 @@ def replacing(settings: Settings) -> Path:
     return settings.data_dir / ".replacing"
 
 
-def finish_restore(settings: Settings, say: Callable[[str], object]) -> None:
+def finish_restore(settings: Settings, notify: Callable[[str], object]) -> None:
     """Put the copy of a backup in its place, all of it or the rest that a killed restore left.
 
     Whoever calls this holds the lock of the hub. Nothing happens where there is no such copy.
 
     Args:
         settings: the settings of the hub.
-        say: told what stays as it is.
+        notify: told what stays as it is.
     """
     incoming = replacing(settings)
     if not (incoming / LIST).exists():
@@ -84,7 +84,7 @@ def finish_restore(settings: Settings, say: Callable[[str], object]) -> None:
     contents = Contents.read(incoming)
     _put_state(settings, incoming, contents)
     if (incoming / LANDING).exists():
-        _put_landing(settings, incoming / LANDING, say)
+        _put_landing(settings, incoming / LANDING, notify)
     if contents.published:
         _put_published(settings, incoming, contents.published)
     sync(settings.data_dir)
@@ -108,10 +108,10 @@ def _put_state(settings: Settings, incoming: Path, contents: Contents) -> None:
             (incoming / name).rename(settings.data_dir / name)
 
 
-def _put_landing(settings: Settings, incoming: Path, say: Callable[[str], object]) -> None:
+def _put_landing(settings: Settings, incoming: Path, notify: Callable[[str], object]) -> None:
     """Put the landed files of a backup in their place, unless others lie there."""
     if any(files_below(settings.landing)):
-        say(f"Files lie in {settings.landing}, so the landed files of the backup were not brought back.")
+        notify(f"Files lie in {settings.landing}, so the landed files of the backup were not brought back.")
         return
     _keep_rights_of_landing(settings, incoming)
     _remove(settings.landing)

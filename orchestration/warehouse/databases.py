@@ -28,7 +28,7 @@ POLL_SECONDS = 0.5
 
 def connect(
     settings: Settings,
-    say: Callable[[str], object] = lambda message: None,
+    notify: Callable[[str], object] = lambda message: None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> duckdb.DuckDBPyConnection:
     """Open the warehouse, with its tables of raw and quarantine in place, and the reports beside it.
@@ -38,7 +38,7 @@ def connect(
 
     Args:
         settings: the settings of the hub.
-        say: called once with who has the warehouse open, when somebody has.
+        notify: called once with who has the warehouse open, when somebody has.
         wait_seconds: how long to wait, in seconds.
 
     Raises:
@@ -48,13 +48,13 @@ def connect(
         WarehouseError: when another engine loaded it.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    connection = _opened(settings, say, wait_seconds)
+    connection = _opened(settings, notify, wait_seconds)
     try:
         # First of all: of what a newer version keeps, and how, this one knows nothing.
         compatibility.require_no_newer_version(connection, settings)
         if upgrade.is_of_version_0_2(connection):
-            _replace_by_new(connection, settings, say)
-            connection = _opened(settings, say, wait_seconds)
+            _replace_by_new(connection, settings, notify)
+            connection = _opened(settings, notify, wait_seconds)
         _prepare(connection, settings)
     except (duckdb.Error, MemoryError) as error:
         connection.close()
@@ -81,7 +81,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 
 def _opened(
-    settings: Settings, say: Callable[[str], object], wait_seconds: float
+    settings: Settings, notify: Callable[[str], object], wait_seconds: float
 ) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + wait_seconds
     waiting = False
@@ -103,7 +103,7 @@ def _opened(
                     "readers keep what was published. Close it there, then run again."
                 ) from None
             if not waiting:
-                say(
+                notify(
                     "Another program has the warehouse open; this waits until it is closed. "
                     f"{first_line(error)}."
                 )
@@ -112,13 +112,13 @@ def _opened(
 
 
 def _replace_by_new(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, say: Callable[[str], object]
+    connection: duckdb.DuckDBPyConnection, settings: Settings, notify: Callable[[str], object]
 ) -> None:
     """Remove a warehouse of version 0.2.0, so that all is loaded again; what only it knows is kept first."""
     connection.execute("set TimeZone = 'UTC'")
     with connection:
         files = upgrade.keep_rows(connection, settings)
-    say(
+    notify(
         f"{settings.warehouse} was written by version 0.2.0 and is rebuilt from the landed files. The rows "
         f"of {files} files that have left or were overwritten since are in kept/ now."
     )

@@ -30,13 +30,13 @@ class LockedError(RuntimeError):
 
 @contextmanager
 def refresh_lock(
-    path: Path, say: Callable[[str], object], wait_seconds: float = WAIT_SECONDS
+    path: Path, notify: Callable[[str], object], wait_seconds: float = WAIT_SECONDS
 ) -> Iterator[None]:
     """Hold the lock of a data directory; wait for another refresh, and say for whom.
 
     Args:
         path: the file to lock.
-        say: called once with who holds the lock, when it is held.
+        notify: called once with who holds the lock, when it is held.
         wait_seconds: how long to wait, in seconds.
 
     Raises:
@@ -54,7 +54,9 @@ def refresh_lock(
                 break
             except BlockingIOError:
                 if not waiting:
-                    say(f"Another refresh is at work ({_holder(path)}); this one waits until it has ended.")
+                    notify(
+                        f"Another refresh is at work ({_holder(path)}); this one waits until it has ended."
+                    )
                     waiting = True
                 if time.monotonic() > deadline:
                     raise LockedError(
@@ -70,14 +72,14 @@ def refresh_lock(
 
 
 @contextmanager
-def hub_lock(settings: Settings, say: Callable[[str], object]) -> Iterator[None]:
+def hub_lock(settings: Settings, notify: Callable[[str], object]) -> Iterator[None]:
     """Hold the lock of a hub; a restore that was killed is finished first.
 
     Raises:
         LockedError: when another refresh holds it for too long.
     """
-    with refresh_lock(settings.lock, say):
-        finish_restore(settings, say)
+    with refresh_lock(settings.lock, notify):
+        finish_restore(settings, notify)
         yield
 
 
