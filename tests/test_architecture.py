@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import sys
 from collections import Counter
 from importlib.metadata import packages_distributions
@@ -37,6 +39,29 @@ def test_no_module_has_the_name_of_a_library() -> None:
     libraries = sys.stdlib_module_names | set(packages_distributions())
 
     assert [str(path) for path in MODULES if path.name != "__init__.py" and path.stem in libraries] == []
+
+
+def texts(module: Path) -> list[str]:
+    """The docstrings and comments of a module."""
+    return re.findall(r'"""(.*?)"""', module.read_text(), re.DOTALL) + re.findall(r"# .*", module.read_text())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(TOP)))
+def test_the_modules_that_a_text_names_exist(module: Path) -> None:
+    named = {name for text in texts(module) for name in re.findall(r"[\w/]+\.py\b", text)}
+
+    assert [name for name in named if not any(f"{path}".endswith(f"/{name}") for path in MODULES)] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(TOP)))
+def test_the_functions_that_a_text_refers_to_exist(module: Path) -> None:
+    referred = {
+        name for text in texts(module) for name in re.findall(r":\w+:`(orchestration\.[\w.]+)`", text)
+    }
+
+    for name in referred:
+        path, _, member = name.rpartition(".")
+        assert hasattr(importlib.import_module(path), member), name
 
 
 # A fingerprint names the version of the engine that a table was made by.

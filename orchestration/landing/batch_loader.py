@@ -78,7 +78,7 @@ def load_files(load: Load, files: Sequence[DueFile]) -> None:
 
     Args:
         load: the load, on a connection with the tables of
-            :func:`orchestration.landing.records.make_event_tables`.
+            :func:`orchestration.warehouse.schema.make_event_tables`.
         files: files whose content is new.
     """
     by_shape: dict[Shape, list[DueFile]] = defaultdict(list)
