@@ -43,7 +43,7 @@ demo: $(VENV)/ready  ## land a sample when nothing has landed, refresh, print bo
 run: $(VENV)/ready  ## one refresh of what has landed, then both reports
 	@$(VENV)/bin/python -m orchestration.cli run
 
-rebuild: $(VENV)/ready  ## make the warehouse anew from the landed files, then both reports
+rebuild: $(VENV)/ready  ## a full refresh from nothing but landing/ and kept/, then both reports
 	@$(VENV)/bin/python -m orchestration.cli rebuild
 
 files: $(VENV)/ready  ## each landed file with its state, and what to do
@@ -52,16 +52,16 @@ files: $(VENV)/ready  ## each landed file with its state, and what to do
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
 
-backup: $(VENV)/ready  ## copy the hub into a new folder: make backup TO=/mnt/backups/monday (LANDING=yes: landed files too)
+backup: $(VENV)/ready  ## copy the hub to a new folder: make backup TO=/mnt/backups/monday (LANDING=yes: landed files too)
 	@$(VENV)/bin/python -m orchestration.cli backup $(if $(LANDING),--landing) -- "$$TO"
 
-restore: $(VENV)/ready  ## bring a backup back: make restore FROM=... (OVER=newer: also over a newer hub)
+restore: $(VENV)/ready  ## replace the hub by a backup: make restore FROM=... (OVER=newer: also over a newer hub)
 	@$(VENV)/bin/python -m orchestration.cli restore $(if $(filter newer,$(OVER)),--over-newer) -- "$$FROM"
 
 status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or refreshes fail (JSON=1 for programs)
 	@$(VENV)/bin/python -m orchestration.cli status $(if $(JSON),--json)
 
-export: $(VENV)/ready  ## what is published as Parquet and CSV files
+export: $(VENV)/ready  ## write what is published as Parquet and CSV files
 	@$(VENV)/bin/python -m orchestration.cli export
 
 ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1
@@ -109,7 +109,7 @@ example: .venv/ready-dev  ## refresh and report on real data: The Complete Journ
 bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run
 
-lock:  ## pin all dependencies anew (needs uv)
+lock:  ## pin all dependencies again (needs uv)
 	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock

@@ -263,6 +263,7 @@ def retract(settings: Settings, file: str) -> int:
     """Take a loaded file back."""
     from orchestration.landing import retract as retracting
     from orchestration.landing.notices import named
+    from orchestration.operations.status import copy_record_of_files
     from orchestration.warehouse import databases, errors
     from orchestration.warehouse.lock import hub_lock
 
@@ -272,6 +273,7 @@ def retract(settings: Settings, file: str) -> int:
             databases.connect(settings, notify=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
+            copy_record_of_files(connection, settings)
     except (retracting.RetractError, errors.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -287,7 +289,11 @@ def files(settings: Settings) -> int:
     from orchestration.landing import states
     from orchestration.landing.notices import named
 
-    listed = states.saved(settings)
+    try:
+        listed = states.saved(settings)
+    except states.RecordError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {named(state.reason)}" if state.reason else ""
@@ -428,9 +434,9 @@ def status(settings: Settings, as_json: bool) -> int:
 
 
 def _port(text: str) -> int:
-    """A port of this machine, as it is typed."""
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
-        raise argparse.ArgumentTypeError("is no number from 1 to 65535")
+    """A port of this machine, as it is typed; 0 is any that is free."""
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError("is no number from 0 to 65535")
     return int(text)
 
 

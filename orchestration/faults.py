@@ -97,6 +97,16 @@ def advice_on(fault: Fault | None, file: Path, settings: Settings) -> str:
     return advice[fault] if fault else unknown
 
 
+_ADVICE_ON_DAGSTER = {
+    Fault.ROOM: "Make sure that the disk of {folder} has room, then run again.",
+    Fault.RIGHTS: "Make sure that this user may write {folder} and all that lies below it, then run again.",
+    Fault.DAMAGED: (
+        "Dagster's record of runs is damaged, which no figure depends on: move that folder away, run again, "
+        "and switch the sensor or the schedule on again if it was on."
+    ),
+}
+
+
 def explain(error: BaseException, settings: Settings) -> str | None:
     """A sentence on an error that no step expects, when it is a fault of the machine or of a file.
 
@@ -104,14 +114,17 @@ def explain(error: BaseException, settings: Settings) -> str | None:
         What happened, what was kept and what to do; None when the error is of no known kind.
     """
     for one in _chain(error):
-        is_of_machine = isinstance(one, OSError | MemoryError | duckdb.Error) or "(sqlite3." in str(one)
+        is_of_dagster = "(sqlite3." in str(one)
+        is_of_machine = isinstance(one, OSError | MemoryError | duckdb.Error) or is_of_dagster
         fault = fault_of(one) if is_of_machine else None
         if fault:
-            file = Path(getattr(one, "filename", None) or settings.data_dir)
+            folder = settings.dagster_home if is_of_dagster else settings.data_dir
+            file = Path(getattr(one, "filename", None) or folder)
+            advice = _ADVICE_ON_DAGSTER.get(fault) if is_of_dagster else None
+            advice = advice.format(folder=folder) if advice else advice_on(fault, file, settings)
             return (
-                f"Something in {settings.data_dir} could not be read or written: {first_line(one)}. What was "
-                "loaded before is kept, and readers keep what was published. "
-                f"{advice_on(fault, file, settings)}"
+                f"Something in {folder} could not be read or written: {first_line(one)}. What was loaded "
+                f"before is kept, and readers keep what was published. {advice}"
             )
     return None
 

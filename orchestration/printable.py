@@ -6,6 +6,7 @@ and files that programs read, where text stays as it is.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import lru_cache
@@ -42,6 +43,15 @@ def shown(value: object, most: int = SHOWN_CHARACTERS) -> str:
 def markup(text: object) -> str:
     """A message that rich prints as it stands: printable, and none of it is markup."""
     return escape(printable(str(text)))
+
+
+def quoted(text: str) -> str:
+    """The text as a string of TOML that is printable as it stands and is read back as the same text."""
+    # A string of JSON is one of TOML, but for what TOML wants escaped too.
+    return _NOT_PLAIN.sub(
+        lambda found: found[0] if _visible(found[0]) == found[0] else f"\\U{ord(found[0]):08X}",
+        json.dumps(text, ensure_ascii=False),
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -106,9 +106,39 @@ def test_a_disk_that_dagster_finds_full_first_is_named(hub: Settings) -> None:
     assert running.returncode == 1
     assert "Traceback" not in running.stdout + running.stderr
     assert running.stderr == ""
-    assert f"Make sure that the disk of {hub.data_dir} has room, then run again." in running.stdout
+    # Dagster's own folder lies on the same disk.
+    assert f"Make sure that the disk of {hub.data_dir}" in running.stdout
+    assert "has room, then run again." in running.stdout
     with reading(hub.published) as connection:
         assert connection.sql("select message_id from fct_messages").fetchall() == [("m1",)]
+
+
+def test_a_damaged_record_of_runs_is_named_with_advice_that_helps(hub: Settings, command: Command) -> None:
+    refresh(hub)
+    command(hub, "status")
+    (record,) = hub.dagster_home.rglob("runs.db")
+    record.write_bytes(b"no database" * 1000)
+
+    damaged = command(hub, "run")
+    assert damaged.returncode == 1
+    assert "Traceback" not in damaged.stdout + damaged.stderr
+    assert f"Something in {hub.dagster_home} could not be read" in damaged.stdout
+    assert "move that folder away" in damaged.stdout
+
+    hub.dagster_home.rename(hub.data_dir / "moved")
+    assert command(hub, "run").returncode == 0
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "two"])
+def test_a_port_that_is_none_is_refused_before_anything_starts(
+    hub: Settings, command: Command, port: str
+) -> None:
+    refused = command(hub, "docs", "--port", port)
+
+    assert refused.returncode == 2
+    assert "--port" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not hub.warehouse.exists()
 
 
 def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path, command: Command) -> None:

@@ -21,7 +21,6 @@ from orchestration.dbt_runner.results import require_checked
 from orchestration.definitions import build_definitions, defs
 from orchestration.defs import schedules
 from orchestration.defs.resources import LockedHub
-from orchestration.landing import discovery
 from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
 
@@ -219,7 +218,7 @@ def refreshed(instance: dg.DagsterInstance, hub: Settings) -> None:
     """Record that a refresh, however it was started, published what has landed."""
     job = defs.resolve_job_def("refresh")
     run_id = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS).run_id
-    runs.record_taken_in(instance, hub, run_id, discovery.landing_fingerprint(hub))
+    runs.record_taken_in(instance, hub, run_id, runs.landing_fingerprint(hub))
     runs.record_published(instance, run_id, "a version")
     hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\n')
     (hub.versions / "a version").mkdir(parents=True, exist_ok=True)

@@ -22,11 +22,13 @@ from pipeline import reading, refresh
 from rich.console import Console
 
 from orchestration import cli
+from orchestration.dbt_runner.results import why_dbt_failed
 from orchestration.defs.assets import _load_metadata, _published_metadata
 from orchestration.landing import notices
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
 from orchestration.operations.status import copy_record_of_files, status_of
+from orchestration.printable import printable
 from orchestration.publishing.export import _copy, _without_formulas, export
 from orchestration.publishing.publish import Published
 from orchestration.settings import Settings
@@ -136,12 +138,28 @@ def test_progress_in_a_terminal_obeys_no_text() -> None:
     assert "[red]rich[/red].csv was not loaded" in output.getvalue()
 
 
-def test_the_name_of_a_file_adds_no_line_to_a_message_and_none_to_hub_toml() -> None:
-    path = 'landing/orders/a"\n[[landing]]\nfiles = "**.csv'
+@pytest.mark.parametrize("name", ['a"\n[[landing]]\nfiles = "**.csv', *TEXTS, "\x7f\x85 漢字 👍 \\x41"])
+def test_the_name_of_a_file_adds_no_line_to_a_message_and_none_to_hub_toml(name: str) -> None:
+    path = f"landing/orders/{name}"
+    lines = notices.declaration(path, "adds")
 
     assert "\n" not in notices.named(path)
-    (table,) = tomllib.loads(notices.declaration(path, "adds"))["landing"]
+    # As a person copies them from where they are printed.
+    assert printable(lines) == lines
+    (table,) = tomllib.loads(lines)["landing"]
     assert table == {"files": path.removeprefix("landing/"), "overwritten": "adds"}
+
+
+def test_the_message_of_a_failed_run_obeys_no_text(hub: Settings, tmp_path: Path) -> None:
+    message = f"Conversion Error: {' '.join(TEXTS)}"
+    results = [{"unique_id": "model.contact_reporting.a", "status": "error", "message": message}]
+    (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
+
+    said = why_dbt_failed(tmp_path, hub)
+
+    assert said
+    assert "a could not be built or checked: Conversion Error" in said
+    assert not STEERING & set(said)
 
 
 @pytest.fixture

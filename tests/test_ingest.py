@@ -234,6 +234,43 @@ def test_a_file_whose_name_is_no_text_does_not_stop_the_others(hub: Settings, en
     assert len(loaded.files) == 2
 
 
+def test_a_name_that_is_no_text_is_not_taken_for_the_one_that_it_is_shown_as(hub: Settings) -> None:
+    folder = hub.landing / "messages"
+    try:
+        land(folder / os.fsdecode(b"a\xe9.csv"), messages("m2"))
+    except OSError:
+        pytest.skip("the file system takes only names that are text")
+
+    for _ in range(3):
+        loaded = load(hub, MESSAGES, {"a\\xe9.csv": messages("m1")})
+        assert loaded.column("message_id") == ["m1"]
+        assert loaded.files["a\\xe9.csv"].status == "loaded"
+        assert loaded.report.left_alone == {
+            "landing/messages/a\\xe9.csv": "is not UTF-8, and would be recorded as another file"
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        (
+            "a.csv.gz",
+            gzipped(csv_text(messages("m1"))) + b"garbage",
+            "no gzip follows its compressed content",
+        ),
+        ("a.jsonl.gz", gzipped(json_lines_text(messages("m1"))) + b"garbage", "no gzip follows"),
+        ("a.csv", csv_text(messages("m1")).encode("utf-16"), "land it in UTF-8"),
+        ("b.csv", csv_text(messages("m1")).encode("utf-16-le"), "land it in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_the_bytes_of_a_whole_file_is_said(
+    hub: Settings, name: str, content: bytes, word: str
+) -> None:
+    loaded = load(hub, MESSAGES, {name: content})
+
+    assert word in (loaded.failed[name] or "")
+
+
 @pytest.mark.parametrize("kind", ["left_alone", "at_work", "failed"])
 def test_a_name_that_is_no_text_and_not_read_is_recorded_as_the_shell_shows_it(
     hub: Settings, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -5,6 +5,10 @@ Which rows are kept is tested in test_arrivals.py.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,8 +17,9 @@ import pytest
 from landing import Content, Loaded, load
 
 from orchestration.landing import kept
+from orchestration.landing.batch_loader import ChangedWhileReadError, DueFile
 from orchestration.landing.contracts import MESSAGES, ORDERS
-from orchestration.landing.kept import UNFINISHED, KeptRows, Segment
+from orchestration.landing.kept import UNFINISHED, KeptError, KeptRows, Segment
 from orchestration.settings import Settings
 
 
@@ -54,6 +59,79 @@ def rebuilt(hub: Settings) -> Loaded:
     for file in hub.databases:
         file.unlink(missing_ok=True)
     return load_messages(hub)
+
+
+def test_rows_below_a_folder_that_cannot_be_listed_stay_and_a_rebuild_has_them_too(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, Content] = {"a.csv": messages("m1"), "shop/b.csv": messages("m2")}
+    load_messages(hub, files)
+    scandir = os.scandir
+
+    def refuse(path: Path) -> Iterator[os.DirEntry[str]]:
+        if path == hub.landing / "messages" / "shop":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    with monkeypatch.context() as unlisted:
+        unlisted.setattr(os, "scandir", refuse)
+        first = load_messages(hub)
+        for loaded in (first, rebuilt(hub), load_messages(hub)):
+            assert loaded.column("message_id") == ["m1", "m2"]
+            assert loaded.files["shop/b.csv"].rows_kept == 1
+    reason = first.report.failed["landing/messages/shop/b.csv"]
+    assert reason == "the folder landing/messages/shop cannot be listed: Permission denied"
+
+    listed = load_messages(hub)
+    assert listed.column("message_id") == ["m1", "m2"]
+    assert listed.files["shop/b.csv"].status == "loaded"
+    assert listed.files["shop/b.csv"].rows_kept == 0
+
+
+@pytest.mark.parametrize("name", ["b.csv", os.fsdecode(b"b-\xff.csv")])
+def test_a_file_gives_its_rows_up_for_another_name_only_when_that_one_was_loaded(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    load_messages(hub, {"a.csv": messages("m1")})
+    folder = hub.landing / "messages"
+    try:
+        (folder / "a.csv").rename(folder / name)
+    except OSError:
+        pytest.skip("the file system takes only names that are text")
+
+    def change(batch: Sequence[DueFile]) -> None:
+        raise ChangedWhileReadError(batch)
+
+    with monkeypatch.context() as changing:
+        changing.setattr("orchestration.landing.batch_loader._require_unchanged", change)
+        moved = load_messages(hub)
+    assert moved.column("message_id") == ["m1"]
+    assert moved.files["a.csv"].rows_kept == 1
+    assert set(rebuilt(hub).column("message_id")) == {"m1"}
+
+
+def test_what_else_lies_beside_the_segments_is_left_alone(hub: Settings) -> None:
+    load_messages(hub, {"a.csv": messages("m1")})
+    (hub.landing / "messages" / "a.csv").unlink()
+    load_messages(hub)
+    for name in (".DS_Store", "note.txt", "copy.parquet", "00000001.parquet"):
+        (hub.kept / "messages" / name).write_text("somebody's")
+
+    assert load_messages(hub, {"b.csv": messages("m2")}).column("message_id") == ["m1", "m2"]
+    assert rebuilt(hub).column("message_id") == ["m1", "m2"]
+    assert (hub.kept / "messages" / "note.txt").read_text() == "somebody's"
+
+
+def test_a_damaged_segment_is_named_and_nothing_is_done(hub: Settings) -> None:
+    load_messages(hub, {"a.csv": messages("m1")})
+    (hub.landing / "messages" / "a.csv").unlink()
+    load_messages(hub)
+    (segment,) = (hub.kept / "messages").iterdir()
+    segment.write_bytes(segment.read_bytes()[:50])
+
+    with pytest.raises(KeptError, match=f"{re.escape(str(segment))} cannot be read: .* from a backup"):
+        load_messages(hub)
+    assert segment.exists()
 
 
 def test_many_overwritten_files_leave_few_segments_and_lose_no_row(

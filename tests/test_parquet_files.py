@@ -201,6 +201,27 @@ def test_a_file_that_left_behind_its_name_a_pattern_is_not_taken_for_others(
     assert loaded.column("message_id") == ["plain0"]
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_far_timestamp_is_a_bad_row_of_a_good_file(
+    hub: Settings, zone: str | None, is_nested: bool
+) -> None:
+    instants = pa.array([1_768_089_600_000, 2**61, None], pa.timestamp("ms", zone))
+    table = message_table(3)
+    if is_nested:
+        table = table.append_column("queue_id", pa.ListArray.from_arrays([0, 1, 2, 3], instants))
+    else:
+        table = table.set_column(3, "occurred_at", instants)
+    content = io.BytesIO()
+    pq.write_table(table.append_column("amount", pa.array([1, 2, 3])), content)
+
+    alone = load(hub, MESSAGES, {"a.parquet": content.getvalue()})
+
+    assert alone.report.failed == {}
+    assert alone.report.rows_landed == 3
+    assert alone.column("message_id") == ([] if is_nested else ["m0"])
+
+
 def test_an_error_of_a_statement_is_no_fault_of_a_file(
     hub: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

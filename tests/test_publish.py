@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -111,6 +112,25 @@ def test_the_published_file_answers_without_the_warehouse(hub: Settings) -> None
 
     with reading(hub.published) as connection:
         assert [str(figure) for figure in connection.sql(OVERVIEW).fetchall()[0]] == ["2", "19.99"]
+
+
+def test_the_example_in_the_docs_reads_the_published_file(hub: Settings) -> None:
+    publish(hub, RUN)
+    document = (REPOSITORY / "docs" / "data-contract.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    documented = "data/published/contact_reports.duckdb"
+    assert documented in example
+
+    finished = subprocess.run(
+        [sys.executable, "-c", example.replace(documented, str(hub.published))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    assert "all_time" in finished.stdout
+    assert "queue_name" in finished.stdout
 
 
 def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> None:

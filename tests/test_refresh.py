@@ -18,7 +18,6 @@ from pipeline import refresh as refresh_in_process
 from test_lock import hold
 
 from orchestration.definitions import defs
-from orchestration.landing import discovery
 from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
 
@@ -101,7 +100,7 @@ def test_a_failed_check_leaves_the_old_file_and_says_what_it_found(hub: Settings
         held_back, successful = runs.latest_attempts(instance)
     assert successful.is_published
     assert (held_back.is_published, held_back.is_held_back) == (False, True)
-    assert held_back.landed == successful.landed == discovery.landing_fingerprint(hub)
+    assert held_back.landed == successful.landed == runs.landing_fingerprint(hub)
     assert held_back.settings == runs.settings_fingerprint(hub)
 
 

@@ -16,8 +16,8 @@ from pipeline import refresh
 from test_lock import hold
 
 from orchestration import VERSION, cli
-from orchestration.landing.discovery import landing_fingerprint
 from orchestration.operations import runs
+from orchestration.operations.runs import landing_fingerprint
 from orchestration.operations.status import Status, copy_record_of_files, status_of
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
@@ -147,13 +147,19 @@ def test_the_command_answers_while_a_refresh_is_at_work_and_the_warehouse_damage
     hub = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
     cli.prepare_dagster_home(hub)
     hub.warehouse.write_bytes(b"damaged" * 1000)
+    hub.record_of_files.write_bytes(b"damaged" * 1000)
     with hold(hub.lock) as holder:
         for_people = command(hub, "status")
         for_programs = command(hub, "status", "--json")
+        files = command(hub, "files")
         holder.kill()
 
     assert (for_people.returncode, for_programs.returncode) == (1, 1)
     assert "✗ Nothing has been published yet" in for_people.stdout
+    assert f"{hub.record_of_files}, the copy of the record of files, cannot be read" in for_people.stdout
+    assert files.returncode == 1
+    assert f"{hub.record_of_files}, the copy of the record of files, cannot be read" in files.stdout
+    assert "Traceback" not in files.stdout + files.stderr
     read = json.loads(for_programs.stdout)
     assert read["is_well"] is False
     assert read.keys() >= Status.__dataclass_fields__.keys()

@@ -16,6 +16,7 @@ from pipeline import load, refresh
 
 from orchestration import cli, faults
 from orchestration.faults import Fault, fault_of
+from orchestration.landing.discovery import LandingError
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 from orchestration.warehouse.errors import UnusableDatabaseError
@@ -201,6 +202,32 @@ def test_faults_are_told_apart_by_what_the_engine_says(
     error: BaseException | str, fault: Fault | None
 ) -> None:
     assert fault_of(error) is fault
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("database or disk is full", "the disk of {} has room"),
+        ("attempt to write a readonly database", "may write {} and all that lies below it"),
+        ("file is not a database", "move that folder away"),
+    ],
+)
+def test_a_fault_of_the_record_of_runs_is_told_of_its_own_folder(
+    hub: Settings, words: str, advice: str
+) -> None:
+    said = faults.explain(RuntimeError(f"(sqlite3.OperationalError) {words}"), hub) or ""
+
+    assert said.startswith(f"Something in {hub.dagster_home} could not be read or written")
+    assert advice.format(hub.dagster_home) in said
+    assert "rebuild" not in said
+
+
+def test_a_folder_that_is_away_is_missed_though_the_warehouse_is_lost(hub: Settings) -> None:
+    (hub.landing / "messages").rename(hub.data_dir / "away")
+    databases.remove_databases(hub)
+
+    with pytest.raises(LandingError, match="messages is not there"):
+        load(hub)
 
 
 def test_an_error_that_another_was_raised_from_is_explained(hub: Settings) -> None:

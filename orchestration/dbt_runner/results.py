@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestration.dbt_runner.project import ModelsError
 from orchestration.engines.engine import engine_of
+from orchestration.printable import printable
 from orchestration.settings import Settings
 
 RUN_RESULTS = "run_results.json"
@@ -67,7 +68,7 @@ def why_dbt_failed(target: Path, settings: Settings) -> str | None:
     if not parts:
         return None
     parts.append("The published file was left as it is. Fix the cause, then run the refresh again.")
-    return "\n\n".join(parts)
+    return printable("\n\n".join(parts))
 
 
 def require_checked(target: Path) -> None:

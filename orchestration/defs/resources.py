@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration.hub import hub_toml
 from orchestration.hub.rights import keep_to_owner, restrict
-from orchestration.landing.discovery import landing_fingerprint
 from orchestration.operations import retention, runs
+from orchestration.operations.runs import landing_fingerprint
 from orchestration.refresh import Run
 from orchestration.settings import Settings
 from orchestration.warehouse.lock import hub_lock

@@ -7,8 +7,8 @@ import time
 import dagster as dg
 
 from orchestration.defs.resources import ReadSettings
-from orchestration.landing.discovery import landing_fingerprint
 from orchestration.operations import runs
+from orchestration.operations.runs import landing_fingerprint
 from orchestration.settings import Settings
 
 refresh = dg.define_asset_job(

@@ -6,7 +6,6 @@ which of the files are due (load.py), what is in them (formats).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
@@ -168,7 +167,16 @@ def find(settings: Settings, entity: str) -> Landing:
         folders_below, links_below = walk.folder(folders.pop() if folders else links.pop(0))
         folders += folders_below
         links = sorted(links + links_below)
+    _tell_apart(walk.landing)
     return walk.landing.sort()
+
+
+def _tell_apart(landing: Landing) -> None:
+    """Leave files alone whose name is no text and would be recorded as that of another file."""
+    for path in [path for path in landing.files if recordable(path) != path]:
+        if recordable(path) in landing.files:
+            del landing.files[path]
+            landing.left_alone[recordable(path)] = "is not UTF-8, and would be recorded as another file"
 
 
 def something_has_landed(settings: Settings) -> bool:
@@ -190,14 +198,3 @@ def recordable(path: str) -> str:
     if path.isascii():
         return path
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def landing_fingerprint(settings: Settings) -> str | None:
-    """A hash of what the file system says of all landed files; None when there are none."""
-    found = [
-        (path, signature.size, signature.modified_ns, signature.inode)
-        for contract in CONTRACTS
-        if (settings.landing / contract.entity).is_dir()
-        for path, signature in find(settings, contract.entity).files.items()
-    ]
-    return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None

@@ -12,6 +12,7 @@ Belongs here: how groups are stored, read, merged and forgotten. Does not belong
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.durable import sync
+from orchestration.faults import first_line
 from orchestration.landing import casting
 from orchestration.landing.contracts import EventContract
 from orchestration.sql import literal
@@ -33,8 +35,13 @@ MOST_SEGMENTS = 16
 SMALL_BYTES = 64 * 1024 * 1024
 
 UNFINISHED = ".unfinished"
+NAME = re.compile(r"\d{8,}-[0-9a-f]{8}\.(parquet|unfinished)")
 
 BATCH_ROWS = 100_000
+
+
+class KeptError(RuntimeError):
+    """A file of ``kept/`` that cannot be read; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,15 @@ class KeptRows:
 
     def segments(self) -> list[Segment]:
         """The finished segments, oldest first."""
-        return sorted(map(_opened, self.folder.glob("*.parquet")), key=lambda segment: segment.number)
+        return sorted(map(_opened, self._files(".parquet")), key=lambda segment: segment.number)
 
     def unfinished(self) -> list[Segment]:
         """The segments of refreshes that were killed, before or after the warehouse committed their work."""
         found = []
-        for file in self.folder.glob(f"*{UNFINISHED}"):
+        for file in self._files(UNFINISHED):
             try:
                 found.append(_opened(file))
-            except (OSError, pa.ArrowException):
+            except KeptError:
                 # It was being written.
                 file.unlink()
         return found
@@ -121,7 +128,7 @@ class KeptRows:
             rows: SQL with the rows of the groups: the columns of :meth:`columns`.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        number = max(map(_number, self.folder.iterdir()), default=0) + 1
+        number = max(map(_number, self._files("")), default=0) + 1
         # No two segments ever have one name, so the warehouse cannot take one for another.
         file = self.folder / f"{number:08}-{secrets.token_hex(4)}{UNFINISHED}"
         reader = connection.sql(rows).to_arrow_reader(BATCH_ROWS)
@@ -182,6 +189,11 @@ class KeptRows:
             )
             order by path, content_hash, row_number
         """
+
+    def _files(self, ending: str) -> list[Path]:
+        """The files of segments; what else lies in the folder, such as a note, is left alone."""
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [file for file in files if NAME.fullmatch(file.name) and file.name.endswith(ending)]
 
     def columns(self) -> list[str]:
         """The columns of a segment: fields as text, then what the rest of the pipeline knows of a row."""
@@ -254,5 +266,13 @@ def _number(file: Path) -> int:
 
 
 def _opened(file: Path) -> Segment:
-    headers = pq.read_metadata(file).metadata[HEADERS]
-    return Segment(file, tuple(Group(**group) for group in json.loads(headers)))
+    try:
+        headers = pq.read_metadata(file).metadata[HEADERS]
+        return Segment(file, tuple(Group(**group) for group in json.loads(headers)))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise KeptError(
+            f"{file} cannot be read: {first_line(error)}. It holds rows of files that have left the landing "
+            "folder or were overwritten, so nothing was done, and readers keep what was published. Bring it "
+            "back from a backup, then run again; without one, move it away, and what only it held leaves the "
+            "figures."
+        ) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -107,14 +108,17 @@ def load_entity(
     landing = discovery.find(settings, contract.entity)
     known = _known_files(load)
     due, unread = _due_files(load, landing, known)
-    left = _set_aside_what_left(load, landing, known)
     restore.load_kept(load)
-    for path, reason in (*landing.unlisted.items(), *unread.items()):
+    for path, reason in (*_not_listed(landing, known).items(), *unread.items()):
         records.record_unread(load, path, records.FAILED, reason)
     due, arriving = _rested(due, found_at)
+    for one in arriving:
+        load.paths_by_hash.get(one.inspection.content_hash, set()).discard(one.path)
     records.record_several_unread(load, {one.path: one.inspection for one in arriving}, records.ARRIVING)
     due = _without_emptied(load, due)
     engine_of(settings).load_files(load, due)
+    # Only now it is known of each file with another name that it could be loaded under that one.
+    left = _set_aside_what_left(load, landing, known)
     records.drop_what_is_replaced(load)
     retract.restore_records(load)
     restore.merge_segments(load)
@@ -150,12 +154,23 @@ def _require_landing(load: Load) -> None:
     # A new warehouse knows nothing but what the refreshes of the one before it did.
     (refreshes,) = one_row(load.connection, "select count(*) from raw.refreshes where files_loaded > 0")
     is_away = not any((landing / contract.entity).is_dir() for contract in CONTRACTS)
-    if found or load.kept.groups() or (refreshes and is_away):
+    if found or load.kept.groups() or (refreshes and is_away) or _is_published(load):
         raise discovery.LandingError(
             f"{landing / entity} is not there, but files were loaded from it before. Nothing was done, and "
             "readers keep what was published. If a disk is not mounted, mount it. If the files have been "
             "taken away on purpose, make the empty folder again: their rows stay."
         )
+
+
+def _is_published(load: Load) -> bool:
+    """Whether events of the entity are published; a new warehouse does not know of them yet."""
+    published = load.settings.published
+    # One that cannot be read says nothing.
+    with suppress(duckdb.Error):
+        if published.exists():
+            with duckdb.connect(str(published), read_only=True) as connection:
+                return bool(one_row(connection, f"select count(*) from fct_{load.contract.entity}")[0])
+    return False
 
 
 def _due_files(
@@ -187,7 +202,9 @@ def _due_files(
         except OSError as error:
             unread[path] = formats.why_unreadable(error, file)
             continue
-        load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
+        # Under a name that is no text nothing is loaded.
+        if path == raw_path:
+            load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
         one = DueFile(file, signature, inspection)
         if loaded == inspection.content_hash and path not in checked_by_others:
             touched.append(one)
@@ -198,16 +215,37 @@ def _due_files(
     return due, unread
 
 
+def _not_listed(landing: Landing, known: Mapping[str, KnownFile]) -> dict[str, str]:
+    """Why each folder that cannot be listed cannot be, and so each file that lay below it."""
+    reasons = dict(landing.unlisted)
+    for folder, reason in landing.unlisted.items():
+        reasons |= {
+            path: f"the folder {folder} cannot be listed: {reason}"
+            for path, before in known.items()
+            if path.startswith(f"{folder}/") and before.status not in (records.LEFT, records.RETRACTED)
+        }
+    return reasons
+
+
 def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, KnownFile]) -> list[str]:
-    """Keep the rows of files that are gone, except below folders that cannot be listed; gives their paths."""
+    """Keep the rows of files that are gone, unless they were loaded under another name; gives their paths."""
     present = set(map(recordable, landing.files))
     gone = [
         path
         for path, before in known.items()
         if path not in present
         and before.status not in (records.LEFT, records.RETRACTED)
-        and not any(path == folder or path.startswith(f"{folder}/") for folder in landing.unlisted)
+        and path not in landing.unlisted
+        and not any(path.startswith(f"{folder}/") for folder in landing.unlisted)
     ]
+    if gone:
+        load.paths_by_hash.clear()
+        for content_hash, path in load.connection.execute(
+            "select content_hash, path from raw.landed_files where entity = ? and status = 'loaded'",
+            [load.contract.entity],
+        ).fetchall():
+            if path in present:
+                load.paths_by_hash.setdefault(content_hash, set()).add(path)
     records.record_several_unread(load, dict.fromkeys(gone), records.LEFT)
     # What left nothing behind, as a file that failed or was moved, needs no record.
     load.connection.execute(

@@ -5,11 +5,10 @@ Belongs here: sentences. Does not belong here: what is decided (arrivals.py, loa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from orchestration.landing.load import LoadReport
-from orchestration.printable import PATH_CHARACTERS, shown
+from orchestration.printable import PATH_CHARACTERS, quoted, shown
 
 NAMES_SHOWN = 5
 
@@ -61,9 +60,7 @@ def left_behind(path: str, missing: int, ids: int) -> str:
 
 def declaration(path: str, meaning: str) -> str:
     """The lines of hub.toml that say what overwriting a path means."""
-    # A string of JSON is one of TOML, so that a name with quotes or line ends adds no line of its own.
-    files = json.dumps(path.removeprefix("landing/"), ensure_ascii=False)
-    return f'[[landing]]\nfiles = {files}\noverwritten = "{meaning}"'
+    return f'[[landing]]\nfiles = {quoted(path.removeprefix("landing/"))}\noverwritten = "{meaning}"'
 
 
 def named(path: str) -> str:

@@ -56,7 +56,8 @@ class Request:
 def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str) -> list[str]:
     """Take the content of a path back, with every copy of it and all that is kept of it.
 
-    Of a file that cannot be read, both go: what it holds, and the former rows that are in force.
+    Of a file that cannot be read, or has changed since the last load, both go: what it holds, and the former
+    rows that are in force.
 
     Args:
         connection: a connection from :func:`orchestration.warehouse.databases.connect`.
@@ -82,20 +83,22 @@ def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str
             f"Nothing of {shown(path, PATH_CHARACTERS)} is loaded, so there is nothing to take back. "
             "`make files` lists what is."
         )
-    for request in requests:
-        finish(load, _write(settings, request))
+    for folder in [_write(settings, request) for request in requests]:
+        finish(load, folder)
     return sorted({each for request in requests for each in request.paths})
 
 
 def _hashes_of(load: Load, path: str) -> list[str]:
-    """The contents of a path: an unreadable file and what was last loaded; else all that is kept."""
+    """The contents of a path: what it holds, and what was last loaded; else all that is kept."""
     failed = load.connection.execute(
         "select content_hash from raw.landed_files "
         "where path = ? and status = 'failed' and content_hash is not null",
         [path],
     ).fetchall()
     contents = arrivals.contents_of(load, [path])
-    current = [*(each for (each,) in failed), *(one.content_hash for one in contents if one.is_former)]
+    location = load.settings.data_dir / path
+    held = [inspect(LandedFile(path, location)).content_hash] if location.is_file() else []
+    current = [*held, *(each for (each,) in failed), *(one.content_hash for one in contents if one.is_former)]
     return list(dict.fromkeys(current or [one.content_hash for one in contents]))
 
 
@@ -108,7 +111,7 @@ def _paths_of(load: Load, path: str, content_hash: str) -> tuple[str, ...]:
         [load.contract.entity, content_hash],
     ).fetchall()
     held = {one.path for one in arrivals.contents_of(load) if one.content_hash == content_hash}
-    return tuple(sorted(held.union(each for (each,) in failed)))
+    return tuple(sorted(held.union([path], (each for (each,) in failed))))
 
 
 def finish_all(load: Load) -> None:
@@ -247,5 +250,13 @@ def _requests(retracted: Path, pattern: str) -> Iterator[tuple[Path, Request]]:
 
 
 def _read(folder: Path) -> Request:
-    request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
-    return Request(request["entity"], request["content_hash"], tuple(request["paths"]))
+    file = folder / REQUEST
+    try:
+        request = json.loads(file.read_text(encoding="utf-8"))
+        return Request(request["entity"], request["content_hash"], tuple(request["paths"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise RetractError(
+            f"{file}, which says what was taken back, cannot be read: {error}. Nothing was changed, and "
+            "readers keep what was published. Bring it back from a backup; without one, move its folder "
+            "out of retracted/ and keep the files in it, then run again."
+        ) from None

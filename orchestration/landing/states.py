@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from orchestration.faults import first_line
 from orchestration.settings import Settings
 
 TO_DO = {
@@ -44,14 +45,28 @@ class FileState:
         return TO_DO.get(self.state, "")
 
 
+class RecordError(RuntimeError):
+    """The copy of the record of files cannot be read; the message says what to do."""
+
+
 def saved(settings: Settings) -> list[FileState]:
-    """All paths in their order; none before the first load."""
+    """All paths in their order; none before the first load.
+
+    Raises:
+        RecordError: when the copy of the record is damaged.
+    """
     if not settings.record_of_files.exists():
         return []
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "select path, status, rows_accepted, rows_rejected, rows_kept, error from read_parquet(?) "
-            "order by path",
-            [str(settings.record_of_files)],
-        ).fetchall()
+    try:
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                "select path, status, rows_accepted, rows_rejected, rows_kept, error from read_parquet(?) "
+                "order by path",
+                [str(settings.record_of_files)],
+            ).fetchall()
+    except duckdb.Error as error:
+        raise RecordError(
+            f"{settings.record_of_files}, the copy of the record of files, cannot be read: "
+            f"{first_line(error)}. The record itself is in the warehouse; the next refresh copies it anew."
+        ) from None
     return [FileState(*row) for row in rows]

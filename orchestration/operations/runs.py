@@ -25,6 +25,8 @@ from typing import IO
 import dagster as dg
 
 from orchestration import VERSION
+from orchestration.landing import discovery, retract
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.settings import Settings
 
 UNFINISHED = [
@@ -196,6 +198,22 @@ def record_taken_in(
 def record_published(instance: dg.DagsterInstance, run_id: str, version: str) -> None:
     """Record that a refresh has published all that it took in."""
     instance.add_run_tags(run_id, {PUBLISHED: version})
+
+
+def landing_fingerprint(settings: Settings) -> str | None:
+    """A hash of what the file system says of all landed files; None when there are none."""
+    found: list[object] = [
+        (path, signature.size, signature.modified_ns, signature.inode)
+        for contract in CONTRACTS
+        if (settings.landing / contract.entity).is_dir()
+        for path, signature in discovery.find(settings, contract.entity).files.items()
+    ]
+    # What was taken back changes the figures too, also where its file had left the landing folder before.
+    if settings.retracted.is_dir():
+        found += sorted(
+            folder.name.removeprefix(retract.UNFINISHED) for folder in settings.retracted.iterdir()
+        )
+    return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None
 
 
 def settings_fingerprint(settings: Settings) -> str:

@@ -86,10 +86,11 @@ def print_reports(published: Path, period: str, console: Console) -> None:
         for user in users
     }
     console.print(_breakdown("User", "user_name", users, currency, over_time))
+    newest = info["newest_event_at"]
     console.print(
         f"\n[dim]{overview['messages_in_open_window']:,} of the messages sent still have an open window: "
         f"their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
-        f"newest event {info['newest_event_at']} UTC.[/]"
+        f"{f'newest event {newest} UTC' if newest else 'no event yet'}.[/]"
     )
 
 

@@ -24,6 +24,9 @@ MAX_ROW_BYTES = 2_000_000
 # Of a row that is too long, so many bytes are kept, to show what it begins with.
 SHOWN_BYTES = 1 << 16
 
+# How a gzip file begins.
+GZIP_MARK = b"\x1f\x8b"
+
 # One byte of another encoding has at most so many bytes in UTF-8.
 MOST_BYTES_PER_BYTE = 4
 
@@ -64,8 +67,16 @@ def _decompress(file: LandedFile) -> Iterator[bytes]:
     if file.is_gzipped and file.location.stat().st_size == 0:
         raise UnreadableFileError("it is empty, which no gzip file is")
     with gzip.open(file.location) if file.is_gzipped else file.location.open("rb") as stream:
-        while block := stream.read(size):
-            yield block
+        try:
+            while block := stream.read(size):
+                yield block
+        except gzip.BadGzipFile as error:
+            with file.location.open("rb") as compressed:
+                if compressed.read(len(GZIP_MARK)) != GZIP_MARK:
+                    raise
+            raise UnreadableFileError(
+                "something that is no gzip follows its compressed content: land the file again without it"
+            ) from error
 
 
 def _transcode(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

@@ -159,6 +159,8 @@ def _describe_header(names: list[str], file: LandedFile, contract: EventContract
             f". Its first line is divided by {DELIMITERS[best]}, but it is read as divided by {named}: land "
             f"it divided by {named}"
         )
+    if any("\0" in name for name in names):
+        return ". Its first line holds NULs, as in UTF-16: land it in UTF-8"
     if not found[delimiter]:
         return (
             f". None of the {len(names)} names in its first line, divided by {named}, is a column of the "

@@ -138,13 +138,17 @@ def _query_rows(
             inner join {table} as texts
                 on rows.file_id = texts.file_id and rows.row_number = texts.row_number
         """
+    # Columns read by value are not even named: the statistics of a far timestamp make the reader refuse them.
+    columns = "".join(
+        f", {identifier(column)}" for field, (_, column, _) in by_field.items() if field not in by_value
+    )
     return f"""
         select rows.file_id, rows.row_number, {fault} as fault, {landed}
         from (
             select
                 cast(parse_filename(landed_from, true) as integer) as file_id,
-                file_row_number + 1 as row_number,
-                {", ".join(identifier(column) for _, column, _ in by_field.values())}
+                file_row_number + 1 as row_number
+                {columns}
             from read_parquet(
                 [{", ".join(map(literal, links))}],
                 filename = 'landed_from',
@@ -200,7 +204,12 @@ def _find_misread(
 
 def _may_be_refused(column_type: str) -> bool:
     """Whether the database refuses files for values of the type, or for text within them."""
-    return any(name in column_type for name in ("VARCHAR", "JSON")) or column_type in TIMESTAMPS
+    is_nested = column_type.endswith(("]", ")"))
+    return (
+        any(name in column_type for name in ("VARCHAR", "JSON"))
+        or column_type in TIMESTAMPS
+        or (is_nested and "TIMESTAMP" in column_type)
+    )
 
 
 def _landed(value: str, column_type: str, by_value: bool) -> str:

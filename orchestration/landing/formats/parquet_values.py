@@ -127,5 +127,6 @@ def _text_of_nested(value: pa.Scalar[Any]) -> str | None:
         return None
     try:
         return str(value.as_py())
-    except UnicodeDecodeError:
+    # Text that is none, an instant that Python does not know.
+    except (ValueError, OverflowError):
         return str(value.type)
