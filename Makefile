@@ -95,8 +95,9 @@ MINUTES ?= 3
 soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)
 	@$(BIN)/python -m pytest tests/soak --minutes $(MINUTES) -s
 
-lint: .venv/ready-dev  ## Python, SQL, and dbt's deprecation warnings
+lint: .venv/ready-dev  ## Python with its types, SQL, and dbt's deprecation warnings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/dbt parse --quiet --project-dir dbt_project --profiles-dir dbt_project \
 		--warn-error-options '{"error": "all"}'
 	@CONTACT_DATA_DIR=$$(mktemp -d) $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt

@@ -22,7 +22,7 @@ from benchmarks import small_file, state
 from benchmarks.generate import Recipe, generate
 from benchmarks.history import hub_of
 from benchmarks.measure import Measurement, apart, refresh
-from orchestration.retention import MOST_RUNS
+from orchestration.operations.retention import MOST_RUNS
 from orchestration.settings import Settings
 
 A_DAY = 24 * 4

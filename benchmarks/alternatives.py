@@ -223,6 +223,7 @@ def found(folder: Path) -> dict[str, Found]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Credit the orders by one method; the result is the exit status of the process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alternatives")
     parser.add_argument("method", choices=METHODS)
     parser.add_argument("folder", type=Path)

@@ -80,10 +80,12 @@ def several_of_both(drawn: random.Random, queues: list[str], users: list[str]) -
 
 
 def one(drawn: random.Random, ids: list[str]) -> list[str]:
+    """One of the ids."""
     return [drawn.choice(ids)]
 
 
 def several(drawn: random.Random, ids: list[str]) -> list[str]:
+    """At least two of the ids, where there are as many."""
     return drawn.sample(ids, drawn.randint(min(2, len(ids)), len(ids)))
 
 
@@ -141,7 +143,8 @@ def draw_days(drawn: random.Random, first_day: date, last_day: date, most_days: 
     return date_from, date_from + timedelta(days=days - 1)
 
 
-def milliseconds(
+# The arguments are those of the function that is asked.
+def milliseconds(  # noqa: PLR0913
     published: Path,
     function: str,
     date_from: date,
@@ -196,6 +199,7 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the questions to a published file; the result is the exit status of the process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.questions")
     parser.add_argument("published", type=Path, help="the published file")
     parser.add_argument(

@@ -245,6 +245,7 @@ ON_REQUEST = ("doubling", "scale", "age")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and write down what was found; the result is the exit status of the process."""
     options = parse(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     recipe = partial(Recipe, days=DAYS, last_day=DEFAULT_LAST_DAY, format="parquet")

@@ -55,6 +55,7 @@ def build(landing: Path, out: Path, as_of: date, memory_limit: str | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Compute the figures by one plain script; the result is the exit status of the process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.yardstick")
     parser.add_argument("landing", type=Path, help="folder with the folders messages and orders")
     parser.add_argument("out", type=Path, help="the database to write; must not exist")

@@ -21,8 +21,8 @@ from typing import NoReturn
 from rich.console import Console
 
 from dashboards.home import DashboardHome
+from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup
-from orchestration.rights import keep_to_owner, restrict
 from orchestration.settings import REPOSITORY, Settings, SettingsError
 
 CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)

@@ -21,10 +21,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.hub.hub_toml import SettingsError
+from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup, shown
-from orchestration.rights import keep_to_owner, restrict
-from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError, log_of
-from orchestration.terminal import console
+from orchestration.settings import REPOSITORY, Settings, log_of
+from orchestration.terminal.output import console
 
 if TYPE_CHECKING:
     from dagster._core.instance.ref import InstanceRef
@@ -109,7 +110,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         return others[options.command]()
     if options.command == "demo":
         land_sample_if_nothing_has_landed(settings)
-    if settings.engine is Engine.SPARK and not spark_is_ready(settings):
+    if not engine_is_ready(settings):
         return 1
     if options.command == "rebuild" and not remove_warehouse(settings):
         return 1
@@ -169,23 +170,24 @@ def with_lacking_settings(theirs: str, ours: str) -> str:
 
 
 def land_sample_if_nothing_has_landed(settings: Settings) -> None:
-    from orchestration import sample
+    """Land the sample in a hub that has no landed file yet."""
     from orchestration.landing.discovery import something_has_landed
+    from orchestration.sample.land import land_sample
 
     if something_has_landed(settings):
         CONSOLE.print(f"Files have landed in {markup(settings.landing)} already; no sample is added.")
         return
     CONSOLE.print(f"Landing a sample in {markup(settings.landing)} ...")
-    CONSOLE.print(f"  [green]✓[/] {sample.land_sample(settings)} files")
+    CONSOLE.print(f"  [green]✓[/] {land_sample(settings)} files")
 
 
-def spark_is_ready(settings: Settings) -> bool:
-    """Whether Spark can be started; says why when it cannot."""
-    from orchestration import spark
+def engine_is_ready(settings: Settings) -> bool:
+    """Whether the engine can be started; says why when it cannot."""
+    from orchestration.engines.engine import EngineError, require_ready
 
     try:
-        spark.require_ready(settings)
-    except spark.SparkError as error:
+        require_ready(settings)
+    except EngineError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return False
     return True
@@ -201,25 +203,25 @@ def remove_warehouse(settings: Settings) -> bool:
         Whether it was removed: not while the landing folder is away, or another program has it open, and not
         one of a newer version.
     """
-    from orchestration import ingest
     from orchestration.faults import Fault
     from orchestration.landing.discovery import LandingError
-    from orchestration.lock import hub_lock
+    from orchestration.warehouse import databases, errors
+    from orchestration.warehouse.lock import hub_lock
 
     of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
-    with hub_lock(settings, say=notify):
+    with hub_lock(settings, notify=notify):
         try:
             notice_changes(settings)
-        except (LandingError, ingest.WarehouseInUseError, ingest.NewerVersionError) as error:
+        except (LandingError, errors.WarehouseInUseError, errors.NewerVersionError) as error:
             CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
-        except ingest.WarehouseError as error:
-            if isinstance(error, ingest.UnusableDatabaseError) and error.fault in of_the_machine:
+        except errors.WarehouseError as error:
+            if isinstance(error, errors.UnusableDatabaseError) and error.fault in of_the_machine:
                 CONSOLE.print(f"[red]✗[/] {markup(error)}")
                 return False
             CONSOLE.print(f"[yellow]![/] {markup(error)}")
             CONSOLE.print("It is rebuilt from landing/ and kept/ as they are now.")
-        ingest.remove_databases(settings)
+        databases.remove_databases(settings)
     return True
 
 
@@ -233,46 +235,46 @@ def notice_changes(settings: Settings) -> None:
     """
     import duckdb
 
-    from orchestration import ingest
-    from orchestration.contracts import CONTRACTS
     from orchestration.faults import Fault
+    from orchestration.landing.contracts import CONTRACTS
     from orchestration.landing.load import load_entity
+    from orchestration.warehouse import databases, errors
 
     if not settings.warehouse.exists():
         return
     try:
-        connection = ingest.connect(settings, wait_seconds=0)
-    except ingest.UnusableDatabaseError as error:
+        connection = databases.connect(settings, wait_seconds=0)
+    except errors.UnusableDatabaseError as error:
         if error.file != settings.reports or error.fault not in (Fault.DAMAGED, Fault.NEWER, None):
             raise
         CONSOLE.print(f"[yellow]![/] {markup(error)}")
-        ingest.remove_database(settings.reports)
-        ingest.remove_database(log_of(settings.reports))
-        connection = ingest.connect(settings, wait_seconds=0)
+        databases.remove_database(settings.reports)
+        databases.remove_database(log_of(settings.reports))
+        connection = databases.connect(settings, wait_seconds=0)
     with connection:
         try:
             for contract in CONTRACTS:
                 load_entity(connection, settings, contract)
         except (duckdb.Error, MemoryError) as error:
-            raise ingest.UnusableDatabaseError(settings.warehouse, error, settings) from None
+            raise errors.UnusableDatabaseError(settings.warehouse, error, settings) from None
 
 
 def retract(settings: Settings, file: str) -> int:
     """Take a loaded file back."""
-    from orchestration import ingest
     from orchestration.landing import retract as retracting
     from orchestration.landing.notices import named
-    from orchestration.lock import hub_lock
-    from orchestration.status import copy_record_of_files
+    from orchestration.operations.status import copy_record_of_files
+    from orchestration.warehouse import databases, errors
+    from orchestration.warehouse.lock import hub_lock
 
     try:
         with (
-            hub_lock(settings, say=notify),
-            ingest.connect(settings, say=notify) as connection,
+            hub_lock(settings, notify=notify),
+            databases.connect(settings, notify=notify) as connection,
         ):
             paths = retracting.retract(connection, settings, file)
             copy_record_of_files(connection, settings)
-    except (retracting.RetractError, ingest.WarehouseError) as error:
+    except (retracting.RetractError, errors.WarehouseError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     CONSOLE.print(
@@ -311,9 +313,9 @@ def run(settings: Settings, period: str) -> int:
     gc.disable()
     import dagster as dg
 
-    from orchestration import runs
-    from orchestration.console import WithoutLogErrors, was_interrupted
-    from orchestration.dbt import ModelsError
+    from orchestration.dbt_runner.project import ModelsError
+    from orchestration.operations import runs
+    from orchestration.terminal.progress import WithoutLogErrors, was_interrupted
 
     try:
         from orchestration.definitions import defs
@@ -321,7 +323,7 @@ def run(settings: Settings, period: str) -> int:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     from orchestration.landing.discovery import something_has_landed
-    from orchestration.reports import print_reports
+    from orchestration.terminal.printed_reports import print_reports
 
     gc.freeze()
     gc.enable()
@@ -368,7 +370,7 @@ def instance_without_output(settings: Settings) -> InstanceRef:
 
 def export(settings: Settings) -> int:
     """Write what is published as files that every tool reads."""
-    from orchestration import export as exporting
+    from orchestration.publishing import export as exporting
 
     try:
         folder, files = exporting.export(settings)
@@ -381,11 +383,11 @@ def export(settings: Settings) -> int:
 
 def backup(settings: Settings, folder: Path, with_landing: bool) -> int:
     """Copy the hub into a folder, between two refreshes."""
-    from orchestration.backup import BackupError, back_up
-    from orchestration.lock import LockedError
+    from orchestration.operations.backup import BackupError, back_up
+    from orchestration.warehouse.lock import LockedError
 
     try:
-        contents = back_up(settings, folder, with_landing, say=notify)
+        contents = back_up(settings, folder, with_landing, notify=notify)
     except (BackupError, LockedError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -395,12 +397,12 @@ def backup(settings: Settings, folder: Path, with_landing: bool) -> int:
 
 def restore(settings: Settings, folder: Path, over_newer: bool) -> int:
     """Bring a backup back."""
-    from orchestration.backup import BackupError
-    from orchestration.backup import restore as bring_back
-    from orchestration.lock import LockedError
+    from orchestration.operations.backup import BackupError
+    from orchestration.operations.backup import restore as bring_back
+    from orchestration.warehouse.lock import LockedError
 
     try:
-        contents = bring_back(settings, folder, over_newer, say=notify)
+        contents = bring_back(settings, folder, over_newer, notify=notify)
     except (BackupError, LockedError) as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -415,7 +417,7 @@ def status(settings: Settings, as_json: bool) -> int:
     """Print how the hub is; the result is 1 when its figures are stale or a refresh fails."""
     import dagster as dg
 
-    from orchestration.status import status_of
+    from orchestration.operations.status import status_of
 
     with dg.DagsterInstance.get() as instance:
         found = status_of(settings, instance)
@@ -440,16 +442,21 @@ def _port(text: str) -> int:
 
 def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
-    from orchestration import ingest
-    from orchestration.dbt import PARSING_ALL, dbt_executable, environment_of, project_arguments
-    from orchestration.lock import hub_lock
+    from orchestration.dbt_runner.project import (
+        PARSING_ALL,
+        dbt_executable,
+        environment_of,
+        project_arguments,
+    )
+    from orchestration.warehouse import databases
+    from orchestration.warehouse.lock import hub_lock
 
     arguments = project_arguments(settings.data_dir / "docs")
     CONSOLE.print("Building the docs ...")
     # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
-    with hub_lock(settings, say=notify):
+    with hub_lock(settings, notify=notify):
         if not settings.warehouse.exists():
-            ingest.connect(settings).close()
+            databases.connect(settings).close()
         generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]
         with environment_of(settings):
             # Not among the processes that Ctrl+C reaches: this one ends it, without its words.
@@ -488,7 +495,7 @@ def without_paths(page: str, settings: Settings) -> str:
 
 def ui(settings: Settings, port: int) -> int:
     """Serve Dagster's web UI, with its daemon, until interrupted."""
-    from orchestration import ui as web
+    from orchestration.web import ui as web
 
     try:
         web.serve(settings.dagster_home, port, notify=lambda line: CONSOLE.print(markup(line)))

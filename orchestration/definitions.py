@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
-from orchestration.assets import build_published_asset, event_assets
-from orchestration.console import console_logger
-from orchestration.dbt import build_dbt_assets, prepared_project
-from orchestration.lock import RefreshLock
-from orchestration.publish import PUBLISHED_LAYERS
-from orchestration.schedules import build_schedule, refresh, refresh_when_files_land
+from orchestration.dbt_runner.project import prepared_project
+from orchestration.defs.assets import build_published_asset, event_assets
+from orchestration.defs.dbt_models import build_dbt_assets
+from orchestration.defs.resources import build_lock
+from orchestration.defs.schedules import build_schedule, build_sensor, refresh
+from orchestration.publishing.publish import PUBLISHED_LAYERS
 from orchestration.settings import Settings
+from orchestration.terminal.progress import console_logger
 
 
 @dg.io_manager(config_schema={}, description="Steps hand data on in the databases; a run configures nothing.")
 def no_values(_context: dg.InitResourceContext) -> dg.InMemoryIOManager:
-    return dg.InMemoryIOManager()
+    """What would hand values from one step to the next."""
+    # Its constructor declares no types.
+    return dg.InMemoryIOManager()  # type: ignore[no-untyped-call]
 
 
-def build_definitions() -> dg.Definitions:
-    """All that Dagster knows of a hub."""
-    settings = Settings.from_environment()
-    project = prepared_project(settings.engine)
+def build_definitions(
+    settings: Settings | None = None, resources: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """All that Dagster knows of a hub.
+
+    Args:
+        settings: the settings of the hub; without them each run reads those of the environment.
+        resources: what replaces resources of the same names, as in a test.
+    """
+
+    def read_settings() -> Settings:
+        return settings or Settings.from_environment()
+
+    now = read_settings()
+    project = prepared_project(now.engine)
     dbt_models = build_dbt_assets(project)
     published = build_published_asset(
         [spec.key for spec in dbt_models.specs if spec.group_name in PUBLISHED_LAYERS]
@@ -29,10 +45,10 @@ def build_definitions() -> dg.Definitions:
     return dg.Definitions(
         assets=[*event_assets, dbt_models, published],
         jobs=[refresh],
-        schedules=[build_schedule(settings)],
-        sensors=[refresh_when_files_land],
+        schedules=[build_schedule(now, read_settings)],
+        sensors=[build_sensor(read_settings)],
         # No step hands a value to another. Dagster's own default lets a run name the folder of such values.
-        resources={"lock": RefreshLock(), "io_manager": no_values},
+        resources={"lock": build_lock(read_settings), "io_manager": no_values, **(resources or {})},
         loggers={"console": console_logger},
         # One process for all steps: it holds the lock throughout, and starts in a fraction of the time.
         executor=dg.in_process_executor,

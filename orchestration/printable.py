@@ -30,7 +30,7 @@ _NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
 def printable(text: str) -> str:
-    """The text with each character that steers written as its escape, such as ``\\x1b``; line ends stay."""
+    r"""The text with each character that steers written as its escape, such as ``\x1b``; line ends stay."""
     return _NOT_PLAIN.sub(lambda found: _visible(found[0]), text)
 
 

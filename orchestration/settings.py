@@ -1,8 +1,8 @@
 """The settings of a hub, read once from the environment and hub.toml; every path is derived here.
 
 Belongs here: the environment variables of the README's "Settings", where they contradict hub.toml, and the
-layout of the data directory. Does not belong here: what hub.toml may say (hub.py), anything that reads or
-writes data.
+layout of the data directory. Does not belong here: what hub.toml may say (hub/hub_toml.py), anything that
+reads or writes data.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestration import hub as hub_toml
-from orchestration.hub import Hub, HubFile, SettingsError
+from orchestration.hub import hub_toml
+from orchestration.hub.hub_toml import Hub, HubFile, SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -20,10 +20,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration import ingest
-from orchestration.contracts import EventContract
+from orchestration.landing.contracts import EventContract
 from orchestration.landing.load import LoadReport, load_entity
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
 
 Row = Mapping[str, Any]
 Content = bytes | str | pa.Table | Sequence[Row]
@@ -167,7 +167,7 @@ def load(
     folder = settings.landing / contract.entity
     for name, content in (files or {}).items():
         land(folder / name, content)
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         report = load_entity(connection, settings, contract)
         loaded = _read(connection, contract, report)
     for path, record in loaded.files.items():

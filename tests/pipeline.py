@@ -1,6 +1,6 @@
 """A refresh without Dagster around it, quick enough to run for each generated history.
 
-Belongs here: the steps of a refresh, called as the assets call them. What Dagster adds is tested in
+Belongs here: the steps of orchestration/refresh.py with dbt in this process. What Dagster adds is tested in
 test_refresh.py.
 """
 
@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,19 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from orchestration import hub, ingest
-from orchestration.contracts import CONTRACTS
-from orchestration.dbt import BUILD, environment_of, planned, prepared_project, project_arguments
+from orchestration import refresh as steps
+from orchestration.dbt_runner.project import (
+    environment_of,
+    prepared_project,
+    project_arguments,
+)
+from orchestration.hub import hub_toml
+from orchestration.incremental.plan import Plan, finish
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
-from orchestration.plan import Plan, finish
-from orchestration.publish import publish
+from orchestration.refresh import Manifest, Run
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
 
 # dbt's parse of the project, shared by all tests of a session.
 DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid()}"
@@ -35,7 +41,7 @@ DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid(
 
 def edit_hub_file(settings: Settings, **values: object) -> Settings:
     """Set keys of hub.toml, as a person with an editor would; returns the settings of the edited hub."""
-    hub.add_missing(settings.hub_file, settings.timezone, settings.currency)
+    hub_toml.add_missing(settings.hub_file, settings.timezone, settings.currency)
     text = settings.hub_file.read_text(encoding="utf-8")
     for key, value in values.items():
         text, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
@@ -46,9 +52,14 @@ def edit_hub_file(settings: Settings, **values: object) -> Settings:
     )
 
 
+def run_of(settings: Settings, run_id: str, log: Callable[[str], object] = lambda sentence: None) -> Run:
+    """A refresh of this name whose dbt shares its parse with those of other hubs."""
+    return Run(settings, run_id, DBT_TARGET, log)
+
+
 def load(settings: Settings) -> None:
     """Load what has landed."""
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         for contract in CONTRACTS:
             load_entity(connection, settings, contract)
 
@@ -56,7 +67,12 @@ def load(settings: Settings) -> None:
 def run_dbt(settings: Settings, *arguments: str, plan: Plan | None = None) -> None:
     """Run dbt in this process against the warehouse of a hub; fail with dbt's own words."""
     with environment_of(settings, plan):
-        result = dbtRunner().invoke([*arguments, "--quiet", *project_arguments(DBT_TARGET)])
+        invoke_dbt(*arguments)
+
+
+def invoke_dbt(*arguments: str) -> None:
+    """The same in an environment that says which hub it is."""
+    result = dbtRunner().invoke([*arguments, "--quiet", *project_arguments(DBT_TARGET)])
     DuckDBConnectionManager.close_all_connections()
     assert result.success, result.exception or [
         (node.node.name, node.message)
@@ -69,22 +85,46 @@ def build(settings: Settings, *arguments: str) -> None:
     """One refresh up to publishing, checks included, which then counts as finished."""
     run_id = str(uuid.uuid4())
     load_and_build(settings, run_id, *arguments)
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         finish(connection, settings, run_id, version="none", seconds=0)
 
 
 def refresh(settings: Settings) -> Path:
     """One refresh: load, build and check the models, publish. Returns the published file."""
     run_id = str(uuid.uuid4())
-    load_and_build(settings, run_id)
-    publish(settings, run_id)
+    steps.refresh(run_of(settings, run_id), manifest(), dbt_in_process())
     return settings.published
 
 
 def load_and_build(settings: Settings, run_id: str, *arguments: str) -> None:
     """Load what has landed, then build and check the models, as a run of this id."""
-    load(settings)
-    run_dbt(settings, *BUILD, *arguments, plan=planned(settings, manifest(), run_id))
+    run = run_of(settings, run_id)
+    with databases.connect(settings) as connection:
+        for contract in CONTRACTS:
+            steps.load(connection, run, contract)
+    planned = steps.plan(run, manifest())
+    for _ in steps.build(run, manifest(), planned, dbt_in_process(*arguments)):
+        pass
+
+
+def plan(
+    settings: Settings,
+    run_id: str,
+    of: Manifest | None = None,
+    log: Callable[[str], object] = lambda sentence: None,
+) -> Plan:
+    """The plan of a refresh, by the manifest of the project or another one."""
+    return steps.plan(run_of(settings, run_id, log), of or manifest())
+
+
+def dbt_in_process(*further: str) -> steps.Dbt:
+    """dbt in this process; what it did is known at its end, so it has no events."""
+
+    def dbt(arguments: Sequence[str]) -> Iterator[Any]:
+        invoke_dbt(*arguments, *further)
+        return iter(())
+
+    return dbt
 
 
 def executed(model: str) -> str:

@@ -39,14 +39,15 @@ from support.arrivals import (
 from support.arrivals_model import ArrivalsModel
 from support.plain_reader import Event, RawRow
 
-from orchestration import cli, ingest
-from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.hub import Hub as HubSettings
-from orchestration.hub import LandingTable, Overwritten
+from orchestration import cli
+from orchestration.hub.hub_toml import Hub as HubSettings
+from orchestration.hub.hub_toml import LandingTable, Overwritten
 from orchestration.landing import load as loading
 from orchestration.landing import retract as retracting
+from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.load import load_entity
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
 
 # Histories that lie side by side in one hub, in folders and with ids of their own. A refresh of several costs
 # little more than of one.
@@ -190,7 +191,7 @@ def load(settings: Settings, dies_at: int | None = None) -> int:
     Raises:
         Killed: when it takes more than ``dies_at``.
     """
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         counted = MortalConnection(connection, dies_at)
         for contract in CONTRACTS:
             load_entity(counted, settings, contract)
@@ -199,13 +200,13 @@ def load(settings: Settings, dies_at: int | None = None) -> int:
 
 def retract(settings: Settings, path: str) -> None:
     """Take back a file of the record, as `make retract` does."""
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         retracting.retract(connection, settings, f"landing/{path}")
 
 
 def loaded(settings: Settings) -> dict[str, Loaded]:
     """What the warehouse of a hub holds, by the path below the landing folder."""
-    with ingest.connect(settings) as connection:
+    with databases.connect(settings) as connection:
         states = {
             path: state for contract in CONTRACTS for path, state in _loaded(connection, contract).items()
         }

@@ -15,9 +15,9 @@ from landing import land_csv
 from pipeline import reading, refresh
 from test_lock import hold
 
-from orchestration import backup, restoring
-from orchestration.backup import BackupError, back_up, restore
-from orchestration.restoring import LIST, finish_restore
+from orchestration.operations import backup, restoring
+from orchestration.operations.backup import BackupError, back_up, restore
+from orchestration.operations.restoring import LIST, finish_restore
 from orchestration.settings import Settings
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}

@@ -26,8 +26,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from landing import Content, Loaded, json_lines_text, load, parquet_bytes
 
-from orchestration import casting
-from orchestration.contracts import MESSAGES, ORDERS, EventContract, Kind
+from orchestration.landing import casting
+from orchestration.landing.contracts import MESSAGES, ORDERS, EventContract, Kind
 from orchestration.settings import Settings
 
 TEXT_ENDINGS = (".csv", ".jsonl", ".parquet")

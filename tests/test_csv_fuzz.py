@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from landing import gzipped, load
 
-from orchestration.contracts import ORDERS
+from orchestration.landing.contracts import ORDERS
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, MAX_ROW_BYTES
 from orchestration.settings import Settings
 

@@ -19,7 +19,7 @@ import pyarrow.csv
 import pytest
 from landing import Content, load
 
-from orchestration.contracts import MESSAGES, ORDERS
+from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.formats import delimited, strict_csv
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, find_line_ends
 from orchestration.landing.formats.common import Dialect, Format, LandedFile, Shape

@@ -12,8 +12,8 @@ import pytest
 from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 
-from orchestration import dbt
-from orchestration.dbt import dbt_of, prepared_project
+from orchestration.dbt_runner import project
+from orchestration.dbt_runner.project import dbt_of, prepared_project
 
 
 def called(target: Path, *arguments: str) -> DbtCliInvocation:
@@ -82,8 +82,8 @@ def test_of_those_that_begin_at_one_moment_one_parses_and_the_others_wait(
         together.wait()
         return prepared_project().manifest_path.read_text()
 
-    monkeypatch.setattr(dbt, "_parse", parse)
-    monkeypatch.setattr(dbt, "PROJECT_DIR", tmp_path)
+    monkeypatch.setattr(project, "_parse", parse)
+    monkeypatch.setattr(project, "PROJECT_DIR", tmp_path)
     (tmp_path / "dbt_project.yml").write_text("name: fresh")
     with ThreadPoolExecutor(beginners) as pool:
         manifests = list(pool.map(lambda _: prepared(), range(beginners)))

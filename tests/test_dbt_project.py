@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pipeline import DBT_TARGET, load, run_dbt
 
-from orchestration.dbt import BUILD
+from orchestration.dbt_runner.project import BUILD
 from orchestration.settings import REPOSITORY, Settings
 
 

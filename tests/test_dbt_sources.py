@@ -14,8 +14,8 @@ import pytest
 from landing import land_csv
 from pipeline import reading
 
-from orchestration import dbt_sources
-from orchestration.dbt_sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.dbt_runner import sources
+from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.settings import REPOSITORY, Engine, Settings
 
 LONG_AGO = 1_000_000_000
@@ -42,7 +42,7 @@ ORDER = {
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a source of each kind, whose parse is recorded."""
-    monkeypatch.setattr(dbt_sources, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(sources, "REPOSITORY", tmp_path)
     for name in ("models/marts/a.sql", "models/marts/a.yml", "dbt_project/macros/b.sql", "seeds/c.csv"):
         write(tmp_path / name, "as it was")
     write(tmp_path / "target" / "manifest.json", "{}")
@@ -86,7 +86,7 @@ def test_another_version_of_dbt_or_of_its_adapter_is_noticed(
 ) -> None:
     for changed in ("dbt-core", "dbt-duckdb"):
         with monkeypatch.context() as upgraded:
-            upgraded.setattr(dbt_sources, "version", lambda name, new=changed: "2" if name == new else "1")
+            upgraded.setattr(sources, "version", lambda name, new=changed: "2" if name == new else "1")
             assert not is_parsed(tree / "target", Engine.DUCKDB)
 
 
@@ -97,7 +97,7 @@ def test_a_manifest_that_was_written_by_hand_is_noticed(tree: Path) -> None:
 
 
 def test_without_a_record_that_can_be_read_all_is_parsed(tree: Path) -> None:
-    (tree / "target" / dbt_sources.RECORD).write_bytes(b"\xff{")
+    (tree / "target" / sources.RECORD).write_bytes(b"\xff{")
     assert not is_parsed(tree / "target", Engine.DUCKDB)
     assert not is_parsed(tree / "nowhere", Engine.DUCKDB)
 

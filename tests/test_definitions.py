@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 import yaml
 from dagster._config import ConfigTypeKind
 from landing import land_csv
 
-from orchestration import runs, schedules
-from orchestration.dbt import ModelsError, require_checked
-from orchestration.definitions import defs
+from orchestration.dbt_runner.project import ModelsError
+from orchestration.dbt_runner.results import require_checked
+from orchestration.definitions import build_definitions, defs
+from orchestration.defs import schedules
+from orchestration.defs.resources import LockedHub
+from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
+
+MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
 LAYERS = ("raw", "staging", "attribution", "facts", "marts")
 
@@ -60,7 +66,7 @@ def test_the_sources_of_dbt_are_the_assets_that_load_them() -> None:
     assert upstream["stg_orders"] == {"order_events", "superseded_orders"}
 
 
-def test_data_only_moves_to_the_right() -> None:
+def test_data_only_moves_downstream() -> None:
     order = {layer: place for place, layer in enumerate((*LAYERS, "published"))}
     layer_of = {spec.key: spec.group_name for spec in SPECS}
     backwards = [
@@ -102,6 +108,38 @@ def test_the_refresh_covers_every_asset() -> None:
     job = defs.resolve_job_def("refresh")
 
     assert job.asset_layer.executable_asset_keys == {spec.key for spec in SPECS}
+
+
+def load_messages(definitions: dg.Definitions) -> dg.ExecuteInProcessResult:
+    """What a run of the asset of messages did."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        return definitions.resolve_job_def("refresh").execute_in_process(
+            asset_selection=[dg.AssetKey(["raw", "message_events"])], instance=instance
+        )
+
+
+def test_definitions_may_be_of_other_settings_than_those_of_the_environment(
+    hub: Settings, tmp_path: Path
+) -> None:
+    other = replace(hub, data_dir=tmp_path / "other", timezone="Asia/Kathmandu")
+    land_csv(other.landing / "messages" / "a.csv", [MESSAGE])
+    of_other = build_definitions(settings=other)
+
+    assert of_other.resolve_schedule_def("refresh_daily").execution_timezone == "Asia/Kathmandu"
+    assert load_messages(of_other).success
+    with duckdb.connect(str(other.warehouse), read_only=True) as warehouse:
+        assert warehouse.sql("select message_id from raw.message_events").fetchall() == [("m1",)]
+    assert not hub.warehouse.exists()
+
+
+def test_a_resource_of_the_definitions_may_be_replaced(hub: Settings, tmp_path: Path) -> None:
+    other = replace(hub, data_dir=tmp_path / "other")
+    land_csv(other.landing / "messages" / "a.csv", [MESSAGE])
+    without_lock = build_definitions(resources={"lock": LockedHub(other)})
+
+    assert load_messages(without_lock).success
+    assert other.warehouse.exists()
+    assert not other.lock.exists()
 
 
 def configurable(kind: Any, path: str = "") -> Iterator[str]:
@@ -152,7 +190,7 @@ def test_the_schedule_runs_daily_in_the_reporting_zone(hub: Settings) -> None:
 
 def sensed(instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[object, str | None]:
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
-    return schedules.refresh_when_files_land(context), context.cursor
+    return schedules.build_sensor()(context), context.cursor
 
 
 def test_the_sensor_starts_one_refresh_for_what_has_landed(hub: Settings) -> None:
@@ -180,7 +218,7 @@ def refreshed(instance: dg.DagsterInstance, hub: Settings) -> None:
     """Record that a refresh, however it was started, published what has landed."""
     job = defs.resolve_job_def("refresh")
     run_id = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS).run_id
-    runs.record_taken_in(instance, hub, run_id, schedules.landing_fingerprint(hub))
+    runs.record_taken_in(instance, hub, run_id, runs.landing_fingerprint(hub))
     runs.record_published(instance, run_id, "a version")
     hub.hub_file.write_text('timezone = "UTC"\ncurrency = "USD"\n')
     (hub.versions / "a version").mkdir(parents=True, exist_ok=True)

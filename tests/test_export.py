@@ -11,7 +11,7 @@ import pytest
 from landing import land_csv
 from pipeline import refresh
 
-from orchestration.export import ExportError, export
+from orchestration.publishing.export import ExportError, export
 from orchestration.settings import Settings
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}

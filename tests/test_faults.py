@@ -18,12 +18,12 @@ from landing import land_csv
 from pipeline import edit_hub_file, load, load_and_build, reading
 from pipeline import refresh as refresh_in_process
 
-from orchestration import ingest
-from orchestration.contracts import CONTRACTS
-from orchestration.ingest import WarehouseError, WarehouseInUseError
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
-from orchestration.publish import PublishError, publish
+from orchestration.publishing.publish import PublishError, publish
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
+from orchestration.warehouse.errors import WarehouseError, WarehouseInUseError
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_touched_but_not_changed_is_not_loaded_again(hub: Setting
     refresh_in_process(hub)
     (hub.landing / "messages" / "a.csv").touch()
 
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         report = load_entity(connection, hub, CONTRACTS[0])
 
     assert (report.files_loaded, report.overwritten) == (0, {})
@@ -273,8 +273,8 @@ def test_a_warehouse_of_a_newer_version_is_not_touched(
     hub: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as newer:
-        newer.setattr("orchestration.refreshes.VERSION", "99.1.0")
-        newer.setattr("orchestration.ingest.VERSION", "99.1.0")
+        newer.setattr("orchestration.warehouse.run_log.VERSION", "99.1.0")
+        newer.setattr("orchestration.warehouse.compatibility.VERSION", "99.1.0")
         refresh_in_process(hub)
     land_second_message(hub)
 
@@ -282,7 +282,7 @@ def test_a_warehouse_of_a_newer_version_is_not_touched(
         refresh_in_process(hub)
     assert messages_published(hub) == ["m1"]
 
-    monkeypatch.setattr("orchestration.ingest.VERSION", "99.1.0")
+    monkeypatch.setattr("orchestration.warehouse.compatibility.VERSION", "99.1.0")
     refresh_in_process(hub)
     assert messages_published(hub) == ["m1", "m2"]
 
@@ -306,14 +306,14 @@ def test_a_warehouse_that_is_open_elsewhere_is_waited_for(hub: Settings) -> None
         assert reader.stdout.readline() == "open\n"
         said: list[str] = []
         with pytest.raises(WarehouseInUseError, match="is open in another program"):
-            ingest.connect(hub, said.append, wait_seconds=0)
+            databases.connect(hub, said.append, wait_seconds=0)
 
         def close_the_reader(message: str) -> None:
             said.append(message)
             assert reader.stdin
             reader.stdin.close()
 
-        ingest.connect(hub, close_the_reader).close()
+        databases.connect(hub, close_the_reader).close()
     assert len(said) == 1
     assert "this waits until it is closed" in said[0]
 

@@ -1,7 +1,7 @@
 """What differs is rebuilt: a changed macro recomputes the models, seeds and checks that use it, and no other.
 
-Who uses a macro is found here by Jinja's syntax tree of every text; orchestration/fingerprints.py derives it
-from dbt's manifest.
+Who uses a macro is found here by Jinja's syntax tree of every text; the plan derives it from dbt's manifest
+(orchestration/incremental/fingerprints.py).
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Any
 
 import duckdb
 import jinja2.nodes
+import pipeline
 import pytest
 from dbt_common.clients.jinja import get_environment
 from landing import land_csv
-from pipeline import BUILD, build, load, manifest, run_dbt
+from pipeline import build, load, manifest, run_dbt
 
-from orchestration import ingest
-from orchestration.dbt import planned
-from orchestration.fingerprints import without_comments
-from orchestration.plan import decide, finish
+from orchestration.dbt_runner.project import BUILD
+from orchestration.incremental.fingerprints import without_comments
+from orchestration.incremental.plan import decide, finish
 from orchestration.settings import REPOSITORY, Settings
+from orchestration.warehouse import databases
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 ORDER = {
@@ -56,7 +57,7 @@ def test_a_changed_macro_recomputes_exactly_what_uses_it(hub: Settings) -> None:
     names = {macro["name"]: unique_id for unique_id, macro in macros_of_project(manifest())}
 
     assert len(names) > 80
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         for name, unique_id in names.items():
             changed = {**manifest(), "macros": dict(manifest()["macros"])}
             changed["macros"][unique_id] = {**changed["macros"][unique_id], "macro_sql": "{{ 'changed' }}"}
@@ -86,7 +87,7 @@ def test_comments_and_white_space_recompute_nothing(hub: Settings) -> None:
             node["description"] += " In other words."
             node["checksum"] = {"name": "sha256", "checksum": "other"}
 
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         assert decide(connection, changed, hub, number=2).plan.reasons == []
 
 
@@ -123,9 +124,9 @@ def test_rows_of_an_older_macro_are_replaced_by_the_next_refresh(
     changed = copy.deepcopy(manifest())
     changed["macros"][f"macro.{PROJECT}.{macro}"]["macro_sql"] += "{{ 'changed' }}"
     load(hub)
-    plan = planned(hub, changed, macro)
+    plan = pipeline.plan(hub, macro, changed)
     run_dbt(hub, *BUILD, plan=plan)
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         finish(connection, hub, macro, version="none", seconds=0)
 
     assert any(f"the macro {macro} changed" in reason for reason in plan.reasons)

@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from orchestration.guard import guarded
+from orchestration.web.guard import guarded
 
 TOKEN = "the-token"
 COOKIE = {"cookie": f"contact_ui={TOKEN}"}

@@ -22,19 +22,19 @@ from pipeline import reading, refresh
 from rich.console import Console
 
 from orchestration import cli
-from orchestration.assets import _load_metadata, _published_metadata
-from orchestration.console import ProgressHandler
-from orchestration.contracts import CONTRACTS
-from orchestration.dbt import why_dbt_failed
-from orchestration.export import _copy, _without_formulas, export
-from orchestration.ingest import connect
+from orchestration.dbt_runner.results import why_dbt_failed
+from orchestration.defs.assets import _load_metadata, _published_metadata
 from orchestration.landing import notices
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
+from orchestration.operations.status import copy_record_of_files, status_of
 from orchestration.printable import printable
-from orchestration.publish import Published
-from orchestration.reports import print_reports
+from orchestration.publishing.export import _copy, _without_formulas, export
+from orchestration.publishing.publish import Published
 from orchestration.settings import Settings
-from orchestration.status import copy_record_of_files, status_of
+from orchestration.terminal.printed_reports import print_reports
+from orchestration.terminal.progress import ProgressHandler
+from orchestration.warehouse.databases import connect
 
 # An id is landed without the blanks around it.
 IDS = sorted({text.strip("\t\r\ufeff") for text in TEXTS})
@@ -155,7 +155,7 @@ def test_the_message_of_a_failed_run_obeys_no_text(hub: Settings, tmp_path: Path
     results = [{"unique_id": "model.contact_reporting.a", "status": "error", "message": message}]
     (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
 
-    said = why_dbt_failed(tmp_path / "run_results.json", hub)
+    said = why_dbt_failed(tmp_path, hub)
 
     assert said
     assert "a could not be built or checked: Conversion Error" in said

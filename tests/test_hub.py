@@ -15,8 +15,8 @@ import pytest
 from landing import land_csv
 from pipeline import edit_hub_file, reading, refresh
 
-from orchestration import hub as hub_toml
-from orchestration.hub import Hub, LandingTable, Overwritten
+from orchestration.hub import hub_toml
+from orchestration.hub.hub_toml import Hub, LandingTable, Overwritten
 from orchestration.settings import Settings, SettingsError
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

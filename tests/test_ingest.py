@@ -31,13 +31,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from landing import Content, Loaded, csv_text, gzipped, json_lines_text, land, load, parquet_bytes
 
-from orchestration import ingest, loading
-from orchestration.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
-from orchestration.hub import Hub
-from orchestration.landing import formats
+from orchestration.hub.hub_toml import Hub
+from orchestration.landing import batch_loader, formats
+from orchestration.landing.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.load import LoadReport, load_entity
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")
 TEXT_ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -359,7 +359,7 @@ def test_more_files_than_fit_in_one_batch_all_load(hub: Settings, monkeypatch: p
     many = {f"{number}.csv": messages(f"m{number}") for number in range(5)}
     assert load(hub, MESSAGES, many).column("message_id") == ["m0", "m1", "m2", "m3", "m4"]
 
-    monkeypatch.setitem(loading.BATCH_BYTES, formats.Format.CSV, 1)
+    monkeypatch.setitem(batch_loader.BATCH_BYTES, formats.Format.CSV, 1)
     more = {f"{number}.csv": messages(f"m{number}") for number in range(5, 8)}
     assert load(hub, MESSAGES, more).report.files_loaded == 3
 
@@ -463,7 +463,7 @@ def test_a_load_interrupted_at_any_point_is_finished_by_the_next(tmp_path: Path)
         hub = Settings(tmp_path / str(statements), "UTC", date(2026, 1, 31), "USD")
         for name, content in files.items():
             land(hub.landing / "messages" / name, content)
-        with ingest.connect(hub) as connection:
+        with databases.connect(hub) as connection:
             try:
                 load_entity(_InterruptedConnection(connection, statements), hub, MESSAGES)  # type: ignore[arg-type]
             except _Interrupted:
@@ -1529,7 +1529,7 @@ def _with_secret_of(case: str, content: Content) -> Content:
 def stored_with_secrets(tmp_path_factory: pytest.TempPathFactory) -> str:
     """All that is kept of files that hold a secret each, loaded one by one."""
     hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         for case, (ending, content) in WITH_SECRETS.items():
             location = land(hub.landing / "messages" / f"{case}{ending}", _with_secret_of(case, content))
             report = load_entity(connection, hub, MESSAGES)

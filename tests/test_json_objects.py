@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from landing import load
 
-from orchestration.contracts import MESSAGES, ORDERS
+from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.settings import Settings
 
 MESSAGE = {"message_id": "m", "customer_id": "c", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}

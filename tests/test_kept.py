@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from landing import Content, Loaded, load
 
-from orchestration.contracts import MESSAGES, ORDERS
 from orchestration.landing import kept
+from orchestration.landing.batch_loader import ChangedWhileReadError, DueFile
+from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.kept import UNFINISHED, KeptError, KeptRows, Segment
-from orchestration.loading import ChangedWhileReadError, DueFile
 from orchestration.settings import Settings
 
 
@@ -103,7 +103,7 @@ def test_a_file_gives_its_rows_up_for_another_name_only_when_that_one_was_loaded
         raise ChangedWhileReadError(batch)
 
     with monkeypatch.context() as changing:
-        changing.setattr("orchestration.loading._require_unchanged", change)
+        changing.setattr("orchestration.landing.batch_loader._require_unchanged", change)
         moved = load_messages(hub)
     assert moved.column("message_id") == ["m1"]
     assert moved.files["a.csv"].rows_kept == 1

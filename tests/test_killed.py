@@ -28,9 +28,9 @@ from landing import land
 from pipeline import reading
 from test_refresh_in_part import assert_equals_a_rebuild
 
-from orchestration import runs
-from orchestration.contracts import CONTRACTS
-from orchestration.publish import VERSIONS_KEPT
+from orchestration.landing.contracts import CONTRACTS
+from orchestration.operations import runs
+from orchestration.publishing.publish import VERSIONS_KEPT
 from orchestration.settings import REPOSITORY, Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

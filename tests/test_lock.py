@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.lock import LockedError, refresh_lock
 from orchestration.settings import REPOSITORY
+from orchestration.warehouse.lock import LockedError, refresh_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from orchestration.lock import refresh_lock
-with refresh_lock(Path(sys.argv[1]), say=print):
+from orchestration.warehouse.lock import refresh_lock
+with refresh_lock(Path(sys.argv[1]), notify=print):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -37,7 +37,7 @@ def test_the_second_refresh_says_who_holds_the_lock_and_gives_up_in_time(tmp_pat
     with hold(tmp_path / "lock") as holder:
         with (
             pytest.raises(LockedError, match=f"process {holder.pid}"),
-            refresh_lock(tmp_path / "lock", say=said.append, wait_seconds=0),
+            refresh_lock(tmp_path / "lock", notify=said.append, wait_seconds=0),
         ):
             pytest.fail("two refreshes hold the lock")
         holder.kill()
@@ -48,7 +48,7 @@ def test_the_second_refresh_says_who_holds_the_lock_and_gives_up_in_time(tmp_pat
 def test_a_killed_refresh_leaves_no_lock_behind(tmp_path: Path) -> None:
     with hold(tmp_path / "lock") as holder:
         holder.kill()
-    with refresh_lock(tmp_path / "lock", say=pytest.fail, wait_seconds=0):
+    with refresh_lock(tmp_path / "lock", notify=pytest.fail, wait_seconds=0):
         assert f'"process": {os.getpid()}' in (tmp_path / "lock").read_text()
 
 
@@ -60,5 +60,5 @@ def test_the_next_refresh_waits_until_the_lock_is_free(tmp_path: Path) -> None:
             said.append(line)
             holder.kill()
 
-        with refresh_lock(tmp_path / "lock", say=say, wait_seconds=60):
+        with refresh_lock(tmp_path / "lock", notify=say, wait_seconds=60):
             assert len(said) == 1

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pytest
 from landing import Content, Loaded, load
 
-from orchestration.contracts import ORDERS
+from orchestration.landing.contracts import ORDERS
 from orchestration.settings import Settings
 
 ORDER = {

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from landing import Content, load
 
-from orchestration.contracts import MESSAGES
+from orchestration.landing.contracts import MESSAGES
 from orchestration.landing.formats import parquet_files
 from orchestration.settings import Settings
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pipeline
 import pytest
 from landing import land_csv
-from pipeline import BUILD, build, load, manifest, run_dbt
+from pipeline import build, load, manifest, run_dbt
 
-from orchestration import fingerprints
-from orchestration import plan as planning
-from orchestration.dbt import planned
-from orchestration.plan import Plan
+from orchestration.dbt_runner.project import BUILD
+from orchestration.incremental import fingerprints
+from orchestration.incremental import plan as planning
+from orchestration.incremental.plan import Plan
 from orchestration.settings import REPOSITORY, Settings
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
@@ -48,7 +49,7 @@ def changed() -> Iterator[Manifest]:
 
 
 def plan(hub: Settings, of: Manifest | None = None, run_id: str = "next") -> Plan:
-    return planned(hub, of or manifest(), run_id)
+    return pipeline.plan(hub, run_id, of)
 
 
 def models(of: Plan) -> set[str]:

@@ -16,8 +16,8 @@ import pytest
 from landing import land_csv
 from pipeline import load_and_build, reading
 
-from orchestration import publish as publishing
-from orchestration.publish import VERSIONS_KEPT, PublishError, publish
+from orchestration.publishing import publish as publishing
+from orchestration.publishing.publish import VERSIONS_KEPT, PublishError, publish
 from orchestration.settings import REPOSITORY, Settings
 
 OLD_DUCKDB = REPOSITORY / ".venv" / "duckdb-1.5"

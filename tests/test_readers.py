@@ -16,11 +16,11 @@ import duckdb
 from landing import land_csv
 from pipeline import reading, refresh
 
-from orchestration import refreshes, stamps
-from orchestration.ingest import attach_reports
-from orchestration.publish import publish
+from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
 from orchestration.sql import one_row
+from orchestration.warehouse import run_log, stamps
+from orchestration.warehouse.databases import attach_reports
 
 # Whole refreshes, and after them further publishes that follow each other faster.
 REFRESHES, PUBLISHES = 5, 20
@@ -186,7 +186,7 @@ def publish_another_message(hub: Settings, number: int) -> None:
     """Publish with one message more, which was put where a refresh would have put it."""
     run_id = f"publish {number}"
     with duckdb.connect(str(hub.warehouse)) as connection:
-        refreshes.begin(connection, run_id, hub)
+        run_log.begin(connection, run_id, hub)
         attach_reports(connection, hub)
         stamps.write_to_reports(connection, stamps.stamp_of_run(connection, run_id, is_complete=False))
     with duckdb.connect(str(hub.reports)) as connection:

@@ -17,8 +17,8 @@ from pipeline import reading
 from pipeline import refresh as refresh_in_process
 from test_lock import hold
 
-from orchestration import runs, schedules
 from orchestration.definitions import defs
+from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -100,7 +100,7 @@ def test_a_failed_check_leaves_the_old_file_and_says_what_it_found(hub: Settings
         held_back, successful = runs.latest_attempts(instance)
     assert successful.is_published
     assert (held_back.is_published, held_back.is_held_back) == (False, True)
-    assert held_back.landed == successful.landed == schedules.landing_fingerprint(hub)
+    assert held_back.landed == successful.landed == runs.landing_fingerprint(hub)
     assert held_back.settings == runs.settings_fingerprint(hub)
 
 
@@ -111,7 +111,7 @@ def test_a_run_of_the_last_step_alone_publishes_nothing_and_says_what_to_run(
     published = refresh_in_process(hub).resolve()
     for name, value in hub.as_environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("orchestration.assets.require_checked", lambda target: None)
+    monkeypatch.setattr("orchestration.refresh.results.require_checked", lambda target: None)
 
     with dg.DagsterInstance.ephemeral() as instance:
         finished = defs.resolve_job_def("refresh").execute_in_process(

@@ -12,7 +12,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import cli, retention
+from orchestration import cli
+from orchestration.operations import retention
 from orchestration.settings import Settings
 
 

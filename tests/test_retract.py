@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from landing import land, load
 
-from orchestration import ingest
-from orchestration.contracts import MESSAGES
+from orchestration.defs.schedules import landing_fingerprint
 from orchestration.landing import retract
+from orchestration.landing.contracts import MESSAGES
 from orchestration.landing.retract import REQUEST, RetractError
-from orchestration.schedules import landing_fingerprint
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
 
 MESSAGE = {"customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -29,7 +29,7 @@ def messages(*ids: str) -> list[dict[str, str]]:
 
 
 def take_back(hub: Settings, path: str) -> list[str]:
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         return retract.retract(connection, hub, path)
 
 

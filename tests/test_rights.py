@@ -14,10 +14,10 @@ import pytest
 from landing import land_csv
 from pipeline import refresh
 
-from orchestration.backup import back_up, restore
-from orchestration.lock import refresh_lock
-from orchestration.rights import open_to_readers, restrict
+from orchestration.hub.rights import open_to_readers, restrict
+from orchestration.operations.backup import back_up, restore
 from orchestration.settings import Audience, Settings, SettingsError
+from orchestration.warehouse.lock import refresh_lock
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -156,7 +156,7 @@ def test_what_is_published_is_opened_to_those_whom_the_setting_names(
 
 @pytest.mark.usefixtures("wide_umask")
 def test_no_other_user_can_hold_the_lock(tmp_path: Path) -> None:
-    with refresh_lock(tmp_path / "refresh.lock", say=pytest.fail, wait_seconds=0):
+    with refresh_lock(tmp_path / "refresh.lock", notify=pytest.fail, wait_seconds=0):
         assert mode(tmp_path / "refresh.lock") == 0o600
 
 

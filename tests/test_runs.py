@@ -16,15 +16,17 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOr
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from landing import land_csv
 
-from orchestration import cli, runs, schedules
-from orchestration.runs import Attempt, State, why_none_is_due
+from orchestration import cli
+from orchestration.defs import schedules
+from orchestration.operations import runs
+from orchestration.operations.runs import Attempt, State, why_none_is_due
 from orchestration.settings import REPOSITORY, Settings
 
 RUN_ID = "00000000-0000-0000-0000-000000000001"
 
 HOLDER = """
 import sys, time
-from orchestration.runs import hold_for_life
+from orchestration.operations.runs import hold_for_life
 from orchestration.settings import Settings
 hold_for_life(Settings.from_environment(), sys.argv[1])
 print("held", flush=True)
@@ -156,13 +158,13 @@ def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> Non
     with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
         unfinished_run(instance)
         context = dg.build_sensor_context(instance=instance)
-        waiting = schedules.refresh_when_files_land(context)
+        waiting = schedules.build_sensor()(context)
         assert isinstance(waiting, dg.SkipReason)
         assert "A refresh is at work" in str(waiting.skip_message)
         process.kill()
         process.wait()
 
-        delayed = schedules.refresh_when_files_land(context)
+        delayed = schedules.build_sensor()(context)
         assert isinstance(delayed, dg.SkipReason)
         assert "it is tried again in" in str(delayed.skip_message)
         assert status_of(instance) is dg.DagsterRunStatus.FAILURE

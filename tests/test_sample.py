@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.landing.discovery import something_has_landed
-from orchestration.sample import land_sample
+from orchestration.sample.land import land_sample
 from orchestration.settings import REPOSITORY, Settings
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")

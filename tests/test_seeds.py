@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.seeds import SeedError, require_text, require_usable
+from orchestration.dbt_runner.seeds import SeedError, require_text, require_usable
 from orchestration.settings import REPOSITORY
 
 

@@ -13,9 +13,11 @@ import pytest
 from landing import land_csv
 from pipeline import refresh
 
-from orchestration import cli, ingest, spark
-from orchestration.ingest import WarehouseError
+from orchestration import cli
+from orchestration.engines import spark
 from orchestration.settings import Engine, Settings
+from orchestration.warehouse import databases
+from orchestration.warehouse.errors import WarehouseError
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -151,8 +153,8 @@ def test_a_warehouse_of_the_other_engine_is_refused_with_what_to_do(hub: Setting
     refresh(of_duckdb)
 
     with pytest.raises(WarehouseError, match="was loaded by the engine duckdb, and CONTACT_ENGINE is spark"):
-        ingest.connect(hub)
-    ingest.connect(of_duckdb).close()
+        databases.connect(hub)
+    databases.connect(of_duckdb).close()
 
 
 def test_spark_is_started_with_the_settings_of_the_hub(hub: Settings) -> None:

@@ -10,16 +10,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pipeline
 import pytest
 from landing import land_csv
 from pipeline import build, load_and_build, manifest, reading, refresh
 
-from orchestration import dbt, ingest, plan, spark, stamps
-from orchestration.ingest import WarehouseError
-from orchestration.plan import Plan
-from orchestration.publish import PublishError, publish
+from orchestration.engines import spark
+from orchestration.engines.tables import tables_of
+from orchestration.incremental import plan
+from orchestration.incremental.plan import Plan
+from orchestration.publishing.publish import PublishError, publish
 from orchestration.settings import Engine, Settings
-from orchestration.tables import tables_of
+from orchestration.warehouse import databases, stamps
+from orchestration.warehouse.errors import WarehouseError
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -67,7 +70,7 @@ def copied(hub: Settings, folder: Path) -> Settings:
 
 
 def planned(hub: Settings, said: list[str] | None = None, run_id: str = "next") -> Plan:
-    return dbt.planned(hub, manifest(), run_id, (said if said is not None else []).append)
+    return pipeline.plan(hub, run_id, log=(said if said is not None else []).append)
 
 
 def revenue(hub: Settings) -> Decimal:
@@ -151,7 +154,7 @@ def another_second_day(hub: Settings, first: Settings) -> None:
 
 
 def as_copied_in_the_middle(hub: Settings) -> None:
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         stamp = stamps.of_reports(connection)
         assert stamp
         stamps.write_to_reports(connection, replace(stamp, is_complete=False))
@@ -163,7 +166,7 @@ def test_a_refresh_that_was_killed_rebuilds_nothing(
 ) -> None:
     land_order(hub, "o3", "1.00")
     if instant == "planning":
-        monkeypatch.setattr(plan.refreshes, "record_plan", kill)
+        monkeypatch.setattr(plan.run_log, "record_plan", kill)
         with pytest.raises(KeyboardInterrupt):
             planned(hub, run_id="killed")
     elif instant == "before dbt":
@@ -171,7 +174,7 @@ def test_a_refresh_that_was_killed_rebuilds_nothing(
     else:
         load_and_build(hub, "killed")
     if instant == "after publishing":
-        monkeypatch.setattr(plan.refreshes, "finish", kill)
+        monkeypatch.setattr(plan.run_log, "finish", kill)
         with pytest.raises(KeyboardInterrupt):
             publish(hub, "killed")
         assert revenue(hub) == Decimal("140.00")
@@ -233,34 +236,34 @@ def record_a_loaded_file(connection: duckdb.DuckDBPyConnection) -> None:
 def on_spark(tmp_path: Path) -> Settings:
     """A hub whose second refresh, by Spark, is finished."""
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD", engine=Engine.SPARK)
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         record_a_loaded_file(connection)
         for run_id in ("first", "second"):
-            number = plan.refreshes.begin(connection, run_id, hub)
+            number = plan.run_log.begin(connection, run_id, hub)
             tables_of(hub).stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
-            plan.refreshes.record_plan(connection, number, 1, [])
+            plan.run_log.record_plan(connection, number, 1, [])
             connection.execute(plan.BUILT_MODELS)
             plan.finish(connection, hub, run_id, "none", 0)
     return hub
 
 
 def test_events_of_spark_of_another_day_are_refused(on_spark: Settings) -> None:
-    ingest.connect(on_spark).close()
+    databases.connect(on_spark).close()
     of_events, _ = spark.stamps_of(on_spark)
     stamps.write_to_file(of_events, stamps.Stamp(1, "first", True))
 
     with pytest.raises(WarehouseError, match=r"landed is of refresh 1 and .* of refresh 2.*rebuild"):
-        ingest.connect(on_spark)
+        databases.connect(on_spark)
 
     of_events.unlink()
     with pytest.raises(WarehouseError, match="does not say which refresh wrote it"):
-        ingest.connect(on_spark)
+        databases.connect(on_spark)
 
 
 def test_tables_of_spark_of_another_day_are_rebuilt(on_spark: Settings) -> None:
     _, of_tables = spark.stamps_of(on_spark)
     nodes = manifest()["nodes"].values()
-    with ingest.connect(on_spark) as connection:
+    with databases.connect(on_spark) as connection:
         assert tables_of(on_spark).why_rebuilt(connection, 2, nodes) == {}
 
         stamps.write_to_file(of_tables, stamps.Stamp(1, "first", True))
@@ -271,11 +274,11 @@ def test_tables_of_spark_of_another_day_are_rebuilt(on_spark: Settings) -> None:
 
 
 def test_a_first_load_of_spark_that_was_killed_is_gone_on_from(on_spark: Settings) -> None:
-    with ingest.connect(on_spark) as connection:
+    with databases.connect(on_spark) as connection:
         connection.execute("delete from raw.landed_files")
     for file in spark.stamps_of(on_spark):
         file.unlink()
-    with ingest.connect(on_spark) as connection:
+    with databases.connect(on_spark) as connection:
         record_a_loaded_file(connection)
 
-    ingest.connect(on_spark).close()
+    databases.connect(on_spark).close()

@@ -15,10 +15,12 @@ from landing import land_csv
 from pipeline import refresh
 from test_lock import hold
 
-from orchestration import VERSION, cli, ingest, runs
-from orchestration.schedules import landing_fingerprint
+from orchestration import VERSION, cli
+from orchestration.operations import runs
+from orchestration.operations.runs import landing_fingerprint
+from orchestration.operations.status import Status, copy_record_of_files, status_of
 from orchestration.settings import Settings
-from orchestration.status import Status, copy_record_of_files, status_of
+from orchestration.warehouse import databases
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,7 +38,7 @@ def refreshed_hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     land_csv(hub.landing / "messages" / "a.csv", [MESSAGE, {**MESSAGE, "message_id": ""}])
     (hub.landing / "messages" / "broken.csv.gz").write_bytes(b"no gzip")
     refresh(hub)
-    with ingest.connect(hub) as connection:
+    with databases.connect(hub) as connection:
         copy_record_of_files(connection, hub)
     return hub
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.terminal import STAND_INS, Output
+from orchestration.terminal.output import STAND_INS, Output
 
 
 def written(encoding: str, text: str) -> str:

@@ -14,11 +14,12 @@ import pytest
 from landing import land_csv
 from pipeline import load, refresh
 
-from orchestration import cli, faults, ingest
+from orchestration import cli, faults
 from orchestration.faults import Fault, fault_of
-from orchestration.ingest import UnusableDatabaseError
 from orchestration.landing.discovery import LandingError
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
+from orchestration.warehouse.errors import UnusableDatabaseError
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -77,7 +78,7 @@ def test_a_damaged_database_is_named_and_a_rebuild_needs_nothing_of_it(
     DAMAGES[damage](file)
 
     with pytest.raises(UnusableDatabaseError) as raised:
-        ingest.connect(hub, wait_seconds=60)
+        databases.connect(hub, wait_seconds=60)
     assert raised.value.file == file
     assert raised.value.fault is Fault.DAMAGED
     assert str(file) in str(raised.value)
@@ -121,7 +122,7 @@ def test_damage_that_shows_while_loading_is_no_fault_of_the_landed_file(
         raise error
 
     with monkeypatch.context() as damaged:
-        damaged.setattr("orchestration.loading._insert", fail)
+        damaged.setattr("orchestration.landing.batch_loader._insert", fail)
         with pytest.raises(duckdb.Error, match="Corrupt database file"):
             load(hub)
     assert "`make rebuild` rebuilds" in (faults.explain(error, hub) or "")
@@ -154,10 +155,10 @@ def test_a_healthy_database_is_not_removed_for_a_fault_of_the_machine(
         raise error
 
     before = hub.warehouse.read_bytes()
-    monkeypatch.setattr("orchestration.ingest.duckdb.connect", fail)
+    monkeypatch.setattr("orchestration.warehouse.databases.duckdb.connect", fail)
 
     with pytest.raises(UnusableDatabaseError, match=advice) as raised:
-        ingest.connect(hub)
+        databases.connect(hub)
     assert "rebuild" not in str(raised.value)
     assert "damaged:" not in str(raised.value)
 
@@ -223,7 +224,7 @@ def test_a_fault_of_the_record_of_runs_is_told_of_its_own_folder(
 
 def test_a_folder_that_is_away_is_missed_though_the_warehouse_is_lost(hub: Settings) -> None:
     (hub.landing / "messages").rename(hub.data_dir / "away")
-    ingest.remove_databases(hub)
+    databases.remove_databases(hub)
 
     with pytest.raises(LandingError, match="messages is not there"):
         load(hub)

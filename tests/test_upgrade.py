@@ -12,9 +12,10 @@ import pytest
 from landing import land_bytes
 from pipeline import reading, refresh
 
-from orchestration import VERSION, cli, ingest
-from orchestration.ingest import WarehouseError
+from orchestration import VERSION, cli
 from orchestration.settings import Settings
+from orchestration.warehouse import databases
+from orchestration.warehouse.errors import WarehouseError
 
 WRITTEN_BY_0_2_0 = Path(__file__).parent / "upgrade"
 
@@ -114,7 +115,7 @@ def test_a_hub_of_a_newer_version_is_left_alone_whatever_its_tables_are(hub: Set
         connection.execute("create table raw.landed_files as select 1 as file_id, 'in another way' as kept")
     before = hub.warehouse.read_bytes()
 
-    for command in (ingest.connect, refresh):
+    for command in (databases.connect, refresh):
         with pytest.raises(WarehouseError, match=r"written by version 99\.1\.0; this .* Use that version"):
             command(hub)
     assert not cli.remove_warehouse(hub)

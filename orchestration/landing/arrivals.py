@@ -17,9 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.contracts import EventContract
-from orchestration.hub import Overwritten
+from orchestration.hub.hub_toml import Overwritten
 from orchestration.landing import warehouse_rows
+from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import Format, LandedFile
 from orchestration.landing.inspection import Inspection, begins_with
 from orchestration.landing.kept import Group, KeptRows, Segment

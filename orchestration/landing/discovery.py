@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestration.contracts import CONTRACTS
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.formats import ENDINGS, LandedFile
 from orchestration.settings import Settings
 
@@ -162,7 +162,7 @@ def find(settings: Settings, entity: str) -> Landing:
             "was read. Add that folder to links_to in hub.toml, or put the files into the landing folder."
         )
     # Folders first, links last, so that a folder which a link leads to is known by its own name.
-    folders, links = [path], []
+    folders, links = [path], list[str]()
     while folders or links:
         folders_below, links_below = walk.folder(folders.pop() if folders else links.pop(0))
         folders += folders_below

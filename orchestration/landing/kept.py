@@ -22,10 +22,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration import casting
-from orchestration.contracts import EventContract
 from orchestration.durable import sync
 from orchestration.faults import first_line
+from orchestration.landing import casting
+from orchestration.landing.contracts import EventContract
 from orchestration.sql import literal
 
 HEADERS = b"contact_reporting.groups"

@@ -1,7 +1,7 @@
 """The landing folder -> raw: what is due, what has left, and what a load did.
 
 Belongs here: one load of an entity, step by step. Does not belong here: each step: discovery.py,
-inspection.py, restore.py, orchestration/loading.py, arrivals.py.
+inspection.py, restore.py, batch_loader.py, arrivals.py.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration import loading, spark
-from orchestration.contracts import CONTRACTS, EventContract
-from orchestration.landing import arrivals, discovery, formats, portions, records, restore, retract
+from orchestration.engines.engine import engine_of
+from orchestration.landing import arrivals, batch_loader, discovery, formats, records, restore, retract
 from orchestration.landing.arrivals import Load
+from orchestration.landing.batch_loader import DueFile
+from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import Landing, Signature, landed_file, recordable
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
-from orchestration.loading import DueFile
-from orchestration.settings import Engine, Settings
+from orchestration.settings import Settings
 from orchestration.sql import one_row
 
 # How long a file that does not end as its format does must stay the same before it is read as it is.
@@ -91,7 +91,7 @@ def load_entity(
     A file that failed before is tried again: what was wrong with it, such as missing rights, may be fixed.
 
     Args:
-        connection: a connection from :func:`orchestration.ingest.connect`.
+        connection: a connection from :func:`orchestration.warehouse.databases.connect`.
         settings: the settings of the hub.
         contract: the contract of the entity.
 
@@ -116,8 +116,7 @@ def load_entity(
         load.paths_by_hash.get(one.inspection.content_hash, set()).discard(one.path)
     records.record_several_unread(load, {one.path: one.inspection for one in arriving}, records.ARRIVING)
     due = _without_emptied(load, due)
-    load_due = spark.load_files if settings.engine is Engine.SPARK else loading.load_files
-    load_due(load, due)
+    engine_of(settings).load_files(load, due)
     # Only now it is known of each file with another name that it could be loaded under that one.
     left = _set_aside_what_left(load, landing, known)
     records.drop_what_is_replaced(load)
@@ -128,8 +127,7 @@ def load_entity(
 
 
 def _tidy(load: Load) -> None:
-    if load.settings.engine is Engine.SPARK:
-        portions.tidy(load.connection, load.settings, load.contract)
+    engine_of(load.settings).tidy_events(load.connection, load.contract)
 
 
 def _known_files(load: Load) -> dict[str, KnownFile]:
@@ -194,9 +192,9 @@ def _due_files(
     for raw_path, signature in landing.files.items():
         path = recordable(raw_path)
         before = known.get(path)
-        is_loaded = before and before.status == records.LOADED
-        if is_loaded and before.has_signature(signature) and path not in checked_by_others:
-            load.paths_by_hash.setdefault(before.content_hash, set()).add(path)
+        loaded = before.content_hash if before and before.status == records.LOADED else None
+        if before and loaded and before.has_signature(signature) and path not in checked_by_others:
+            load.paths_by_hash.setdefault(loaded, set()).add(path)
             continue
         file = landed_file(load.settings, raw_path)
         try:
@@ -208,12 +206,12 @@ def _due_files(
         if path == raw_path:
             load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
         one = DueFile(file, signature, inspection)
-        if is_loaded and before.content_hash == inspection.content_hash and path not in checked_by_others:
+        if loaded == inspection.content_hash and path not in checked_by_others:
             touched.append(one)
         else:
             due.append(one)
     if touched:
-        loading.record_signatures(load, touched)
+        batch_loader.record_signatures(load, touched)
     return due, unread
 
 

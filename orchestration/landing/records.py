@@ -1,7 +1,8 @@
-"""The tables of ``raw`` and ``quarantine``, and the records of what became of each file.
+"""The records of what became of each file.
 
-Belongs here: their columns, their numbers, the transaction that holds a change of them together with
-``kept/``. Does not belong here: how files are loaded (loading.py), which rows stay (arrivals.py).
+Belongs here: the numbers of contents, the transaction that holds a change of the records together with
+``kept/``. Does not belong here: their columns (warehouse/schema.py), how files are loaded (batch_loader.py),
+which rows stay (arrivals.py).
 """
 
 from __future__ import annotations
@@ -12,100 +13,15 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from orchestration import casting, refreshes
-from orchestration.contracts import CONTRACTS, EventContract, Kind
-from orchestration.landing import arrivals, warehouse_rows
+from orchestration.landing import arrivals
 from orchestration.landing.arrivals import Load
+from orchestration.landing.contracts import CONTRACTS, Kind
 from orchestration.landing.inspection import Inspection
 from orchestration.landing.kept import Segment
 from orchestration.sql import one_row
 
 # What became of a file.
 LOADED, FAILED, ARRIVING, LEFT, RETRACTED = "loaded", "failed", "arriving", "left", "retracted"
-
-RECORDS = """
-create schema if not exists raw;
-create schema if not exists quarantine;
-
-create table if not exists raw.landed_files (
-    path varchar not null,
-    content_hash varchar,
-    entity varchar not null,
-    status varchar not null,
-    rows_landed bigint not null default 0,
-    rows_accepted bigint not null default 0,
-    rows_rejected bigint not null default 0,
-    rows_skipped bigint not null default 0,
-    rows_kept bigint not null default 0,
-    error varchar,
-    loaded_at timestamp not null,
-    size bigint,
-    modified_ns bigint,
-    changed_ns bigint,
-    inode ubigint
-);
-
-create table if not exists raw.contents (
-    file_id integer not null,
-    entity varchar not null,
-    path varchar not null,
-    content_hash varchar not null,
-    size bigint not null,
-    trimmed_hash varchar not null,
-    trimmed_size bigint not null,
-    gave_way_to varchar not null default '',
-    former_ids bigint,
-    kept_in varchar,
-    currency varchar,
-    rows_landed bigint not null default 0,
-    rows_accepted bigint not null default 0,
-    rows_rejected bigint not null default 0
-);
-
-create table if not exists raw.not_read (
-    entity varchar not null,
-    path varchar not null,
-    reason varchar
-);
-
-create table if not exists raw.kept_segments (
-    entity varchar not null,
-    segment varchar not null
-);
-
-create table if not exists quarantine.rejected_events (
-    entity varchar not null,
-    path varchar not null,
-    row_number bigint not null,
-    raw_text varchar not null,
-    reasons varchar[] not null,
-    rejected_at timestamp not null,
-    file_id integer not null
-);
-"""
-
-
-def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of what became of files, rows and refreshes, where they are missing."""
-    connection.execute(casting.MACROS)
-    connection.execute(RECORDS)
-    connection.execute(refreshes.TABLE)
-    for contract in CONTRACTS:
-        _make_event_table(connection, contract, f"removed_{contract.table}")
-
-
-def make_event_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of the accepted events, where they are missing, and what loading needs of the connection."""
-    for contract in CONTRACTS:
-        _make_event_table(connection, contract, contract.table)
-
-
-def _make_event_table(connection: duckdb.DuckDBPyConnection, contract: EventContract, table: str) -> None:
-    columns = ", ".join(
-        f"{name} {column_type}{'' if name in contract.field_names else ' not null'}"
-        for name, column_type in warehouse_rows.columns_of_raw(contract)
-    )
-    connection.execute(f"create table if not exists raw.{table} ({columns})")
 
 
 def next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
@@ -236,4 +152,5 @@ def currency_of(load: Load) -> str | None:
 
 
 def now() -> datetime:
+    """The present in UTC, as the database stores it."""
     return datetime.now(UTC).replace(tzinfo=None)

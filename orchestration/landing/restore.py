@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
-from orchestration import casting
-from orchestration.landing import arrivals, kept, records, warehouse_rows
+from orchestration.landing import arrivals, casting, kept, records, warehouse_rows
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import Inspection, inspect

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.contracts import CONTRACTS
 from orchestration.durable import sync
+from orchestration.hub.rights import keep_from_others
 from orchestration.landing import arrivals, records
 from orchestration.landing.arrivals import Load
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import KeptRows
 from orchestration.printable import PATH_CHARACTERS, shown
-from orchestration.rights import keep_from_others
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -60,7 +60,7 @@ def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str
     rows that are in force.
 
     Args:
-        connection: a connection from :func:`orchestration.ingest.connect`.
+        connection: a connection from :func:`orchestration.warehouse.databases.connect`.
         settings: the settings of the hub.
         file: a path of the record, or the same file as the file system names it.
 

@@ -1,7 +1,7 @@
 """What ``make files`` shows: each path of the landing folder with its state, and what to do about it.
 
-Belongs here: reading the copy of the record of files that each load leaves (status.py), which needs no
-warehouse. Does not belong here: how states come about (load.py).
+Belongs here: reading the copy of the record of files that each load leaves (operations/status.py), which
+needs no warehouse. Does not belong here: how states come about (load.py).
 """
 
 from __future__ import annotations

@@ -10,21 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 
-from orchestration.contracts import EventContract
-from orchestration.landing import portions
-from orchestration.settings import Engine, Settings
-
-
-def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
-    """Name and type of each column of the table of an entity: fields, facts about the row, hash of the id."""
-    kept = [(field.name, field.kind.column_type) for field in contract.kept_fields]
-    return [
-        *kept,
-        ("has_version", "boolean"),
-        ("file_id", "integer"),
-        ("row_number", "bigint"),
-        ("id_digest", "ubigint"),
-    ]
+from orchestration.engines.engine import engine_of
+from orchestration.landing.contracts import EventContract
+from orchestration.settings import Settings
 
 
 def insert(
@@ -40,18 +28,11 @@ def insert(
         connection: a connection with an open transaction.
         settings: the settings of the hub.
         contract: the contract of the entity.
-        accepted: SQL with the columns that :func:`orchestration.casting.check` gives.
+        accepted: SQL with the columns that :func:`orchestration.landing.casting.check` gives.
         file_ids: the ids of their contents.
     """
     rows = f"select *, hash({contract.event_id}) as id_digest from ({accepted})"
-    if settings.engine is Engine.DUCKDB:
-        connection.execute(f"insert into raw.{contract.table} by name {rows}")
-    else:
-        columns = ", ".join(
-            f"{name}::{column_type} as {name}" for name, column_type in columns_of_raw(contract)
-        )
-        file = portions.portion_file(settings, contract, min(file_ids), max(file_ids))
-        portions.write(connection, f"select {columns} from ({rows})", file)
+    engine_of(settings).insert_events(connection, contract, rows, file_ids)
 
 
 def remove(
@@ -87,9 +68,7 @@ def remove(
         f"select * from raw.{contract.table} as rows where {leaves}",
         bound,
     )
-    # Spark keeps events in files, which are written again without these once this is committed (spark.py).
-    if settings.engine is Engine.DUCKDB:
-        connection.execute(f"delete from raw.{contract.table} as rows where {leaves}", bound)
+    engine_of(settings).delete_events(connection, contract, leaves, bound)
 
 
 def count(connection: duckdb.DuckDBPyConnection, contract: EventContract, file_ids: Sequence[int]) -> None:

@@ -16,8 +16,9 @@ import pytest
 from soak.daemon import Daemon, filled, small_disk
 from test_killed import Outside, assert_finished
 
-from orchestration import cli, runs
-from orchestration.schedules import landing_fingerprint
+from orchestration import cli
+from orchestration.operations import runs
+from orchestration.operations.runs import landing_fingerprint
 from orchestration.settings import Settings
 
 # How long the hub may take to recover once nothing dies any more: a start of the daemon, the time after which

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration import runs
 from orchestration.definitions import build_definitions
-from orchestration.schedules import refresh, refresh_when_files_land
+from orchestration.defs.schedules import build_sensor, refresh
+from orchestration.operations import runs
 
 runs.START_SECONDS = 30
 runs.RETRY_SECONDS = 5
 runs.LONGEST_RETRY_SECONDS = 20
+
+refresh_when_files_land = build_sensor()
 
 
 @dg.sensor(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from orchestration.dbt import PROJECT_DIR, environment_of
+from orchestration.dbt_runner.project import PROJECT_DIR, environment_of
 from orchestration.settings import Engine, Settings
 
 ATTRIBUTION = "fct_message_orders"

@@ -1,7 +1,7 @@
 """Landed files as relations: one module for each format, each reading many files in one statement.
 
 Belongs here: which module reads which format. Does not belong here: what a good value is (casting.py), what
-is done with the rows (loading.py).
+is done with the rows (batch_loader.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from orchestration.contracts import EventContract
+from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import delimited, json_lines, parquet_files
 from orchestration.landing.formats.common import (
     ENDINGS,

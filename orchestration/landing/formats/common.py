@@ -13,10 +13,12 @@ from typing import Protocol
 
 import duckdb
 
-from orchestration.contracts import BLANKS, EventContract
+from orchestration.landing.contracts import BLANKS, EventContract
 
 
 class Format(Enum):
+    """The formats that are read, by the names that people know them by."""
+
     CSV = "CSV"
     JSON_LINES = "JSON lines"
     PARQUET = "Parquet"

@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from orchestration.contracts import EventContract
+from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import staging, strict_csv
-from orchestration.landing.formats.byte_streams import BLOCK_BYTES, read_blocks
+from orchestration.landing.formats.byte_streams import BLOCK_BYTES, Offsets, read_blocks
 from orchestration.landing.formats.common import (
     LandedFile,
     LandedRows,
@@ -310,7 +310,9 @@ class _QuickReading:
         self._fault_numbers = [number for number in self._fault_numbers if number >= self._next_number]
         return free
 
-    def _batch(self, numbers: Sequence[int], faults: pa.Array, columns: list[pa.Array]) -> pa.RecordBatch:
+    def _batch(
+        self, numbers: Sequence[int] | Offsets, faults: pa.Array, columns: list[pa.Array]
+    ) -> pa.RecordBatch:
         self._rows += len(numbers)
         return pa.record_batch(
             [

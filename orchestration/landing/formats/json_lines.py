@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from orchestration.contracts import EventContract
+from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import json_objects, staging
 from orchestration.landing.formats.byte_streams import (
     MAX_ROW_BYTES,

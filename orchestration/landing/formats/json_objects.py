@@ -11,7 +11,7 @@ import string
 
 import duckdb
 
-from orchestration.contracts import EventContract
+from orchestration.landing.contracts import EventContract
 from orchestration.sql import literal
 
 # Letter case is that of ASCII, which is all that the names of fields are written in.

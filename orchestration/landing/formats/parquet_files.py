@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping, Sequence
 
 import duckdb
 
-from orchestration.contracts import BLANKS, EventContract
+from orchestration.landing.contracts import BLANKS, EventContract
 from orchestration.landing.formats import parquet_values
 from orchestration.landing.formats.common import (
     LandedFile,

@@ -206,7 +206,7 @@ class _Scanner:
             position = self._scan_bytes(block, until, most_rows, ends, malformed)
         return np.concatenate([np.array([], np.int64), *ends]), malformed
 
-    def _note_malformed(self, ends: Sequence[int], malformed: list[int]) -> None:
+    def _note_malformed(self, ends: Sequence[int] | Offsets, malformed: list[int]) -> None:
         """Take the first row that ends for malformed, if the row that has not ended is."""
         if len(ends) and self._is_malformed:
             malformed.append(int(ends[0]))

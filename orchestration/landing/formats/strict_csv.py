@@ -194,7 +194,7 @@ def _has_invalid_bytes(field: str) -> bool:
 
 
 def _show(field: str) -> str:
-    """The field with bytes that are no UTF-8 as ``\xe9``."""
+    r"""The field with bytes that are no UTF-8 as ``\xe9``."""
     return field.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
 
 

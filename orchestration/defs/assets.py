@@ -1,0 +1,238 @@
+"""The assets that are not dbt models: loading at one end, publishing at the other; thin, over functions.
+
+Belongs here: what Dagster shows of a step. Does not belong here: the step (refresh.py).
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+import duckdb
+
+from orchestration import refresh
+from orchestration.defs.plot import plot_of_messages
+from orchestration.defs.resources import LockedHub
+from orchestration.engines.engine import EngineError
+from orchestration.faults import FaultError, explained
+from orchestration.hub.ownership import FRESHNESS, OWNERS
+from orchestration.landing.contracts import CONTRACTS, EventContract
+from orchestration.landing.discovery import LandingError
+from orchestration.landing.load import LoadReport
+from orchestration.landing.notices import left_behind, notices
+from orchestration.operations import runs
+from orchestration.operations.status import status_of
+from orchestration.printable import shown
+from orchestration.publishing.publish import Published
+from orchestration.settings import Settings
+from orchestration.sql import one_row
+from orchestration.warehouse import databases
+
+PREVIEW_ROWS = 5
+FAILED_FILES_SHOWN = 10
+REFRESHES_SHOWN = 10
+CELL_CHARACTERS = 300
+
+
+def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
+    """The asset that loads the landed files of one entity."""
+    key = dg.AssetKey(["raw", contract.table])
+
+    @dg.asset(
+        key=key,
+        group_name="raw",
+        # A run configures nothing.
+        config_schema={},
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        kinds={"python", "duckdb"},
+        description=(
+            f"Accepted rows of the files in landing/{contract.entity}, with the rows that are kept of files "
+            "that have left. Rejected rows are in quarantine.rejected_events, what became of each file in "
+            "raw.landed_files."
+        ),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "every_landed_file_was_read",
+                asset=key,
+                description="No file failed; failed files are tried again.",
+            ),
+            dg.AssetCheckSpec(
+                "no_overwritten_file_left_ids_behind",
+                asset=key,
+                blocking=True,
+                description=(
+                    "The former ids of each overwritten file are landed, but for max_left_behind of them, or "
+                    "hub.toml says what overwriting it means."
+                ),
+            ),
+            dg.AssetCheckSpec(
+                "no_row_was_rejected",
+                asset=key,
+                description="No row of the new files went to the quarantine.",
+            ),
+        ],
+    )
+    def event_asset(
+        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        run = lock.run_of(context)
+        with writing(run.settings), databases.connect(run.settings, run.log) as connection:
+            report = refresh.load(connection, run, contract)
+            metadata = _load_metadata(connection, contract, report)
+        for notice in notices(report):
+            context.log.warning(notice)
+        yield dg.MaterializeResult(metadata=metadata)
+        yield dg.AssetCheckResult(
+            passed=not report.failed,
+            check_name="every_landed_file_was_read",
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
+        )
+        yield dg.AssetCheckResult(
+            passed=not report.left_behind,
+            check_name="no_overwritten_file_left_ids_behind",
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={
+                path: left_behind(path, *ids)
+                for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
+            },
+        )
+        yield dg.AssetCheckResult(
+            passed=not report.rows_rejected,
+            check_name="no_row_was_rejected",
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={**report.reasons, "see": "quarantine.rejected_events"},
+        )
+
+    return event_asset
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Says what to do when the warehouse cannot be written, as on a full disk, or the engine is not there."""
+    try:
+        with explained(settings):
+            yield
+    except (EngineError, LandingError, FaultError) as error:
+        raise dg.Failure(description=str(error)) from None
+
+
+event_assets = [build_event_asset(contract) for contract in CONTRACTS]
+
+
+def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset that publishes the facts and marts.
+
+    Args:
+        tables: the assets of the facts and marts, which must have passed their checks before.
+    """
+
+    @dg.asset(
+        key=dg.AssetKey(["published", "contact_reports"]),
+        deps=tables,
+        group_name="published",
+        config_schema={},
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        kinds={"python", "duckdb"},
+        description="The file that readers open: facts, marts and table functions, replaced in one step.",
+    )
+    def contact_reports(
+        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
+    ) -> dg.MaterializeResult:
+        run = lock.run_of(context)
+        with writing(run.settings):
+            published = refresh.publish(run)
+        runs.record_published(context.instance, context.run_id, published.version.parent.name)
+        return dg.MaterializeResult(
+            metadata={
+                **_published_metadata(published, run.settings),
+                "status": dg.MetadataValue.json(
+                    json.loads(status_of(run.settings, context.instance).as_json())
+                ),
+            }
+        )
+
+    return contact_reports
+
+
+def _load_metadata(
+    connection: duckdb.DuckDBPyConnection, contract: EventContract, report: LoadReport
+) -> dict[str, dg.MetadataValue]:
+    total, newest = one_row(
+        connection, f"select count(*), max({contract.happened_at}) from raw.{contract.table}"
+    )
+    preview = connection.sql(f"from raw.{contract.table} limit {PREVIEW_ROWS}")
+    return {
+        "dagster/row_count": dg.MetadataValue.int(total),
+        "files_loaded": dg.MetadataValue.int(report.files_loaded),
+        "files_failed": dg.MetadataValue.int(len(report.failed)),
+        "files_left_alone": dg.MetadataValue.int(len(report.left_alone)),
+        "rows_landed": dg.MetadataValue.int(report.rows_landed),
+        "rows_accepted": dg.MetadataValue.int(report.rows_accepted),
+        "rows_rejected": dg.MetadataValue.int(report.rows_rejected),
+        "days_touched": dg.MetadataValue.int(report.days_touched),
+        "newest_event_at": dg.MetadataValue.text(str(newest)),
+        "preview": _table(preview),
+    }
+
+
+def _table(relation: duckdb.DuckDBPyRelation) -> dg.TableMetadataValue:
+    """Rows as records, each value as text.
+
+    Not as Markdown: a landed value would be markup there, and its pictures would be fetched by the browser of
+    whoever looks.
+    """
+    return _table_of(relation.columns, relation.fetchall())
+
+
+def _table_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.TableMetadataValue:
+    # Apart from the relation: Dagster keeps the variables of the function that makes the first record.
+    records = [
+        dg.TableRecord(
+            {
+                name: "" if value is None else shown(value, CELL_CHARACTERS)
+                for name, value in zip(names, row, strict=True)
+            }
+        )
+        for row in rows
+    ]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
+
+
+def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
+    with duckdb.connect(str(settings.published), read_only=True) as connection:
+        overview = _table(
+            connection.sql(
+                "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
+                "from mart_overview order by period_start desc, period_end"
+            )
+        )
+        refreshes = _table(
+            connection.sql(
+                "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
+                "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "
+                "array_to_string(rebuilt_because, '; ') as rebuilt_because, "
+                "seconds_by_step::varchar as seconds_by_step, version_published "
+                f"from refreshes order by refresh_number desc limit {REFRESHES_SHOWN}"
+            )
+        )
+        (latest,) = connection.sql(
+            "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
+        ).fetchall()
+        days = connection.sql(
+            "select message_date, messages_sent from mart_overview_daily order by message_date desc limit 90"
+        ).fetchall()
+    return {
+        "path": dg.MetadataValue.path(settings.published),
+        "version": dg.MetadataValue.path(published.version),
+        "bytes": dg.MetadataValue.int(published.version.stat().st_size),
+        "rows": dg.MetadataValue.json(published.rows),
+        "days_recomputed": dg.MetadataValue.int(latest[0]),
+        "rows_replaced": dg.MetadataValue.int(latest[1]),
+        "refreshes": refreshes,
+        "table_functions": dg.MetadataValue.json(published.functions),
+        "overview": overview,
+        "messages_per_day": dg.MetadataValue.md(plot_of_messages(list(reversed(days)))),
+    }

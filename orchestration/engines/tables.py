@@ -1,0 +1,220 @@
+"""Where each engine keeps the tables of the models, and what a plan needs of them: which exist, how large.
+
+Belongs here: finding, counting and preparing tables. Does not belong here: what a refresh computes
+(incremental/plan.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import duckdb
+
+from orchestration.engines import spark
+from orchestration.settings import Engine, Settings
+from orchestration.sql import identifier, one_row
+from orchestration.warehouse import databases, stamps
+from orchestration.warehouse.stamps import Stamp
+
+Node = Mapping[str, Any]
+
+# The databases with incremental models, each with the changes of its own.
+DATABASES = ("warehouse", "reports")
+
+
+class Tables(Protocol):
+    """The tables of the models of a hub. All methods take a connection to the warehouse."""
+
+    def missing(self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]) -> set[str]:
+        """The names of those of the nodes that have no table."""
+
+    def why_rebuilt(
+        self, connection: duckdb.DuckDBPyConnection, last_finished: int, nodes: Iterable[Node]
+    ) -> dict[str, list[str]]:
+        """Names of those of the nodes whose tables may not be built on, each with the reasons.
+
+        Args:
+            connection: a connection to the warehouse.
+            last_finished: the number of the last finished refresh.
+            nodes: the models, seeds and checks.
+        """
+
+    def stamp(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        """Let the tables say which refresh has written to them last."""
+
+    def prepare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        last_finished: int,
+        rebuilt: Iterable[Node],
+        incremental: Iterable[Node],
+    ) -> None:
+        """Make the tables ready for a refresh; see :func:`orchestration.incremental.plan.make_plan`.
+
+        Args:
+            connection: a connection to the warehouse.
+            last_finished: the number of the last finished refresh, 0 when there is none.
+            rebuilt: the models and seeds with a full refresh.
+            incremental: the models with an incremental refresh.
+        """
+
+    def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
+        """How many rows, or values of what is counted, a table has."""
+
+    def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
+        """The same of the changes of a table since the last finished refresh."""
+
+
+def tables_of(settings: Settings) -> Tables:
+    """The tables of a hub, where its engine keeps them."""
+    return TablesOfSpark(settings) if settings.engine is Engine.SPARK else TablesOfDuckDB(settings)
+
+
+class TablesOfDuckDB:
+    """Tables of the two databases, with the changes of each beside them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def missing(self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]) -> set[str]:
+        tables = {
+            f"{identifier(database)}.{identifier(schema)}.{identifier(name)}"
+            for database, schema, name in connection.execute(
+                "select database_name, schema_name, table_name from duckdb_tables() where not internal"
+            ).fetchall()
+        }
+        return {node["name"] for node in nodes if _table_of(node) not in tables}
+
+    def why_rebuilt(
+        self, connection: duckdb.DuckDBPyConnection, last_finished: int, nodes: Iterable[Node]
+    ) -> dict[str, list[str]]:
+        (stored,) = one_row(
+            connection,
+            "select count(*) from duckdb_tables() where database_name = 'reports' and schema_name = 'main'",
+        )
+        why = stamps.why_not_of(connection, self.settings.reports.name, stamps.of_reports(connection))
+        # An empty one has just been made, in the place of one that was missing.
+        if not why or not stored:
+            return {}
+        return {
+            node["name"]: [why]
+            for node in nodes
+            if node["resource_type"] == "model" and node["database"] == "reports"
+        }
+
+    def stamp(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        stamps.write_to_reports(connection, stamp)
+
+    def prepare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        last_finished: int,
+        rebuilt: Iterable[Node],
+        incremental: Iterable[Node],
+    ) -> None:
+        if not any(node["database"] == "reports" for node in incremental):
+            databases.begin_reports_anew(connection, self.settings)
+        for database in DATABASES:
+            connection.execute("begin")
+            _forget_changes_before(connection, database, last_finished)
+            for node in rebuilt:
+                if node["database"] == database:
+                    connection.execute(f"drop table if exists {_change_feed_of(node)}")
+            for node in incremental:
+                if node["database"] == database:
+                    connection.execute(
+                        f"create table if not exists {_change_feed_of(node)} as "
+                        f"select *, 'inserted' as change, 0 as refresh_number from {_table_of(node)} limit 0"
+                    )
+            connection.execute("commit")
+
+    def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
+        return one_row(connection, f"select count({counted}) from {_table_of(node)}")[0]
+
+    def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
+        return one_row(connection, f"select count({counted}) from {_change_feed_of(node)}")[0]
+
+
+class TablesOfSpark:
+    """Folders of Parquet files, one for each table, with those of the changes among them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def missing(self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]) -> set[str]:
+        return {
+            node["name"]
+            for node in nodes
+            if not spark.folder_of(self.settings, node["schema"], node["name"]).is_dir()
+        }
+
+    def why_rebuilt(
+        self, connection: duckdb.DuckDBPyConnection, last_finished: int, nodes: Iterable[Node]
+    ) -> dict[str, list[str]]:
+        why = self._why_all_is_rebuilt(connection, last_finished)
+        return {node["name"]: [why] for node in nodes} if why else {}
+
+    def stamp(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        for file in spark.stamps_of(self.settings):
+            stamps.write_to_file(file, stamp)
+
+    def _why_all_is_rebuilt(self, connection: duckdb.DuckDBPyConnection, last_finished: int) -> str | None:
+        if spark.folder_of(self.settings, "changes", "built_by_hand").is_dir():
+            return "models were built by hand"
+        _, of_tables = spark.stamps_of(self.settings)
+        if why := stamps.why_not_of(connection, str(of_tables.parent), stamps.of_file(of_tables)):
+            return why
+        (unfinished,) = one_row(
+            connection,
+            "select count(*) from raw.refreshes where refresh_number > ? and loaded_through is not null",
+            [last_finished],
+        )
+        # Tables of files are replaced in several steps, which no transaction holds together.
+        return "the last refresh did not come to its end" if unfinished else None
+
+    def prepare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        last_finished: int,
+        rebuilt: Iterable[Node],
+        incremental: Iterable[Node],
+    ) -> None:
+        # A table whose making was killed would stand in the way of the next one.
+        for node in rebuilt:
+            spark.forget_table(self.settings, node["schema"], node["name"])
+        if not any(incremental):
+            spark.forget_tables(self.settings, "changes")
+        spark.forget_table(self.settings, "changes", "built_by_hand")
+        spark.show_records(connection, self.settings)
+
+    def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
+        return self._count(connection, node["schema"], node["name"], counted)
+
+    def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
+        return self._count(connection, "changes", node["name"], counted)
+
+    def _count(self, connection: duckdb.DuckDBPyConnection, schema: str, name: str, counted: str) -> int:
+        rows = spark.rows_of(self.settings, schema, name)
+        return one_row(connection, f"select count({counted}) from {rows}")[0] if rows else 0
+
+
+def _forget_changes_before(connection: duckdb.DuckDBPyConnection, database: str, last_finished: int) -> None:
+    """Leave only those changes that a database has seen since the last finished refresh."""
+    connection.execute(f"create schema if not exists {database}.changes")
+    connection.execute(f"create table if not exists {database}.changes.since (refresh_number integer)")
+    since = connection.execute(f"from {database}.changes.since").fetchall()
+    if since != [(last_finished,)]:
+        connection.execute(f"drop schema {database}.changes cascade")
+        connection.execute(f"create schema {database}.changes")
+        connection.execute(
+            f"create table {database}.changes.since as select ?::integer as refresh_number", [last_finished]
+        )
+
+
+def _table_of(node: Node) -> str:
+    return f"{identifier(node['database'])}.{identifier(node['schema'])}.{identifier(node['name'])}"
+
+
+def _change_feed_of(node: Node) -> str:
+    return f"{identifier(node['database'])}.changes.{identifier(node['name'])}"

@@ -1,0 +1,225 @@
+"""Marts -> the published file: built beside the old one, checked, then put in its place in one step.
+
+Belongs here: what is published and how readers are kept from ever seeing half of it.
+Does not belong here: whether the figures are right; the blocking checks said so before this runs.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.durable import sync
+from orchestration.engines.engine import engine_of
+from orchestration.hub.rights import open_to_readers
+from orchestration.incremental import plan
+from orchestration.settings import Settings
+from orchestration.sql import identifier, literal, one_row
+from orchestration.warehouse import databases
+
+# The layers that readers need; the others stay in the warehouse.
+PUBLISHED_LAYERS = ("attribution", "facts", "marts")
+
+VERSIONS_KEPT = 5
+
+
+class PublishError(RuntimeError):
+    """A version that was built but must not be published; the message says why."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published: where, the rows of each table, and the table functions."""
+
+    version: Path
+    rows: dict[str, int]
+    functions: list[str]
+
+
+def publish(settings: Settings, run_id: str) -> Published:
+    """Copy the reports into a new version and point the published path to it.
+
+    Readers with an open connection keep the version that they opened; later connections see the new one.
+
+    Raises:
+        PublishError: when the new version cannot be written, or does not hold what the reports hold; the old
+            one stays.
+    """
+    started = time.monotonic()
+    try:
+        published = _publish(settings, run_id)
+    except (OSError, duckdb.IOException, duckdb.TransactionException) as error:
+        # A commit that finds no room for its log is an error of the transaction.
+        raise PublishError(
+            f"The new version could not be written: {error}. What was published before stays as it is. Make "
+            f"sure that {settings.published.parent} may be written and that its disk has room, then run the "
+            "refresh again."
+        ) from None
+    with databases.connect(settings) as connection:
+        plan.finish(connection, settings, run_id, published.version.parent.name, time.monotonic() - started)
+    return published
+
+
+def _publish(settings: Settings, run_id: str) -> Published:
+    settings.versions.mkdir(parents=True, exist_ok=True)
+    for unfinished in settings.versions.glob(".*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    building = settings.versions / f".{name}"
+    building.mkdir()
+    # The file's name is the database's name in a reader's queries, so it is the same in each version.
+    file = building / settings.published.name
+    rows, functions = _build(settings, file, run_id)
+    _make_durable(file)
+    files = engine_of(settings).published_files(rows)
+    if files is not None:
+        _link(files, building / settings.published_parquet.name)
+
+    version = settings.versions / name
+    building.rename(version)
+    open_to_readers(settings, version)
+    sync(settings.versions)
+    _point_to(settings.published, version / file.name)
+    if files is not None:
+        _point_to(settings.published_parquet, version / settings.published_parquet.name)
+    _remove_old_versions(settings)
+    return Published(version / file.name, rows, functions)
+
+
+def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int], list[str]]:
+    """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
+    with databases.connect(settings) as connection:
+        expected = _rows(connection, "reports")
+        if not engine_of(settings).has_built_reports(connection, run_id):
+            raise PublishError(
+                f"{settings.reports} is not the one that this refresh has built: it was put back meanwhile. "
+                "The published file was left as it is. Run the refresh again."
+            )
+        # The copy is whole without the log.
+        connection.execute("checkpoint reports")
+    shutil.copyfile(settings.reports, file)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for own in ("changes", "stamps"):
+            connection.execute(f"drop schema if exists {own} cascade")
+        _make_functions_of_the_copy(connection)
+        _add_refreshes(connection, settings, file, run_id)
+        connection.execute("checkpoint")
+        rows = _rows(connection, file.stem)
+        for table, count in expected.items():
+            if rows.get(table) != count:
+                raise PublishError(
+                    f"{table} has {rows.get(table, 'no')} rows in the new version and {count} in "
+                    f"{settings.reports}. The published file was left as it is. Run the refresh again."
+                )
+    return rows, _functions(file)
+
+
+def _link(files: Iterator[tuple[Path, Path]], folder: Path) -> None:
+    """Put files into a folder. They are never changed, only replaced, so here they need no room of their own.
+
+    Args:
+        files: each file, with its path below the folder.
+        folder: the folder.
+    """
+    for file, path in files:
+        linked = folder / path
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            linked.hardlink_to(file)
+        except OSError:
+            # Not every file system has links.
+            shutil.copyfile(file, linked)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:
+    tables = connection.execute(
+        "select table_name from duckdb_tables() "
+        "where database_name = ? and schema_name = 'main' order by all",
+        [database],
+    ).fetchall()
+    return {
+        table: one_row(connection, f"select count(*) from {identifier(database)}.main.{identifier(table)}")[0]
+        for (table,) in tables
+    }
+
+
+def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection) -> None:
+    """Table functions name the database that they were made in; those of the copy must not."""
+    for name, parameters, definition in connection.execute(
+        """
+        select function_name, parameters, macro_definition
+        from duckdb_functions()
+        where function_type = 'table_macro' and schema_name = 'main' and not internal
+        """
+    ).fetchall():
+        # The database does not tell defaults; by contract the lists, which come after the dates, have one.
+        signature = ", ".join(
+            parameter if parameter.startswith("date_") else f"{parameter} := null" for parameter in parameters
+        )
+        body = re.sub(r"\breports\.main\.", "", definition)
+        connection.execute(f"create or replace macro {identifier(name)}({signature}) as table {body}")
+
+
+def _add_refreshes(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, file: Path, run_id: str
+) -> None:
+    """The record of refreshes; this one is finished as soon as readers can see it."""
+    connection.execute(f"attach {literal(str(settings.warehouse))} as warehouse (read_only)")
+    connection.execute("create table refreshes as from warehouse.raw.refreshes")
+    connection.execute("detach warehouse")
+    connection.execute(
+        "update refreshes set finished_at = ?, version_published = ? where run_id = ?",
+        [datetime.now(UTC).replace(tzinfo=None), file.parent.name.removeprefix("."), run_id],
+    )
+
+
+def _functions(file: Path) -> list[str]:
+    """The table functions of a published file, each seen to answer."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        names = [
+            name
+            for (name,) in connection.execute(
+                "select function_name from duckdb_functions() "
+                "where function_type = 'table_macro' and schema_name = 'main' and not internal order by all"
+            ).fetchall()
+        ]
+        for name in names:
+            connection.execute(f"describe from {identifier(name)}(null, null)")
+    return names
+
+
+def _make_durable(file: Path) -> None:
+    log = file.with_name(file.name + ".wal")
+    if log.exists():
+        raise PublishError(
+            f"{log} was left behind, so the new version is not whole. The published file was left as it is. "
+            "Run the refresh again."
+        )
+    for path in (file, file.parent):
+        sync(path)
+
+
+def _point_to(published: Path, version: Path) -> None:
+    """Replace the link in one step; a link that is there never points nowhere."""
+    link = published.with_name(f".{published.name}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(version.relative_to(published.parent))
+    link.replace(published)
+    sync(published.parent)
+
+
+def _remove_old_versions(settings: Settings) -> None:
+    current = settings.published.resolve().parent
+    versions = sorted(path for path in settings.versions.iterdir() if path.is_dir() and path != current)
+    for version in versions[: max(0, len(versions) - (VERSIONS_KEPT - 1))]:
+        # What cannot be removed, as where a reader on a network drive holds it, is tried again next time.
+        shutil.rmtree(version, ignore_errors=True)

@@ -1,0 +1,160 @@
+"""A refresh, in order: load what has landed, plan what to compute, build and check the models, publish.
+
+Belongs here: the steps, and what each leaves in the log of refreshes. Does not belong here: how a step works
+(landing, incremental, dbt_runner, publishing), what Dagster shows of it (defs), when a refresh runs
+(defs/schedules.py), and the lock that it holds (warehouse/lock.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dagster_dbt import DagsterDbtCliRuntimeError
+
+from orchestration.dbt_runner import results, seeds
+from orchestration.dbt_runner.project import BUILD, PARSING_ALL, ModelsError, environment_of
+from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.engines.engine import engine_of
+from orchestration.engines.tables import tables_of
+from orchestration.faults import explained
+from orchestration.incremental.plan import Plan, days_recomputed, make_plan, rows_replaced
+from orchestration.landing.contracts import CONTRACTS, EventContract
+from orchestration.landing.load import LoadReport, load_entity
+from orchestration.operations.status import copy_record_of_files
+from orchestration.publishing.publish import Published
+from orchestration.publishing.publish import publish as publish_reports
+from orchestration.settings import Settings
+from orchestration.warehouse import databases, run_log, stamps
+
+Manifest = Mapping[str, Any]
+
+Dbt = Callable[[Sequence[str]], Iterator[Any]]
+"""Starts dbt with arguments, at once, and gives its events as they come."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One refresh.
+
+    Attributes:
+        settings: the settings that it has from its first step to its last.
+        run_id: its name in the log of refreshes; all steps of one refresh have the same.
+        dbt_target: where dbt leaves its artifacts.
+        log: called with each sentence that an operator should read.
+    """
+
+    settings: Settings
+    run_id: str
+    dbt_target: Path
+    log: Callable[[str], object]
+
+
+def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
+    """Do all steps of a refresh. Any of them may be killed: the next refresh finishes the work.
+
+    Args:
+        run: the refresh.
+        manifest: dbt's manifest.
+        dbt: how dbt is started.
+    """
+    with databases.connect(run.settings, run.log) as connection:
+        for contract in CONTRACTS:
+            load(connection, run, contract)
+    planned = plan(run, manifest)
+    for _ in build(run, manifest, planned, dbt):
+        pass
+    return publish(run)
+
+
+def load(connection: duckdb.DuckDBPyConnection, run: Run, contract: EventContract) -> LoadReport:
+    """Load the landed files of an entity.
+
+    Args:
+        connection: a connection from :func:`orchestration.warehouse.databases.connect`.
+        run: the refresh.
+        contract: the contract of the entity.
+
+    Raises:
+        LandingError: when the landing folder is away.
+    """
+    started = time.monotonic()
+    number = run_log.begin(connection, run.run_id, run.settings)
+    report = load_entity(connection, run.settings, contract)
+    run_log.record_load(connection, number, report, time.monotonic() - started)
+    copy_record_of_files(connection, run.settings)
+    return report
+
+
+def plan(run: Run, manifest: Manifest) -> Plan:
+    """Decide what is computed again; see :func:`orchestration.incremental.plan.make_plan`.
+
+    Raises:
+        SeedError: when a seed cannot be used.
+        WarehouseError: when the warehouse cannot be used.
+    """
+    results.forget(run.dbt_target)
+    seeds.require_usable()
+    with explained(run.settings), databases.connect(run.settings, run.log) as connection:
+        for sentence in stamps.about_published(connection, run.settings):
+            run.log(sentence)
+        number = run_log.begin(connection, run.run_id, run.settings)
+        return make_plan(connection, manifest, run.settings, number)
+
+
+def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any]:
+    """Build and check the models as planned.
+
+    Args:
+        run: the refresh.
+        manifest: dbt's manifest.
+        planned: the plan of this refresh.
+        dbt: how dbt is started.
+
+    Yields:
+        The events of dbt.
+
+    Raises:
+        ModelsError: when a model could not be built, or a check has failed.
+    """
+    for reason in planned.reasons:
+        run.log(f"Rebuilt from all landed rows, since {reason}")
+    settings, target = run.settings, run.dbt_target
+    started = time.monotonic()
+    sources = hash_of_sources(settings.engine)
+    parsing = [] if is_parsed(target, settings.engine) else [PARSING_ALL]
+    with environment_of(settings, planned):
+        events = dbt([*BUILD, *parsing])
+    try:
+        yield from events
+    except DagsterDbtCliRuntimeError as error:
+        raise ModelsError(results.why_dbt_failed(target, settings) or str(error)) from None
+    record_parsed(target, sources)
+    seconds = results.seconds_of(target, time.monotonic() - started)
+    with databases.connect(settings) as connection:
+        run_log.record_models(
+            connection,
+            run_log.begin(connection, run.run_id, settings),
+            rows_replaced(connection, manifest, planned, tables_of(settings)),
+            days_recomputed(connection, manifest, planned, tables_of(settings)),
+            seconds,
+        )
+
+
+def publish(run: Run) -> Published:
+    """Publish what was built, once all of it is built and checked.
+
+    Raises:
+        ModelsError: when it is not.
+        PartialRefreshError: when this run did not do every step before.
+        PublishError: when the new version cannot be written, or is not whole.
+    """
+    results.require_checked(run.dbt_target)
+    engine_of(run.settings).collect_reports()
+    with databases.connect(run.settings) as connection:
+        run_log.require_whole(connection, run.run_id)
+    return publish_reports(run.settings, run.run_id)

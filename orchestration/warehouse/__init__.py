@@ -1,0 +1,5 @@
+"""The warehouse: how its databases are opened and upgraded, the log of refreshes, and the lock of its writer.
+
+Belongs here: what every step needs before it reads or writes. Does not belong here: what is loaded (landing),
+what is computed (incremental, models/), how readers get it (publishing).
+"""

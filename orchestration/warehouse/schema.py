@@ -1,0 +1,141 @@
+"""The tables of ``raw`` and ``quarantine``: events, what became of files and rows, the log of refreshes.
+
+Belongs here: their columns, and making those that are missing. Does not belong here: what is written to them
+(landing, run_log.py), the tables of the models, which dbt makes.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from orchestration.landing import casting
+from orchestration.landing.contracts import CONTRACTS, EventContract
+
+RECORDS = """
+create schema if not exists raw;
+create schema if not exists quarantine;
+
+create table if not exists raw.landed_files (
+    path varchar not null,
+    content_hash varchar,
+    entity varchar not null,
+    status varchar not null,
+    rows_landed bigint not null default 0,
+    rows_accepted bigint not null default 0,
+    rows_rejected bigint not null default 0,
+    rows_skipped bigint not null default 0,
+    rows_kept bigint not null default 0,
+    error varchar,
+    loaded_at timestamp not null,
+    size bigint,
+    modified_ns bigint,
+    changed_ns bigint,
+    inode ubigint
+);
+
+create table if not exists raw.contents (
+    file_id integer not null,
+    entity varchar not null,
+    path varchar not null,
+    content_hash varchar not null,
+    size bigint not null,
+    trimmed_hash varchar not null,
+    trimmed_size bigint not null,
+    gave_way_to varchar not null default '',
+    former_ids bigint,
+    kept_in varchar,
+    currency varchar,
+    rows_landed bigint not null default 0,
+    rows_accepted bigint not null default 0,
+    rows_rejected bigint not null default 0
+);
+
+create table if not exists raw.not_read (
+    entity varchar not null,
+    path varchar not null,
+    reason varchar
+);
+
+create table if not exists raw.kept_segments (
+    entity varchar not null,
+    segment varchar not null
+);
+
+create table if not exists quarantine.rejected_events (
+    entity varchar not null,
+    path varchar not null,
+    row_number bigint not null,
+    raw_text varchar not null,
+    reasons varchar[] not null,
+    rejected_at timestamp not null,
+    file_id integer not null
+);
+"""
+
+REFRESHES = """
+create table if not exists raw.refreshes (
+    refresh_number integer not null,
+    run_id varchar not null,
+    started_at timestamp not null,
+    finished_at timestamp,
+    files_loaded bigint not null,
+    files_failed bigint not null,
+    messages_accepted bigint not null,
+    messages_rejected bigint not null,
+    orders_accepted bigint not null,
+    orders_rejected bigint not null,
+    days_recomputed bigint,
+    rows_replaced bigint,
+    rows_replaced_by_model map(varchar, bigint),
+    rebuilt_because varchar[],
+    seconds_by_step map(varchar, double) not null,
+    version_published varchar,
+    loaded_through integer,
+    software_version varchar not null,
+    engine varchar not null,
+    timezone varchar,
+    currency varchar
+);
+
+-- A warehouse of before there was another engine.
+alter table raw.refreshes add column if not exists engine varchar default 'duckdb';
+
+-- One of before zone and currency belonged to the hub.
+alter table raw.refreshes add column if not exists timezone varchar;
+alter table raw.refreshes add column if not exists currency varchar;
+"""
+
+
+def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
+    """Name and type of each column of the table of an entity: fields, facts about the row, hash of the id."""
+    kept = [(field.name, field.kind.column_type) for field in contract.kept_fields]
+    return [
+        *kept,
+        ("has_version", "boolean"),
+        ("file_id", "integer"),
+        ("row_number", "bigint"),
+        ("id_digest", "ubigint"),
+    ]
+
+
+def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables of what became of files, rows and refreshes, where they are missing."""
+    connection.execute(casting.MACROS)
+    connection.execute(RECORDS)
+    connection.execute(REFRESHES)
+    for contract in CONTRACTS:
+        _make_event_table(connection, contract, f"removed_{contract.table}")
+
+
+def make_event_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables of the accepted events, where they are missing, and what loading needs of the connection."""
+    for contract in CONTRACTS:
+        _make_event_table(connection, contract, contract.table)
+
+
+def _make_event_table(connection: duckdb.DuckDBPyConnection, contract: EventContract, table: str) -> None:
+    columns = ", ".join(
+        f"{name} {column_type}{'' if name in contract.field_names else ' not null'}"
+        for name, column_type in columns_of_raw(contract)
+    )
+    connection.execute(f"create table if not exists raw.{table} ({columns})")

@@ -1,0 +1,90 @@
+"""The folder list of orchestration/ is the architecture, and keeps to the rules that it is read by."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from collections import Counter
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import REPOSITORY
+
+TOP = REPOSITORY / "orchestration"
+
+MODULES = sorted(TOP.rglob("*.py"))
+
+PACKAGES = sorted(path.parent for path in MODULES if path.name == "__init__.py" and path.parent != TOP)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(TOP)))
+def test_a_package_says_what_belongs_in_it_and_what_does_not(package: Path) -> None:
+    said = " ".join((ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "").split())
+
+    assert "Belongs here: " in said
+    assert "Does not belong here: " in said
+
+
+def test_no_two_modules_have_one_name() -> None:
+    names = Counter(path.stem for path in MODULES if path.name != "__init__.py")
+
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_module_has_the_name_of_a_library() -> None:
+    libraries = sys.stdlib_module_names | set(packages_distributions())
+
+    assert [str(path) for path in MODULES if path.name != "__init__.py" and path.stem in libraries] == []
+
+
+def texts(module: Path) -> list[str]:
+    """The docstrings and comments of a module."""
+    return re.findall(r'"""(.*?)"""', module.read_text(), re.DOTALL) + re.findall(r"# .*", module.read_text())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(TOP)))
+def test_the_modules_that_a_text_names_exist(module: Path) -> None:
+    named = {name for text in texts(module) for name in re.findall(r"[\w/]+\.py\b", text)}
+
+    assert [name for name in named if not any(f"{path}".endswith(f"/{name}") for path in MODULES)] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(TOP)))
+def test_the_functions_that_a_text_refers_to_exist(module: Path) -> None:
+    referred = {
+        name for text in texts(module) for name in re.findall(r":\w+:`(orchestration\.[\w.]+)`", text)
+    }
+
+    for name in referred:
+        path, _, member = name.rpartition(".")
+        assert hasattr(importlib.import_module(path), member), name
+
+
+# A fingerprint names the version of the engine that a table was made by.
+ASKING = ("engines", "incremental")
+
+
+def engines_named(module: Path) -> list[int]:
+    """The lines on which a module compares something with an engine."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        if isinstance(side, ast.Attribute) and isinstance(side.value, ast.Name) and side.value.id == "Engine"
+    ]
+
+
+def test_only_the_engines_ask_which_engine_is_at_work() -> None:
+    asking = {
+        str(path.relative_to(TOP)): lines
+        for path in MODULES
+        if path.parent.name not in ASKING and (lines := engines_named(path))
+    }
+
+    assert asking == {}
+    assert engines_named(TOP / "engines" / "engine.py")
