@@ -30,7 +30,7 @@ override TO := $(value TO)
 override FROM := $(value FROM)
 export FILE TO FROM
 
-.PHONY: help demo run rebuild files retract backup restore status soak export ui docs dashboard test test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild files retract backup restore status soak export ui docs dashboard test check test-quick test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -75,6 +75,12 @@ dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0
 
 test: .venv/ready-dev  ## every test but those of the dashboard
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+check: .venv/ready-dev  ## lint, and the tests that need no refresh: for the loop of a developer
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-quick
+
+test-quick: .venv/ready-dev
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal -m "not refresh and not slow"
 
 test-dashboard: .venv/ready .venv-dashboard/ready-dev  ## the dashboard, in a real browser too
 	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -q \

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -39,6 +40,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--arrivals-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"
+    )
+
+
+# What a module imports from whose tests refresh hubs or start dbt.
+REFRESHING = ("pipeline", "orchestration.definitions", "orchestration.dbt_runner.project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a refresh, which `make check` leaves out: they take most of the time."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (
+            "command" in item.fixturenames or _imports_from_any(item.module, REFRESHING)
+        ):
+            item.add_marker(pytest.mark.refresh)
+
+
+def _imports_from_any(module: ModuleType, names: Sequence[str]) -> bool:
+    """Whether a module holds one of the modules, or what one of them defines."""
+    return any(
+        (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)) in names
+        for value in vars(module).values()
     )
 
 

@@ -25,6 +25,8 @@ from examples.complete_journey import land as example
 from examples.complete_journey.land import land
 from orchestration.settings import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 WINDOW = pd.Timedelta(days=7)
 
 Figures = dict[str, int | float | Decimal]

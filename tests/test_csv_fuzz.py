@@ -21,6 +21,8 @@ from orchestration.landing.contracts import ORDERS
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, MAX_ROW_BYTES
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ("order_id", "customer_id", "ordered_at", "order_value", "sales_channel", "note")
 FEWEST_BYTES, MOST_BYTES = 7_000_000, 70_000_000
 SMALL_BYTES = 10_000_000

@@ -25,6 +25,8 @@ from orchestration.landing.formats.byte_streams import BLOCK_BYTES, find_line_en
 from orchestration.landing.formats.common import Dialect, Format, LandedFile, Shape
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 HEADER = "order_id,customer_id,ordered_at,order_value,sales_channel,note\n"
 MESSAGE_HEADER = "message_id,customer_id,status,occurred_at\n"
 

@@ -39,6 +39,8 @@ from orchestration.landing.load import LoadReport, load_entity
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 
+pytestmark = pytest.mark.slow
+
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")
 TEXT_ENDINGS = (".csv", ".jsonl", ".parquet")
 

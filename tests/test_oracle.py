@@ -43,6 +43,8 @@ from strategies import (
     timezones,
 )
 
+pytestmark = pytest.mark.slow
+
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 

@@ -20,6 +20,8 @@ from orchestration.landing.contracts import MESSAGES
 from orchestration.landing.formats import parquet_files
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 # How Parquet's compact encoding writes a number of 64 bits: the type of the field, then its varint.
 LONG = b"\x16"
 

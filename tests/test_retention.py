@@ -16,6 +16,8 @@ from orchestration import cli
 from orchestration.operations import retention
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:

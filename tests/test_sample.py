@@ -22,6 +22,8 @@ from orchestration.landing.discovery import something_has_landed
 from orchestration.sample.land import land_sample
 from orchestration.settings import REPOSITORY, Settings
 
+pytestmark = pytest.mark.slow
+
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")
 DAYS = 180
 

@@ -17,7 +17,11 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from orchestration.settings import REPOSITORY, Settings
+
+pytestmark = pytest.mark.slow
 
 SECONDS_TO_END = 60
 MUTATION = "mutation { resetSchedule(scheduleSelector: {}) { __typename } }"
