@@ -242,7 +242,7 @@ def on_spark(tmp_path: Path) -> Settings:
             number = plan.run_log.begin(connection, run_id, hub)
             tables_of(hub).stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
             plan.run_log.record_plan(connection, number, 1, [])
-            connection.execute(plan.BUILT_MODELS)
+            connection.execute(plan.MODEL_STATES)
             plan.finish(connection, hub, run_id, "none", 0)
     return hub
 
