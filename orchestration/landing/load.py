@@ -7,7 +7,7 @@ inspection.py, restore.py, batch_loader.py, arrivals.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -109,7 +109,8 @@ def load_entity(
     known = _known_files(load)
     due, unread = _due_files(load, landing, known)
     restore.load_kept(load)
-    for path, reason in (*_not_listed(landing, known).items(), *unread.items()):
+    not_listed = _not_listed(landing, known)
+    for path, reason in (*not_listed.items(), *unread.items()):
         records.record_unread(load, path, records.FAILED, reason)
     due, arriving = _rested(due, found_at)
     for one in arriving:
@@ -118,7 +119,7 @@ def load_entity(
     due = _without_emptied(load, due)
     engine_of(settings).load_files(load, due)
     # Only now it is known of each file with another name that it could be loaded under that one.
-    left = _set_aside_what_left(load, landing, known)
+    left = _set_aside_what_left(load, landing, known, not_listed)
     records.drop_what_is_replaced(load)
     retract.restore_records(load)
     restore.merge_segments(load)
@@ -227,7 +228,9 @@ def _not_listed(landing: Landing, known: Mapping[str, KnownFile]) -> dict[str, s
     return reasons
 
 
-def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, KnownFile]) -> list[str]:
+def _set_aside_what_left(
+    load: Load, landing: Landing, known: Mapping[str, KnownFile], not_listed: Container[str]
+) -> list[str]:
     """Keep the rows of files that are gone, unless they were loaded under another name; gives their paths."""
     present = set(map(recordable, landing.files))
     gone = [
@@ -235,8 +238,7 @@ def _set_aside_what_left(load: Load, landing: Landing, known: Mapping[str, Known
         for path, before in known.items()
         if path not in present
         and before.status not in (records.LEFT, records.RETRACTED)
-        and path not in landing.unlisted
-        and not any(path.startswith(f"{folder}/") for folder in landing.unlisted)
+        and path not in not_listed
     ]
     if gone:
         load.paths_by_hash.clear()

@@ -6,7 +6,9 @@ needs no warehouse. Does not belong here: how states come about (load.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -55,13 +57,26 @@ def saved(settings: Settings) -> list[FileState]:
     Raises:
         RecordError: when the copy of the record is damaged.
     """
+    columns = ("path", "status", "rows_accepted", "rows_rejected", "rows_kept", "error")
+    return [FileState(*row) for row in read_record(settings, columns) or ()]
+
+
+def read_record(settings: Settings, columns: Sequence[str]) -> list[tuple[Any, ...]] | None:
+    """The copy of the record of files, in the order of the paths; None before the first load.
+
+    Args:
+        settings: the settings of the hub.
+        columns: the columns of ``raw.landed_files`` to read.
+
+    Raises:
+        RecordError: when the copy is damaged.
+    """
     if not settings.record_of_files.exists():
-        return []
+        return None
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute(
-                "select path, status, rows_accepted, rows_rejected, rows_kept, error from read_parquet(?) "
-                "order by path",
+            return connection.execute(
+                f"select {', '.join(columns)} from read_parquet(?) order by path",
                 [str(settings.record_of_files)],
             ).fetchall()
     except duckdb.Error as error:
@@ -69,4 +84,3 @@ def saved(settings: Settings) -> list[FileState]:
             f"{settings.record_of_files}, the copy of the record of files, cannot be read: "
             f"{first_line(error)}. The record itself is in the warehouse; the next refresh copies it anew."
         ) from None
-    return [FileState(*row) for row in rows]

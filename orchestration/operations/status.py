@@ -28,9 +28,8 @@ from dagster._utils.schedules import cron_string_iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration import VERSION
-from orchestration.faults import first_line
 from orchestration.hub.ownership import STALE_AFTER
-from orchestration.landing import discovery
+from orchestration.landing import discovery, states
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.discovery import recordable
 from orchestration.landing.notices import listed
@@ -181,19 +180,12 @@ def _add_files(status: Status, settings: Settings) -> None:
         for path in discovery.find(settings, contract.entity).files
     }
     recorded: dict[str, tuple[str, int, int]] = {}
-    if settings.record_of_files.exists():
-        try:
-            with duckdb.connect() as connection:
-                rows = connection.execute(
-                    "select path, status, size, modified_ns, rows_rejected from read_parquet(?)",
-                    [str(settings.record_of_files)],
-                ).fetchall()
-        except duckdb.Error as error:
-            status.warnings.append(
-                f"{settings.record_of_files}, the copy of the record of files, cannot be read: "
-                f"{first_line(error)}. The next refresh copies it anew."
-            )
-            return
+    try:
+        rows = states.read_record(settings, ("path", "status", "size", "modified_ns", "rows_rejected"))
+    except states.RecordError as error:
+        status.warnings.append(str(error))
+        return
+    if rows is not None:
         recorded = {path: (state, size, modified) for path, state, size, modified, _ in rows}
         status.quarantined_rows = sum(rejected for *_, rejected in rows)
     status.files_waiting = sum(
