@@ -18,11 +18,9 @@ from zoneinfo import ZoneInfo
 
 from orchestration.hub import hub_toml
 from orchestration.hub.hub_toml import Hub, HubFile, SettingsError
+from orchestration.landing.contracts import FIRST_YEAR, LAST_YEAR
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-# The years that events may lie in, and with them the last day of a report.
-FIRST_YEAR, LAST_YEAR = 2000, 2099
 
 # How what readers open is stored: many drivers still carry DuckDB 1.x, which cannot read what DuckDB 2 writes
 # unless asked to. dbt_project/profiles.yml says the same.

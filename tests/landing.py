@@ -110,6 +110,7 @@ class FileRecord:
     rows_landed: int
     rows_accepted: int
     rows_rejected: int
+    rows_skipped: int
     rows_kept: int
     error: str | None
     content_hash: str | None
@@ -174,7 +175,7 @@ def load(
         accepted = loaded.by_file.get(path, [])
         rejected = [row for row in loaded.rejected if row.path == path]
         assert (record.rows_accepted, record.rows_rejected) == (len(accepted), len(rejected)), path
-        assert record.rows_landed == len(accepted) + len(rejected), path
+        assert record.rows_landed == len(accepted) + len(rejected) + record.rows_skipped, path
         assert (record.status == "failed") == (record.error is not None), path
         if numbered:
             assert len({row.row_number for row in rejected}) == len(rejected), path
@@ -189,8 +190,8 @@ def _read(connection: duckdb.DuckDBPyConnection, contract: EventContract, report
     records = _rows(
         connection,
         """
-        select path, status, rows_landed, rows_accepted, rows_rejected, rows_kept, error, content_hash,
-            loaded_at
+        select path, status, rows_landed, rows_accepted, rows_rejected, rows_skipped, rows_kept, error,
+            content_hash, loaded_at
         from raw.landed_files
         where entity = ?
         order by path

@@ -41,7 +41,7 @@ from support.plain_reader import Event, RawRow
 
 from orchestration import cli
 from orchestration.hub.hub_toml import Hub as HubSettings
-from orchestration.hub.hub_toml import LandingTable, Overwritten
+from orchestration.hub.landing_tables import LandingTable, Overwritten
 from orchestration.landing import load as loading
 from orchestration.landing import retract as retracting
 from orchestration.landing.contracts import CONTRACTS, EventContract

@@ -22,7 +22,8 @@ from landing import Content, load
 from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.formats import delimited, strict_csv
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, find_line_ends
-from orchestration.landing.formats.common import Dialect, Format, LandedFile, Shape
+from orchestration.landing.formats.common import Format, LandedFile, Shape
+from orchestration.landing.mappings import Dialect, Reading
 from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -259,10 +260,11 @@ def test_delimiter_and_encoding_are_those_of_the_file(tmp_path: Path, dialect: D
     lines = ["order_id|ordered_at|order_value|sales_channel", 'é1|2026|1|"a|\n"', "é2||2|x", ""]
     content = "\n".join(lines).replace("|", dialect.delimiter)
     (tmp_path / "a.csv").write_bytes(content.encode(dialect.encoding))
-    file = LandedFile("a.csv", tmp_path / "a.csv", dialect)
+    file = LandedFile("a.csv", tmp_path / "a.csv", Reading(dialect))
+    columns = file.reading.columns(ORDERS)
     with duckdb.connect() as connection:
-        shape = Shape(Format.CSV, delimited.columns_of(connection, file, ORDERS))
-        rows = delimited.read(connection, shape, {1: file}, ORDERS)
+        shape = Shape(Format.CSV, delimited.columns_of(connection, file, columns))
+        rows = delimited.read(connection, shape, {1: file}, columns)
         read = connection.execute(f"from ({rows.query}) order by row_number").fetchall()
         assert connection.execute(rows.counts).fetchall() == [(1, 2)]
 

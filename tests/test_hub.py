@@ -16,7 +16,8 @@ from landing import land_csv
 from pipeline import edit_hub_file, reading, refresh
 
 from orchestration.hub import hub_toml
-from orchestration.hub.hub_toml import Hub, LandingTable, Overwritten
+from orchestration.hub.hub_toml import Hub
+from orchestration.hub.landing_tables import LandingTable, Overwritten
 from orchestration.settings import Settings, SettingsError
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -32,6 +33,11 @@ DEFAULTS = {
     "keep_runs_days": 30,
     "links_to": [],
 }
+
+
+# A table of orders, and one with all fields that are required but the id.
+ORDERS = '[[landing]]\nfiles = "orders/*.csv"\n'
+MAPPED = ORDERS + 'ordered_at = "At"\norder_value = "Total"\nsales_channel = { value = "online" }\n'
 
 
 @pytest.fixture
@@ -161,13 +167,36 @@ def test_the_first_table_that_matches_a_file_counts() -> None:
         ),
         ('[[landing]]\nfiles = "a"\nfile = "b"', r"unknown key 'file' in \[\[landing\]\] table 1 \(line 3\)"),
         (
-            '[[landing]]\nfiles = "a"\ndelimiter = ";"',
-            r"'delimiter' .*Mappings are not supported by this version",
+            ORDERS + 'delimiter = ";;"',
+            r'delimiter = ";;" in \[\[landing\]\] table 1 \(line 3\)\. It takes one',
         ),
+        (ORDERS + 'encoding = "rot13"', r'encoding = "rot13" .*\(line 3\)\. It takes an encoding such as'),
+        (ORDERS + 'timezone = "CET+1"', r'timezone = "CET\+1" .*IANA time zone'),
+        (ORDERS + 'timestamp_format = "%Q"', r'timestamp_format = "%Q" .*no strptime format'),
+        (ORDERS + 'timestamp_format = "ISO"', r'timestamp_format = "ISO" .*takes a strptime format such as'),
+        (ORDERS + 'amount_format = "1.234.50"', r'amount_format = "1\.234\.50" .*1234\.50 as it is written'),
+        (ORDERS + 'only = { Direction = "in" }', r"only = .*takes columns, each with a list of values"),
+        (ORDERS + 'skip_blanks = "Total"', r"unknown key 'skip_blanks' .*Did you mean skip_blank\?"),
+        (ORDERS + 'message_id = "Id"', r"unknown key 'message_id' .*It is no field of orders: order_id, "),
+        (ORDERS + 'order_id = "Id"', r"lacks ordered_at, order_value, sales_channel .*\(line 2\)"),
+        ('[[landing]]\nfiles = "**/a.csv"\norder_id = "Id"', r"has the field 'order_id' .*begins with"),
+        (MAPPED + "order_id = 1", r'order_id = 1 .*It takes "Column", a list of columns'),
+        (MAPPED + 'order_id = { form = "Id" }', r"unknown key 'form' of order_id .*\(line 6\)"),
+        (MAPPED + 'order_id = { from = "Id", value = "x" }', r"just one of `from`, `sum`, `value`"),
+        (MAPPED + 'order_id = { value = "x", blank = "y" }', r"has 'blank' beside 'value' of order_id"),
         (
-            '[[landing]]\nfiles = "a"\norder_id = "Name"',
-            r"'order_id' .*Mappings are not supported by this version",
+            MAPPED + 'order_id = { from = "Id", times = 2 }',
+            r"has 'times' of order_id .*`times` is for amounts",
         ),
+        (MAPPED + 'order_id = { from = "Id", normalize = "upper" }', r'`normalize` takes "email" or "email_'),
+        (
+            MAPPED + 'order_id = "Id"\nstatus = { from = "S", map = { paid = "plced" } }',
+            r'says "plced" in `map`',
+        ),
+        (MAPPED + 'order_id = "Id"\nstatus = { from = "S", else = "x" }', r'says "x" in `else` of status'),
+        (MAPPED + 'order_id = "Id"\nstatus = { from = "S", map = { A = "", a = "" } }', r"one value twice"),
+        (MAPPED + 'order_id = "Id"\nupdated_at = { file_name = "a%Q.csv" }', r"no strptime format"),
+        (MAPPED + 'order_id = { file_name = "a%d.csv" }', r"`file_name` is for timestamps"),
         ("timezone = UTC", r"is not TOML: .*line 1"),
         ('timezone = "UTC"\ntimezone = "UTC"', "is not TOML: Cannot overwrite a value"),
         (b'# caf\xe9\ntimezone = "UTC"', r"is not UTF-8 \(line 1\)"),

@@ -35,6 +35,7 @@ from orchestration.hub.hub_toml import Hub
 from orchestration.landing import batch_loader, formats
 from orchestration.landing.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
 from orchestration.landing.discovery import LandingError
+from orchestration.landing.formats.headers import HELP
 from orchestration.landing.load import LoadReport, load_entity
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
@@ -261,8 +262,8 @@ def test_a_name_that_is_no_text_is_not_taken_for_the_one_that_it_is_shown_as(hub
             "no gzip follows its compressed content",
         ),
         ("a.jsonl.gz", gzipped(json_lines_text(messages("m1"))) + b"garbage", "no gzip follows"),
-        ("a.csv", csv_text(messages("m1")).encode("utf-16"), "land it in UTF-8"),
-        ("b.csv", csv_text(messages("m1")).encode("utf-16-le"), "land it in UTF-8"),
+        ("a.csv", csv_text(messages("m1")).encode("utf-16"), "name its encoding in a [[landing]] table"),
+        ("b.csv", csv_text(messages("m1")).encode("utf-16-le"), "name its encoding in a [[landing]] table"),
     ],
 )
 def test_what_is_wrong_with_the_bytes_of_a_whole_file_is_said(
@@ -401,7 +402,7 @@ def test_a_record_holds_the_path_below_the_data_directory_and_the_hash_of_the_by
             "landing/messages/b.csv", hashlib.sha256(b"customer_id\nc1\n").hexdigest(), "messages", "failed",
             0, 0, 0,
             "it lacks the required columns message_id, status, occurred_at. Its first line, divided by "
-            "commas, has: customer_id",
+            f"commas, has: customer_id. {HELP}",
         ),
         (
             "landing/messages/deep/a.csv", hashlib.sha256(content.encode()).hexdigest(), "messages", "loaded",
@@ -586,7 +587,7 @@ def test_several_unreadable_files_fail_each_with_its_own_reason(hub: Settings) -
     )
     assert loaded.failed["f.csv"] == (
         "it lacks the required columns message_id, occurred_at. Its first line, divided by commas, has: "
-        "customer_id, status"
+        f"customer_id, status. {HELP}"
     )
 
 
@@ -839,12 +840,12 @@ def test_a_file_without_a_required_column_fails_with_its_name(hub: Settings, end
         {f"a{ending}": [without_one], f"b{ending}": [without_two], f"c{ending}": messages("m2")},
     )
 
-    found = "" if ending == ".parquet" else ". Its first line, divided by commas, has: "
+    found = "It has" if ending == ".parquet" else "Its first line, divided by commas, has"
     assert loaded.failed == {
-        f"a{ending}": "it lacks the required column status"
-        + (found and f"{found}message_id, customer_id, occurred_at, queue_id"),
-        f"b{ending}": "it lacks the required columns message_id, occurred_at"
-        + (found and f"{found}customer_id, status, queue_id"),
+        f"a{ending}": "it lacks the required column status. "
+        f"{found}: message_id, customer_id, occurred_at, queue_id. {HELP}",
+        f"b{ending}": "it lacks the required columns message_id, occurred_at. "
+        f"{found}: customer_id, status, queue_id. {HELP}",
     }
     assert loaded.column("message_id") == ["m2"]
 

@@ -1,7 +1,8 @@
 """``hub.toml``: what belongs to a hub, whoever starts its refreshes: zone, currency, limits, landing tables.
 
-Belongs here: reading the file, checking it, and adding the keys that it lacks. Does not belong here: the
-environment and where it contradicts the file (settings.py), and what a limit holds back.
+Belongs here: reading the file, checking it, and adding the keys that it lacks. Does not belong here: what a
+landing table says (landing_tables.py), the environment and where it contradicts the file (settings.py), and
+what a limit holds back.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from enum import Enum
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from orchestration.durable import sync
-from orchestration.landing.contracts import CONTRACTS
+from orchestration.hub import landing_tables
+from orchestration.hub.landing_tables import LandingTable, UnusableKeyError, shown
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -44,48 +44,9 @@ WORDS = {
     "links_to": "folders outside that links in the landing folder may lead to",
 }
 
-# What a table may say of how files are read, from the version on that has mappings.
-MAPPING_KEYS = {
-    *(
-        "encoding",
-        "delimiter",
-        "records",
-        "skip_blank",
-        "only",
-        "timestamp_format",
-        "timezone",
-        "amount_format",
-    ),
-    *(field.name for contract in CONTRACTS for field in contract.fields),
-}
-
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable or the key, and what it takes."""
-
-
-class Overwritten(Enum):
-    """What it means when a landed file is overwritten: its old rows stay beside the new ones, or give way."""
-
-    ADDS = "adds"
-    REPLACES = "replaces"
-
-
-@dataclass(frozen=True)
-class LandingTable:
-    """One ``[[landing]]`` table: what holds for the files whose paths match its pattern.
-
-    Attributes:
-        files: pattern of paths below ``landing/``, such as ``orders/shopify*.csv``.
-        overwritten: what overwriting such a file means; None when nothing is declared.
-    """
-
-    files: str
-    overwritten: Overwritten | None = None
-
-    def matches(self, path: str) -> bool:
-        """Whether a path below ``landing/``, such as ``orders/a.csv``, matches the pattern as a whole."""
-        return _compiled(self.files).fullmatch(path) is not None
 
 
 @dataclass(frozen=True)
@@ -144,7 +105,7 @@ def read(file: Path) -> HubFile:
             raise _unusable(file, f"has the unknown key {key!r}{_line_of(text, key)}", meant)
         wrong = CHECKS[key](value)
         if wrong:
-            raise _unusable(file, f"says {key} = {_shown(value)}{_line_of(text, key)}", wrong)
+            raise _unusable(file, f"says {key} = {shown(value)}{_line_of(text, key)}", wrong)
     limits: dict[str, Any] = {
         name: tuple(map(Path, values[name])) if name == "links_to" else values[name]
         for name in _names_of_limits()
@@ -285,28 +246,11 @@ CHECKS: dict[str, Callable[[object], str | None]] = {
 
 def _landing_table(file: Path, text: str, number: int, table: Mapping[str, Any]) -> LandingTable:
     """The table of a number, counted from 0."""
-    which = f"[[landing]] table {number + 1}"
-
-    def unusable(key: str, what: str, advice: str) -> SettingsError:
-        return _unusable(file, f"{what} in {which}{_line_of(text, key, number)}", advice)
-
-    for key in table:
-        if key in MAPPING_KEYS:
-            advice = "Mappings are not supported by this version: only `files` and `overwritten` are."
-            raise unusable(key, f"has {key!r}", advice)
-        if key not in ("files", "overwritten"):
-            raise unusable(key, f"has the unknown key {key!r}", "It takes `files` and `overwritten`.")
-    files = table.get("files")
-    if not isinstance(files, str) or not files.strip() or files.startswith("/"):
-        what = f"says files = {_shown(files)}" if "files" in table else "lacks `files`"
-        advice = 'It takes a pattern of paths below landing/, such as "orders/shopify*.csv".'
-        raise unusable("files", what, advice)
-    overwritten = table.get("overwritten")
-    if "overwritten" in table and overwritten not in [known.value for known in Overwritten]:
-        raise unusable(
-            "overwritten", f"says overwritten = {_shown(overwritten)}", 'It takes "adds" or "replaces".'
-        )
-    return LandingTable(files, Overwritten(overwritten) if "overwritten" in table else None)
+    try:
+        return landing_tables.parse(table)
+    except UnusableKeyError as error:
+        where = f"in [[landing]] table {number + 1}{_line_of(text, error.key, number)}"
+        raise _unusable(file, f"{error.what} {where}", error.advice) from None
 
 
 def _content(file: Path) -> bytes:
@@ -354,12 +298,6 @@ def _line_of(text: str, key: str, table: int | None = None) -> str:
     return f" (line {found[0]})" if found else ""
 
 
-def _shown(value: object) -> str:
-    """A value as the file would have it, in one line that is not too long."""
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 100 else f"{shown[:99]}…"
-
-
 def _names_of_limits() -> list[str]:
     return [field.name for field in fields(Hub) if field.name != "landing"]
 
@@ -395,12 +333,3 @@ def _replace(file: Path, content: bytes) -> None:
     sync(beside)
     beside.replace(file)
     sync(file.parent)
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern of paths: `*` is any characters but `/`, `**` also `/`, all else literal."""
-    wild = {"**": ".*", "*": "[^/]*"}
-    return re.compile(
-        "".join(wild.get(piece) or re.escape(piece) for piece in re.split(r"(\*\*|\*)", pattern)), re.DOTALL
-    )

@@ -17,12 +17,14 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.hub.hub_toml import Overwritten
+from orchestration.hub.landing_tables import Overwritten
 from orchestration.landing import warehouse_rows
 from orchestration.landing.contracts import EventContract
-from orchestration.landing.formats import Format, LandedFile
+from orchestration.landing.discovery import landed_file
+from orchestration.landing.formats import Format
 from orchestration.landing.inspection import Inspection, begins_with
 from orchestration.landing.kept import Group, KeptRows, Segment
+from orchestration.landing.mappings import Reading
 from orchestration.settings import Settings
 from orchestration.sql import literal, one_row
 
@@ -88,6 +90,7 @@ class Load:
         paths_by_hash: the paths below the landing folder that hold each content now.
         overwritten: how many rows are kept of each path that was overwritten.
         dropped: how many former rows the new content lacks, of each path whose files replace what they held.
+        judged_before: the paths of which rows are kept that other code has read, and cannot read again.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -97,6 +100,7 @@ class Load:
     paths_by_hash: dict[str, set[str]] = field(default_factory=dict)
     overwritten: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
+    judged_before: set[str] = field(default_factory=set)
 
     @property
     def table(self) -> str:
@@ -111,12 +115,13 @@ class Load:
     def is_elsewhere(self, content_hash: str, path: str) -> bool:
         """Whether another path holds a content now, and its rows: it is read in the same way."""
         others = self.paths_by_hash.get(content_hash, set()) - {path}
-        return any(_read_as(other) == _read_as(path) for other in others)
+        return any(self._read_as(other) == self._read_as(path) for other in others)
 
-
-def _read_as(path: str) -> tuple[Format, bool]:
-    file = LandedFile(path, Path(path))
-    return file.format, file.is_gzipped
+    def _read_as(self, path: str) -> tuple[Format | None, bool, Reading, str]:
+        """What makes of bytes the rows that they are: format, reading, and the name where it says when."""
+        file = landed_file(self.settings, path)
+        said = path.rpartition("/")[2] if file.reading.mapping and file.reading.mapping.file_name else ""
+        return file.format if file.is_supported else None, file.is_gzipped, file.reading, said
 
 
 def contents_of(load: Load, paths: Iterable[str] | None = None) -> list[Content]:

@@ -14,11 +14,19 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.landing import arrivals, casting, formats, records, warehouse_rows
+from orchestration.landing import arrivals, casting, formats, mapped_rows, records, warehouse_rows
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.discovery import Signature, recordable
-from orchestration.landing.formats import Format, LandedFile, Shape, UnreadableFileError, UnreadableFilesError
+from orchestration.landing.formats import (
+    Format,
+    LandedFile,
+    LandedRows,
+    Shape,
+    UnreadableFileError,
+    UnreadableFilesError,
+)
 from orchestration.landing.inspection import Inspection
+from orchestration.landing.judging import judged_by
 from orchestration.sql import one_row
 
 # Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to
@@ -27,6 +35,7 @@ from orchestration.sql import one_row
 BATCH_BYTES = {
     Format.CSV: 64 * 1024 * 1024,
     Format.JSON_LINES: 64 * 1024 * 1024,
+    Format.JSON_DOCUMENT: 64 * 1024 * 1024,
     Format.PARQUET: 512 * 1024 * 1024,
 }
 
@@ -171,11 +180,11 @@ def _require_unchanged(batch: Sequence[DueFile]) -> None:
 def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival]:
     """Insert the rows and records of files; gives the files by the ids of their contents."""
     connection, contract = load.connection, load.contract
-    now = records.now()
     files = dict(enumerate(batch, start=records.next_file_id(connection)))
     rows = formats.read(connection, shape, {number: due.file for number, due in files.items()}, contract)
-    checked = casting.check(contract, rows.types, load.settings.currency, rows.query)
+    checked, skipped = _check(load, shape, rows, batch)
     connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
+    connection.execute(f"create or replace temp table skipped_rows as {skipped}")
     _make_records(connection, files)
     warehouse_rows.insert(connection, load.settings, contract, checked.accepted, list(files))
     connection.execute(
@@ -185,52 +194,8 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
         """,
         {"first": min(files)},
     )
-    # Rows are looked at again, for what is wrong with them, only where some were refused.
-    (rows_are_missing,) = one_row(
-        connection,
-        """
-        select count(*) > 0
-        from counted_rows
-        full join accepted_rows on counted_rows.file_id = accepted_rows.file_id
-        where coalesce(counted_rows.rows, 0) <> coalesce(accepted_rows.rows, 0)
-        """,
-    )
-    if rows_are_missing:
-        connection.execute(
-            f"""
-            insert into quarantine.rejected_events (
-                entity, path, row_number, raw_text, reasons, rejected_at, file_id
-            )
-            select $entity, records.path, rows.row_number, rows.raw_text, rows.reasons, $now, rows.file_id
-            from ({checked.rejected}) as rows
-            inner join records on rows.file_id = records.file_id
-            order by records.path, rows.row_number
-            """,
-            {"entity": contract.entity, "now": now},
-        )
-    # The three counts are taken in three places, so that rows landed = accepted + rejected says something.
-    connection.execute(
-        """
-        insert into raw.contents by name
-        select
-            records.* exclude (modified_ns, changed_ns, inode),
-            $entity as entity,
-            $currency as currency,
-            coalesce(landed.rows, 0) as rows_landed,
-            coalesce(accepted.rows, 0) as rows_accepted,
-            coalesce(rejected.rows, 0) as rows_rejected
-        from records
-        left join counted_rows as landed on records.file_id = landed.file_id
-        left join accepted_rows as accepted on records.file_id = accepted.file_id
-        left join (
-            select file_id, count(*) as rows
-            from quarantine.rejected_events
-            where file_id >= $first
-            group by file_id
-        ) as rejected on records.file_id = rejected.file_id
-        """,
-        {"entity": contract.entity, "currency": records.currency_of(load), "first": min(files)},
-    )
+    _insert_rejected(load, checked)
+    _insert_contents(load, shape, min(files))
     _require_every_row(connection, files)
     connection.execute("delete from raw.landed_files where path in (select path from records)")
     connection.execute(
@@ -243,23 +208,108 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
             $now as loaded_at
         from records
         """,
-        {"entity": contract.entity, "now": now},
+        {"entity": contract.entity, "now": records.now()},
     )
     return {number: due.arrival for number, due in files.items()}
 
 
+def _check(
+    load: Load, shape: Shape, rows: LandedRows, batch: Sequence[DueFile]
+) -> tuple[casting.CheckedRows, str]:
+    """The queries that check rows, and SQL with ``file_id, rows``: how many a mapping skips."""
+    currency = load.settings.currency
+    if shape.reading.mapping is None:
+        none = "select null::integer as file_id, 0 as rows where false"
+        return casting.check(load.contract, rows.types, currency, rows.query), none
+    try:
+        mapped = mapped_rows.map_rows(load.contract, shape, rows)
+    except UnreadableFileError as error:
+        raise UnreadableFilesError({due.file: error for due in batch}) from None
+    return casting.check(load.contract, mapped.types, currency, mapped.query, is_mapped=True), mapped.skipped
+
+
+def _insert_rejected(load: Load, checked: casting.CheckedRows) -> None:
+    """Insert the rejected rows; only where there are some, all are looked at again for what is wrong."""
+    (rows_are_missing,) = one_row(
+        load.connection,
+        """
+        select count(*) > 0
+        from counted_rows
+        left join accepted_rows on counted_rows.file_id = accepted_rows.file_id
+        left join skipped_rows on counted_rows.file_id = skipped_rows.file_id
+        where counted_rows.rows <> coalesce(accepted_rows.rows, 0) + coalesce(skipped_rows.rows, 0)
+        """,
+    )
+    if rows_are_missing:
+        load.connection.execute(
+            f"""
+            insert into quarantine.rejected_events (
+                entity, path, row_number, raw_text, mapped_text, reasons, rejected_at, file_id
+            )
+            select
+                $entity, records.path, rows.row_number, rows.raw_text, rows.mapped_text, rows.reasons, $now,
+                rows.file_id
+            from ({checked.rejected}) as rows
+            inner join records on rows.file_id = records.file_id
+            order by records.path, rows.row_number
+            """,
+            {"entity": load.contract.entity, "now": records.now()},
+        )
+
+
+def _insert_contents(load: Load, shape: Shape, first: int) -> None:
+    """Insert the records of contents from a number on.
+
+    Their counts are taken in four places, so that rows landed = accepted + rejected + skipped says something.
+    """
+    load.connection.execute(
+        """
+        insert into raw.contents by name
+        select
+            records.* exclude (modified_ns, changed_ns, inode),
+            $entity as entity,
+            $currency as currency,
+            $judged_by as judged_by,
+            coalesce(landed.rows, 0) as rows_landed,
+            coalesce(accepted.rows, 0) as rows_accepted,
+            coalesce(rejected.rows, 0) as rows_rejected,
+            coalesce(skipped.rows, 0) as rows_skipped
+        from records
+        left join counted_rows as landed on records.file_id = landed.file_id
+        left join accepted_rows as accepted on records.file_id = accepted.file_id
+        left join skipped_rows as skipped on records.file_id = skipped.file_id
+        left join (
+            select file_id, count(*) as rows
+            from quarantine.rejected_events
+            where file_id >= $first
+            group by file_id
+        ) as rejected on records.file_id = rejected.file_id
+        """,
+        {
+            "entity": load.contract.entity,
+            "currency": load.contract.currency_of(load.settings.currency),
+            "judged_by": judged_by(load.contract, load.settings.currency, shape.reading),
+            "first": first,
+        },
+    )
+
+
 def _require_every_row(connection: duckdb.DuckDBPyConnection, files: Mapping[int, DueFile]) -> None:
-    """Require that each row that was counted is accepted or rejected, as a row of its own file.
+    """Require that each row that was counted is accepted, rejected or skipped, as a row of its own file.
 
     Raises:
         UnreadableFilesError: when it is not so.
     """
     misread = connection.execute(
         """
-        select contents.file_id, contents.rows_landed, contents.rows_accepted + contents.rows_rejected
+        select
+            contents.file_id,
+            contents.rows_landed,
+            contents.rows_accepted + contents.rows_rejected + contents.rows_skipped
         from raw.contents as contents
         inner join records on contents.file_id = records.file_id
-        where contents.rows_landed <> contents.rows_accepted + contents.rows_rejected
+        where
+            contents.rows_landed <> contents.rows_accepted + contents.rows_rejected + contents.rows_skipped
         """
     ).fetchall()
     (strangers,) = one_row(

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestration.landing.contracts import BLANKS, EventContract, Field, Kind
-from orchestration.settings import FIRST_YEAR, LAST_YEAR
+from orchestration.landing.contracts import BLANKS, FIRST_YEAR, LAST_YEAR, EventContract, Field, Kind
 from orchestration.sql import literal
 
 # The greatest amount, in whole units: with its cents it has 15 digits, the most that survive a reader
@@ -187,8 +186,9 @@ class CheckedRows:
     Attributes:
         accepted: SQL with a row for each good row: ``file_id, row_number``, the kept fields, and
             ``has_version``: whether the version was landed, and is not the default; never NULL.
-        rejected: SQL with a row for each other row: ``file_id, row_number``, ``reasons`` (codes) and
-            ``raw_text`` (the fields as they were landed, a JSON object).
+        rejected: SQL with a row for each other row: ``file_id, row_number``, ``reasons`` (codes),
+            ``raw_text`` (the fields as they were landed, a JSON object) and ``mapped_text`` (the same after a
+            mapping, NULL without one).
     """
 
     accepted: str
@@ -196,7 +196,12 @@ class CheckedRows:
 
 
 def check(
-    contract: EventContract, landed_types: Mapping[str, str], currency: str, landed_rows: str
+    contract: EventContract,
+    landed_types: Mapping[str, str],
+    currency: str,
+    landed_rows: str,
+    *,
+    is_mapped: bool = False,
 ) -> CheckedRows:
     """The queries that check and cast landed rows.
 
@@ -207,6 +212,7 @@ def check(
         landed_rows: a query with the columns ``file_id, row_number, fault`` and ``landed_<field>`` for
             each field in ``landed_types``; ``fault`` is the code of a reason why a row could not be
             divided into fields, or NULL.
+        is_mapped: whether the fields are those after a mapping; then the query has ``raw_text`` too.
     """
     fields = [
         _CheckedField(field, landed_types[field.name], currency)
@@ -220,6 +226,8 @@ def check(
     reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
     codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
     shown = ", ".join(f"{field.field.name} := {field.shown}" for field in fields)
+    as_landed = f"cast(to_json(struct_pack({shown})) as varchar)"
+    raw_text, mapped_text = ("raw_text", as_landed) if is_mapped else (as_landed, "cast(null as varchar)")
     return CheckedRows(
         accepted=f"""
             {checked}
@@ -234,7 +242,8 @@ def check(
                     when fault is not null then [fault]
                     else list_filter([{codes}], lambda code: code is not null)
                 end as reasons,
-                cast(to_json(struct_pack({shown})) as varchar) as raw_text
+                {raw_text} as raw_text,
+                {mapped_text} as mapped_text
             from checked
             where is_refused
         """,
@@ -256,6 +265,24 @@ def _with_checked(contract: EventContract, fields: Sequence[_CheckedField], land
         valued as (select *, {", ".join(valued)} from typed),
         checked as (select *, fault is not null or {" or ".join(refusals)} as is_refused from valued)
     """
+
+
+def family_of(landed_type: str) -> str:
+    """What a type has in common with others."""
+    return FAMILIES.get(landed_type.partition("(")[0], "other")
+
+
+def text_of(key: str, landed_type: str) -> str:
+    """The SQL of a landed value as text, of a whole number its digits; NULL where there is no value."""
+    value = _CheckedField(Field(key, Kind.ID), landed_type, "")
+    if family_of(landed_type) == "text":
+        return value.typed
+    return f"case when {value.present} then coalesce({value.typed}, cast(landed_{key} as varchar)) end"
+
+
+def amount_of(key: str, landed_type: str) -> str:
+    """The SQL of the amount of a landed value; NULL where it is none."""
+    return _CheckedField(Field(key, Kind.MONEY), landed_type, "").typed
 
 
 def as_text(contract: EventContract, rows: str) -> str:
@@ -391,7 +418,7 @@ class _CheckedField:
 
     @property
     def _family(self) -> str:
-        return FAMILIES.get(self.landed_type.partition("(")[0], "other")
+        return family_of(self.landed_type)
 
     @property
     def _scale(self) -> int:

@@ -17,6 +17,10 @@ BLANKS = (
 )
 
 
+# The years that events may lie in, and with them the last day of a report.
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+
+
 class Kind(Enum):
     """What a field holds."""
 
@@ -90,6 +94,10 @@ class EventContract:
     @property
     def field_names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
+
+    def currency_of(self, currency: str) -> str | None:
+        """The currency that events are judged by, given the reporting currency: none without amounts."""
+        return currency if any(field.kind is Kind.CURRENCY for field in self.fields) else None
 
     @property
     def kept_fields(self) -> tuple[Field, ...]:

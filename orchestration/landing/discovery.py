@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestration.hub.landing_tables import LandingTable
 from orchestration.landing.contracts import CONTRACTS
-from orchestration.landing.formats import ENDINGS, LandedFile
+from orchestration.landing.formats import ENDINGS, ENDINGS_OF_TABLES, LandedFile
+from orchestration.landing.mappings import PLAIN
 from orchestration.settings import Settings
 
 # How names begin that writers give to what they are still at work on.
 AT_WORK = (".", "_", "~", "#", "tmp_")
 
 SUPPORTED = tuple(ENDINGS)
+SUPPORTED_BY_TABLES = tuple(ENDINGS_OF_TABLES)
+
+# What people land in the hope that it is read, and what to do instead.
+UNSUPPORTED = {
+    **dict.fromkeys(SUPPORTED_BY_TABLES, "is read only where a [[landing]] table of hub.toml names it"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "is a workbook: save its sheet as CSV, and land that"),
+    **dict.fromkeys((".zip", ".tar", ".7z", ".tgz", ".tar.gz"), "is an archive: unpack it first"),
+}
 
 
 class LandingError(RuntimeError):
@@ -81,12 +92,14 @@ class _Walk:
     Attributes:
         data_dir: the folder that paths are relative to.
         allowed: the folders, as they are without links, that a link may lead into.
+        is_named: whether a table of ``hub.toml`` names a path.
         landing: what was found.
         seen: the folders that were looked at, as they are without links.
     """
 
     data_dir: Path
     allowed: tuple[Path, ...]
+    is_named: Callable[[str], bool]
     landing: Landing
     seen: set[Path]
 
@@ -135,11 +148,16 @@ class _Walk:
             return True
         elif not stat.S_ISREG(status.st_mode):
             self.landing.left_alone[recordable(path)] = "is no regular file"
-        elif not entry.name.lower().endswith(SUPPORTED):
-            self.landing.left_alone[recordable(path)] = f"has none of the extensions {', '.join(SUPPORTED)}"
+        elif not self.is_read(path):
+            self.landing.left_alone[recordable(path)] = _why_unsupported(entry.name)
         else:
             self.landing.files[path] = Signature.of(status)
         return False
+
+    def is_read(self, path: str) -> bool:
+        """Whether the name of a file is one that is read."""
+        name = path.lower()
+        return name.endswith(SUPPORTED) or (name.endswith(SUPPORTED_BY_TABLES) and self.is_named(path))
 
     def may_be_followed(self, path: str) -> bool:
         real = (self.data_dir / path).resolve()
@@ -154,7 +172,9 @@ def find(settings: Settings, entity: str) -> Landing:
     """
     root = settings.landing / entity
     allowed = (settings.landing.resolve(), *(folder.resolve() for folder in settings.hub.links_to))
-    walk = _Walk(settings.data_dir, allowed, Landing(), set())
+    walk = _Walk(
+        settings.data_dir, allowed, lambda path: _table_of(settings, path) is not None, Landing(), set()
+    )
     path = root.relative_to(settings.data_dir).as_posix()
     if root.is_symlink() and not walk.may_be_followed(path):
         raise LandingError(
@@ -182,15 +202,27 @@ def _tell_apart(landing: Landing) -> None:
 def something_has_landed(settings: Settings) -> bool:
     """Whether there is any file with a supported extension; quicker than to list them all."""
     return any(
-        path.name.lower().endswith(SUPPORTED) and path.is_file()
+        path.name.lower().endswith((*SUPPORTED, *SUPPORTED_BY_TABLES)) and path.is_file()
         for contract in CONTRACTS
         for path in (settings.landing / contract.entity).rglob("*")
     )
 
 
 def landed_file(settings: Settings, path: str) -> LandedFile:
-    """The file of a path."""
-    return LandedFile(path, settings.data_dir / path)
+    """The file of a path, to be read as ``hub.toml`` says."""
+    table = _table_of(settings, path)
+    return LandedFile(path, settings.data_dir / path, table.reading if table else PLAIN)
+
+
+def _table_of(settings: Settings, path: str) -> LandingTable | None:
+    return settings.hub.landing_table_of(path.removeprefix("landing/")) if settings.hub.landing else None
+
+
+def _why_unsupported(name: str) -> str:
+    for ending, reason in UNSUPPORTED.items():
+        if name.lower().endswith(ending):
+            return reason
+    return f"has none of the extensions {', '.join(SUPPORTED)}"
 
 
 def recordable(path: str) -> str:

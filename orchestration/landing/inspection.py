@@ -5,6 +5,7 @@ Belongs here: hashes, and what tells that a file is still being written. Does no
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import zlib
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.landing.formats import Format, LandedFile
+from orchestration.landing.formats.byte_streams import read_blocks
+from orchestration.landing.formats.json_documents import MAX_DOCUMENT_BYTES
+from orchestration.landing.formats.json_records import parse
 
 BLOCK_BYTES = 1 << 20
 
@@ -46,11 +50,11 @@ def inspect(file: LandedFile) -> Inspection:
         OSError: when it cannot be read.
     """
     whole, trimmed, pending = hashlib.sha256(), hashlib.sha256(), 0
-    size, ending = 0, _Ending()
+    size, ending, recode = 0, _Ending(), _Recoder(file)
     for block in _blocks(file.location):
         size += len(block)
         whole.update(block)
-        ending.take(block)
+        ending.take(block if file.is_gzipped else recode.feed(block))
         visible = block.rstrip(b"\0")
         if visible:
             for _ in range(pending // BLOCK_BYTES):
@@ -88,7 +92,7 @@ class _Ending:
         self.last, self.has_nul = b"\n", False
 
     def take(self, block: bytes) -> None:
-        self.last, self.has_nul = block[-1:], self.has_nul or b"\0" in block
+        self.last, self.has_nul = block[-1:] or self.last, self.has_nul or b"\0" in block
 
     @property
     def is_that_of_a_line(self) -> bool:
@@ -105,20 +109,48 @@ def _is_complete(file: LandedFile, size: int, ending: _Ending) -> bool:
             begins = stream.read(len(PARQUET_MARK)) == PARQUET_MARK
             stream.seek(max(0, size - len(PARQUET_MARK)))
             return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
-    if not file.is_gzipped:
-        return ending.is_that_of_a_line
     # What is no gzip at all will not become one; its reader says so.
     with suppress(gzip.BadGzipFile, zlib.error):
-        return _ends_unpacked(file.location)
+        if file.format is Format.JSON_DOCUMENT:
+            return size > MAX_DOCUMENT_BYTES or _is_whole_document(file)
+        return _ends_unpacked(file) if file.is_gzipped else ending.is_that_of_a_line
     return True
 
 
-def _ends_unpacked(location: Path) -> bool:
-    ending = _Ending()
+def _ends_unpacked(file: LandedFile) -> bool:
+    ending, recode = _Ending(), _Recoder(file)
     try:
-        with gzip.open(location, "rb") as stream:
+        with gzip.open(file.location, "rb") as stream:
             while block := stream.read(BLOCK_BYTES):
-                ending.take(block)
+                ending.take(recode.feed(block))
     except EOFError:
         return False
     return ending.is_that_of_a_line
+
+
+def _is_whole_document(file: LandedFile) -> bool:
+    try:
+        text = b"".join(read_blocks(file)).decode()
+        parse(text)
+    except EOFError:
+        return False
+    except UnicodeDecodeError:
+        return True
+    except ValueError:
+        # What begins as no document will not become one.
+        return text.lstrip()[:1] not in ("[", "{")
+    return True
+
+
+class _Recoder:
+    """Makes UTF-8 of the blocks of a text file in another encoding."""
+
+    def __init__(self, file: LandedFile) -> None:
+        encoding = file.reading.dialect.encoding
+        is_utf8 = file.format is Format.PARQUET or encoding == "utf-8"
+        self._decoder = None if is_utf8 else codecs.getincrementaldecoder(encoding)("surrogateescape")
+
+    def feed(self, block: bytes) -> bytes:
+        if self._decoder is None:
+            return block
+        return self._decoder.decode(block).encode("utf-8", "surrogateescape")

@@ -155,9 +155,11 @@ class KeptRows:
             contents: a relation with ``file_id``, ``path``, ``content_hash``, ``gave_way_to`` and
                 ``currency``: the contents.
             events: a relation with the columns of the entity's table in ``raw``.
-            rejected: a relation with ``file_id``, ``row_number``, ``raw_text`` and ``reasons``.
+            rejected: a relation with ``file_id``, ``row_number``, ``raw_text``, ``mapped_text`` and
+                ``reasons``.
         """
-        raw_texts = ", ".join(f"rows.raw_text ->> '{name}' as {name}" for name in self.contract.field_names)
+        text = "coalesce(rows.mapped_text, rows.raw_text)"
+        raw_texts = ", ".join(f"{text} ->> '{name}' as {name}" for name in self.contract.field_names)
         has_currency = "currency" in self.contract.field_names
         return f"""
             select {", ".join(self.columns())} from (
@@ -177,7 +179,7 @@ class KeptRows:
                 select
                     {raw_texts},
                     {"" if has_currency else "null::varchar as currency,"}
-                    (rows.raw_text ->> 'updated_at') is not null as has_version,
+                    ({text} ->> 'updated_at') is not null as has_version,
                     contents.path,
                     contents.content_hash,
                     contents.gave_way_to,

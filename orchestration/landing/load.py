@@ -21,7 +21,9 @@ from orchestration.landing.batch_loader import DueFile
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import Landing, Signature, landed_file, recordable
 from orchestration.landing.inspection import inspect
+from orchestration.landing.judging import judged_by
 from orchestration.landing.kept import KeptRows
+from orchestration.landing.mappings import PLAIN
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -52,7 +54,7 @@ class LoadReport:
 
     Attributes:
         files_loaded: how many files were loaded.
-        rows_landed, rows_accepted, rows_rejected: the rows of those files.
+        rows_landed, rows_accepted, rows_rejected, rows_skipped: the rows of those files.
         days_touched: on how many days of the reporting zone events came or went.
         reasons: how many of the rejected rows each reason refused.
         failed: why each file that could not be loaded could not.
@@ -64,6 +66,9 @@ class LoadReport:
             are, and how many ids it had.
         at_work: names that writers leave while they work, met for the first time.
         left_alone: why each other name in the landing folder is not read.
+        all_skipped: loaded files of which a mapping skips every row.
+        judged_before: files of which rows are kept that other code has read, and cannot read again.
+        not_one_accepted: loaded files of which not one row was accepted, each with its most frequent reason.
     """
 
     entity: str
@@ -71,6 +76,7 @@ class LoadReport:
     rows_landed: int
     rows_accepted: int
     rows_rejected: int
+    rows_skipped: int
     days_touched: int
     reasons: dict[str, int]
     failed: dict[str, str] = field(default_factory=dict)
@@ -81,6 +87,9 @@ class LoadReport:
     left_behind: dict[str, tuple[int, int]] = field(default_factory=dict)
     at_work: list[str] = field(default_factory=list)
     left_alone: dict[str, str] = field(default_factory=dict)
+    all_skipped: list[str] = field(default_factory=list)
+    judged_before: list[str] = field(default_factory=list)
+    not_one_accepted: dict[str, str] = field(default_factory=dict)
 
 
 def load_entity(
@@ -181,20 +190,13 @@ def _due_files(
 
     Only what looks touched is read; a file that was touched alone gets its new signature.
     """
-    currency = records.currency_of(load)
-    checked_by_others = {
-        path
-        for (path,) in load.connection.execute(
-            "select path from raw.contents where entity = ? and currency is distinct from ?",
-            [load.contract.entity, currency],
-        ).fetchall()
-    }
+    judged_otherwise = _judged_otherwise(load)
     due, unread, touched = [], {}, []
     for raw_path, signature in landing.files.items():
         path = recordable(raw_path)
         before = known.get(path)
         loaded = before.content_hash if before and before.status == records.LOADED else None
-        if before and loaded and before.has_signature(signature) and path not in checked_by_others:
+        if before and loaded and before.has_signature(signature) and path not in judged_otherwise:
             load.paths_by_hash.setdefault(loaded, set()).add(path)
             continue
         file = landed_file(load.settings, raw_path)
@@ -207,13 +209,49 @@ def _due_files(
         if path == raw_path:
             load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
         one = DueFile(file, signature, inspection)
-        if loaded == inspection.content_hash and path not in checked_by_others:
+        if loaded == inspection.content_hash and path not in judged_otherwise:
             touched.append(one)
         else:
             due.append(one)
     if touched:
         batch_loader.record_signatures(load, touched)
     return due, unread
+
+
+def _judged_otherwise(load: Load) -> set[str]:
+    """The paths of loaded files that were judged by other code or another setting, or read otherwise."""
+    contract, currency = load.contract, load.settings.currency
+    # Of many files nearly all are read in one way.
+    usual = judged_by(contract, currency, PLAIN)
+    expected = {}
+    if load.settings.hub.landing:
+        for (path,) in load.connection.execute(
+            "select path from raw.contents where entity = ? and kept_in is null", [contract.entity]
+        ).fetchall():
+            reading = landed_file(load.settings, path).reading
+            if reading is not PLAIN:
+                expected[path] = judged_by(contract, currency, reading)
+    return {
+        path
+        for (path,) in load.connection.execute(
+            """
+            select contents.path
+            from raw.contents as contents
+            left join (select unnest($paths) as path, unnest($expected) as judged_by) as named
+                on contents.path = named.path
+            where
+                contents.entity = $entity
+                and contents.kept_in is null
+                and contents.judged_by is distinct from coalesce(named.judged_by, $usual)
+            """,
+            {
+                "paths": list(expected),
+                "expected": list(expected.values()),
+                "entity": contract.entity,
+                "usual": usual,
+            },
+        ).fetchall()
+    }
 
 
 def _not_listed(landing: Landing, known: Mapping[str, KnownFile]) -> dict[str, str]:
@@ -298,11 +336,11 @@ def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
 def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> LoadReport:
     connection, entity = load.connection, load.contract.entity
     at_work = _record_not_read(load, landing)
-    files_loaded, rows_landed, rows_accepted, rows_rejected = one_row(
+    files_loaded, rows_landed, rows_accepted, rows_rejected, rows_skipped = one_row(
         connection,
         """
         select count(*), coalesce(sum(rows_landed), 0), coalesce(sum(rows_accepted), 0),
-            coalesce(sum(rows_rejected), 0)
+            coalesce(sum(rows_rejected), 0), coalesce(sum(rows_skipped), 0)
         from raw.contents
         where entity = ? and file_id >= ? and kept_in is null
         """,
@@ -332,6 +370,7 @@ def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> Loa
         rows_landed=int(rows_landed),
         rows_accepted=int(rows_accepted),
         rows_rejected=int(rows_rejected),
+        rows_skipped=int(rows_skipped),
         days_touched=_days_touched(load, first_id),
         reasons=dict(reasons),
         failed={path: error for path, status, error in unread if status == records.FAILED},
@@ -342,6 +381,43 @@ def _report(load: Load, first_id: int, landing: Landing, left: list[str]) -> Loa
         left_behind=arrivals.left_behind(load),
         at_work=at_work,
         left_alone=landing.left_alone,
+        all_skipped=_all_skipped(load, first_id),
+        judged_before=sorted(load.judged_before),
+        not_one_accepted=_not_one_accepted(load, first_id),
+    )
+
+
+def _all_skipped(load: Load, first_id: int) -> list[str]:
+    return [
+        path
+        for (path,) in load.connection.execute(
+            "select path from raw.contents "
+            "where entity = ? and file_id >= ? and rows_landed > 0 and rows_skipped = rows_landed "
+            "order by path",
+            [load.contract.entity, first_id],
+        ).fetchall()
+    ]
+
+
+def _not_one_accepted(load: Load, first_id: int) -> dict[str, str]:
+    return dict(
+        load.connection.execute(
+            """
+            select contents.path, mode(rejected.reason)
+            from raw.contents as contents
+            inner join (
+                select file_id, unnest(reasons) as reason from quarantine.rejected_events
+            ) as rejected on contents.file_id = rejected.file_id
+            where
+                contents.entity = ?
+                and contents.file_id >= ?
+                and contents.kept_in is null
+                and contents.rows_accepted = 0
+            group by contents.path
+            order by contents.path
+            """,
+            [load.contract.entity, first_id],
+        ).fetchall()
     )
 
 

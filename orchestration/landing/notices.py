@@ -15,6 +15,17 @@ NAMES_SHOWN = 5
 
 def notices(report: LoadReport) -> Iterator[str]:
     """The sentences on a load, one for each kind of thing that people should know."""
+    yield from _on_unread(report)
+    yield from _on_changed(report)
+    yield from _on_judged(report)
+    if report.at_work:
+        yield f"Passed over, since writers leave such names while they work: {listed(report.at_work)}."
+    if report.left_alone:
+        alone = [f"{named(path)} ({named(reason)})" for path, reason in report.left_alone.items()]
+        yield f"Not read: {listed(alone)}."
+
+
+def _on_unread(report: LoadReport) -> Iterator[str]:
     for path, reason in report.failed.items():
         yield f"{named(path)} was not loaded: {named(reason)}. It is tried again at the next refresh."
     if report.arriving:
@@ -22,6 +33,9 @@ def notices(report: LoadReport) -> Iterator[str]:
             f"Still being written, to be loaded once their writers have come to the end: "
             f"{listed(report.arriving)}."
         )
+
+
+def _on_changed(report: LoadReport) -> Iterator[str]:
     for path, rows in report.overwritten.items():
         yield (
             f"{named(path)} was overwritten. {rows} of its former rows are not in the new content and stay, "
@@ -40,11 +54,26 @@ def notices(report: LoadReport) -> Iterator[str]:
         )
     for path, (missing, ids) in report.left_behind.items():
         yield left_behind(path, missing, ids)
-    if report.at_work:
-        yield f"Passed over, since writers leave such names while they work: {listed(report.at_work)}."
-    if report.left_alone:
-        alone = [f"{named(path)} ({named(reason)})" for path, reason in report.left_alone.items()]
-        yield f"Not read: {listed(alone)}."
+
+
+def _on_judged(report: LoadReport) -> Iterator[str]:
+    for path, reason in report.not_one_accepted.items():
+        yield (
+            f"{named(path)}: not one row was accepted; the most frequent reason is {reason}. `make preview "
+            'FILE=...` shows how it is read. Where a system exports it so, see "Exports of other systems" in '
+            "docs/data-contract.md."
+        )
+    if report.all_skipped:
+        yield (
+            f"Every row was skipped, as skip_blank or only in their [[landing]] tables say: "
+            f"{listed(report.all_skipped)}."
+        )
+    if report.judged_before:
+        yield (
+            "Read by other code than today's, and gone from the landing folder since, so that they cannot be "
+            f"read again: {listed(report.judged_before)}. Their rows stay. Land the files again to have them "
+            "read anew."
+        )
 
 
 def left_behind(path: str, missing: int, ids: int) -> str:

@@ -15,7 +15,7 @@ import duckdb
 
 from orchestration.landing import arrivals
 from orchestration.landing.arrivals import Load
-from orchestration.landing.contracts import CONTRACTS, Kind
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.inspection import Inspection
 from orchestration.landing.kept import Segment
 from orchestration.sql import one_row
@@ -127,6 +127,7 @@ def count_rows(load: Load, paths: Sequence[str]) -> None:
             rows_landed = counted.rows_landed,
             rows_accepted = counted.rows_accepted,
             rows_rejected = counted.rows_rejected,
+            rows_skipped = counted.rows_skipped,
             rows_kept = counted.rows_kept
         from (
             select
@@ -134,6 +135,7 @@ def count_rows(load: Load, paths: Sequence[str]) -> None:
                 coalesce(sum(contents.rows_landed), 0) as rows_landed,
                 coalesce(sum(contents.rows_accepted), 0) as rows_accepted,
                 coalesce(sum(contents.rows_rejected), 0) as rows_rejected,
+                coalesce(sum(contents.rows_skipped), 0) as rows_skipped,
                 coalesce(sum(contents.rows_landed) filter (contents.kept_in is not null), 0) as rows_kept
             from (select distinct unnest($paths) as path) as listed
             left join raw.contents as contents on listed.path = contents.path
@@ -143,12 +145,6 @@ def count_rows(load: Load, paths: Sequence[str]) -> None:
         """,
         {"paths": list(paths)},
     )
-
-
-def currency_of(load: Load) -> str | None:
-    """The currency that the rows of the entity are checked by, if any."""
-    has_currency = any(field.kind is Kind.CURRENCY for field in load.contract.fields)
-    return load.settings.currency if has_currency else None
 
 
 def now() -> datetime:

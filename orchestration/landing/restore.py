@@ -13,6 +13,7 @@ from orchestration.landing import arrivals, casting, kept, records, warehouse_ro
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import Inspection, inspect
+from orchestration.landing.judging import is_of_other_code, judged_by_kept
 from orchestration.landing.kept import Group, Segment
 from orchestration.sql import literal
 
@@ -20,15 +21,17 @@ from orchestration.sql import literal
 def load_kept(load: Load) -> None:
     """Bring the kept rows of the warehouse in line with ``kept/``, as after a rebuild or a restore."""
     wanted = load.kept.groups()
-    currency = records.currency_of(load)
-    held = {
-        (path, content_hash): (file_id, kept_in if held_currency == currency else None)
-        for file_id, path, content_hash, kept_in, held_currency in load.connection.execute(
-            "select file_id, path, content_hash, kept_in, currency from raw.contents "
-            "where entity = ? and kept_in is not null",
-            [load.contract.entity],
-        ).fetchall()
-    }
+    judged_by = judged_by_kept(load.contract, load.settings.currency)
+    held = {}
+    for file_id, path, content_hash, kept_in, judged in load.connection.execute(
+        "select file_id, path, content_hash, kept_in, judged_by from raw.contents "
+        "where entity = ? and kept_in is not null",
+        [load.contract.entity],
+    ).fetchall():
+        is_current = (judged or "").startswith(judged_by)
+        held[path, content_hash] = (file_id, kept_in if is_current else None)
+        if is_of_other_code(judged):
+            load.judged_before.add(path)
     missing = [
         (group, segment)
         for key, (group, segment) in wanted.items()
@@ -89,23 +92,27 @@ def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
                 $file_id as file_id, $entity as entity, $path as path, $content_hash as content_hash,
                 $size as size, $trimmed_hash as trimmed_hash, $trimmed_size as trimmed_size,
                 $gave_way_to as gave_way_to, $former_ids as former_ids, $kept_in as kept_in,
-                $currency as currency
+                $currency as currency, $judged_by as judged_by
             """,
             {
                 **{name: value for name, value in asdict(group).items() if name != "rows"},
                 "file_id": file_id,
                 "entity": load.contract.entity,
                 "kept_in": segment.name,
-                "currency": records.currency_of(load),
+                "currency": load.contract.currency_of(load.settings.currency),
+                "judged_by": judged_by_kept(load.contract, load.settings.currency),
             },
         )
     load.connection.execute(
         f"create or replace temp table kept_rows as {kept.rows_of(segments, 'groups_at_hand')}"
     )
-    is_checked = "reasons is null"
-    if records.currency_of(load):
-        is_checked += f" or (reasons = ['foreign_currency'] and currency = {literal(load.settings.currency)})"
+    is_checked = (
+        "reasons is null "
+        f"or (reasons = ['foreign_currency'] and currency = {literal(load.settings.currency)})"
+    )
     fields = ", ".join(f"{field.name} as landed_{field.name}" for field in load.contract.fields)
+    as_kept = ", ".join(f"{field.name} := {field.name}" for field in load.contract.fields)
+    mapped_text = f"cast(to_json(struct_pack({as_kept})) as varchar)"
     checked = casting.check(
         load.contract,
         {field.name: "VARCHAR" for field in load.contract.fields},
@@ -117,12 +124,14 @@ def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
         f"""
         insert into quarantine.rejected_events by name
         select
-            $entity as entity, groups.path, rows.row_number, rows.raw_text, rows.reasons,
+            $entity as entity, groups.path, rows.row_number, rows.raw_text, rows.mapped_text, rows.reasons,
             $now as rejected_at, rows.file_id
         from (
-            select file_id, row_number, raw_text, reasons from ({checked.rejected})
+            select file_id, row_number, raw_text, mapped_text, reasons from ({checked.rejected})
             union all by name
-            select file_id, row_number, raw_text, reasons from kept_rows where not ({is_checked})
+            select file_id, row_number, raw_text, {mapped_text} as mapped_text, reasons
+            from kept_rows
+            where not coalesce({is_checked}, false)
         ) as rows
         inner join groups_at_hand as groups on rows.file_id = groups.file_id
         order by groups.path, rows.row_number

@@ -72,7 +72,7 @@ def remove(
 
 
 def count(connection: duckdb.DuckDBPyConnection, contract: EventContract, file_ids: Sequence[int]) -> None:
-    """Count how many rows of contents are in the warehouse, accepted and rejected."""
+    """Count how many rows of kept contents are in the warehouse; skipped ones are not kept."""
     if not file_ids:
         return
     for column, table in (
@@ -97,7 +97,7 @@ def count(connection: duckdb.DuckDBPyConnection, contract: EventContract, file_i
             {"ids": list(file_ids)},
         )
     connection.execute(
-        "update raw.contents set rows_landed = rows_accepted + rows_rejected "
+        "update raw.contents set rows_landed = rows_accepted + rows_rejected, rows_skipped = 0 "
         "where file_id in (select unnest(?))",
         [list(file_ids)],
     )

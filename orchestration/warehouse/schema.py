@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
-from orchestration.landing import casting
+from orchestration.landing import casting, mapped_rows
 from orchestration.landing.contracts import CONTRACTS, EventContract
 
 RECORDS = """
@@ -50,6 +50,10 @@ create table if not exists raw.contents (
     rows_rejected bigint not null default 0
 );
 
+-- A warehouse of before rows could be skipped, and its record said what judged them.
+alter table raw.contents add column if not exists rows_skipped bigint default 0;
+alter table raw.contents add column if not exists judged_by varchar;
+
 create table if not exists raw.not_read (
     entity varchar not null,
     path varchar not null,
@@ -70,6 +74,9 @@ create table if not exists quarantine.rejected_events (
     rejected_at timestamp not null,
     file_id integer not null
 );
+
+-- One of before there were mappings.
+alter table quarantine.rejected_events add column if not exists mapped_text varchar;
 """
 
 REFRESHES = """
@@ -121,6 +128,7 @@ def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
 def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of what became of files, rows and refreshes, where they are missing."""
     connection.execute(casting.MACROS)
+    connection.execute(mapped_rows.MACROS)
     connection.execute(RECORDS)
     connection.execute(REFRESHES)
     for contract in CONTRACTS:

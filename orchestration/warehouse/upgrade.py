@@ -82,7 +82,8 @@ def _rows(contract: EventContract, store: KeptRows) -> str:
         )""",
         events,
         """(
-            select files.file_id, rejected.row_number, rejected.raw_text, rejected.reasons
+            select
+                files.file_id, rejected.row_number, rejected.raw_text, null as mapped_text, rejected.reasons
             from quarantine.rejected_events as rejected
             inner join raw.landed_files as files on rejected.path = files.path
         )""",

@@ -10,13 +10,15 @@ import csv
 import re
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 
 import duckdb
 
 from orchestration.landing.contracts import EventContract
-from orchestration.landing.formats import delimited, json_lines, parquet_files
+from orchestration.landing.formats import delimited, json_documents, json_lines, parquet_files
 from orchestration.landing.formats.common import (
     ENDINGS,
+    ENDINGS_OF_TABLES,
     Format,
     LandedFile,
     LandedRows,
@@ -26,9 +28,11 @@ from orchestration.landing.formats.common import (
     UnreadableFilesError,
 )
 from orchestration.landing.formats.parquet_checks import LINKS
+from orchestration.landing.mappings import Reading
 
 __all__ = [
     "ENDINGS",
+    "ENDINGS_OF_TABLES",
     "MOST_FILES_AT_ONCE",
     "Format",
     "LandedFile",
@@ -44,6 +48,7 @@ __all__ = [
 READERS: Mapping[Format, Reader] = {
     Format.CSV: delimited,
     Format.JSON_LINES: json_lines,
+    Format.JSON_DOCUMENT: json_documents,
     Format.PARQUET: parquet_files,
 }
 
@@ -55,14 +60,17 @@ def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: 
     """The shape of a file.
 
     Raises:
-        UnreadableFileError: when it cannot be opened, is not of its format, or lacks a required column.
+        UnreadableFileError: when it cannot be opened, is not of its format, or lacks a column or a name that
+            its reading requires.
     """
     try:
         file.path.encode()
-        columns = READERS[file.format].columns_of(connection, file, contract)
+        header = _reader_of(file.format, file.reading).columns_of(
+            connection, file, file.reading.columns(contract)
+        )
     except (OSError, EOFError, zlib.error, UnicodeEncodeError, csv.Error, duckdb.Error) as error:
         raise UnreadableFileError(why_unreadable(error, file)) from error
-    return Shape(file.format, columns)
+    return Shape(file.format, header, file.reading, _named_at(file))
 
 
 def read(
@@ -85,7 +93,32 @@ def read(
     """
     # Each row carries its number, so rows may be stored as they come.
     connection.execute("set preserve_insertion_order = false")
-    return READERS[shape.format].read(connection, shape, files, contract)
+    reader = _reader_of(shape.format, shape.reading)
+    return reader.read(connection, shape, files, shape.reading.columns(contract))
+
+
+def _reader_of(kind: Format, reading: Reading) -> Reader:
+    if kind is Format.JSON_LINES and not reading.is_of_the_contract:
+        return json_documents
+    return READERS[kind]
+
+
+def _named_at(file: LandedFile) -> datetime | None:
+    """What the name of a file says when, where its reading takes a field from there.
+
+    Raises:
+        UnreadableFileError: when the name does not match.
+    """
+    name_format = file.reading.mapping and file.reading.mapping.file_name
+    if not name_format:
+        return None
+    name = file.path.rpartition("/")[2]
+    try:
+        return datetime.strptime(name, name_format).replace(tzinfo=None)
+    except ValueError:
+        raise UnreadableFileError(
+            f"its name does not match {name_format!r}, from which its [[landing]] table takes a field"
+        ) from None
 
 
 def why_unreadable(error: Exception, file: LandedFile) -> str:

@@ -45,7 +45,7 @@ def read_blocks(file: LandedFile) -> Iterator[bytes]:
         UnicodeError: when bytes of an encoding of several bytes a character cannot be handed on.
     """
     is_first = True
-    for block in _transcode(_decompress(file), file.dialect.encoding):
+    for block in _transcode(_decompress(file), file.reading.dialect.encoding):
         yield block.removeprefix(codecs.BOM_UTF8) if is_first else block
         is_first = False
 
@@ -62,7 +62,7 @@ def find_line_ends(block: bytes) -> Offsets:
 
 
 def _decompress(file: LandedFile) -> Iterator[bytes]:
-    is_utf8 = file.dialect.encoding == "utf-8"
+    is_utf8 = file.reading.dialect.encoding == "utf-8"
     size = BLOCK_BYTES if is_utf8 else BLOCK_BYTES // MOST_BYTES_PER_BYTE
     if file.is_gzipped and file.location.stat().st_size == 0:
         raise UnreadableFileError("it is empty, which no gzip file is")

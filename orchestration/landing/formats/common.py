@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
 
-from orchestration.landing.contracts import BLANKS, EventContract
+from orchestration.landing.mappings import PLAIN, Column, Columns, Reading, comparable
 
 
 class Format(Enum):
@@ -21,6 +22,7 @@ class Format(Enum):
 
     CSV = "CSV"
     JSON_LINES = "JSON lines"
+    JSON_DOCUMENT = "JSON"
     PARQUET = "Parquet"
 
 
@@ -34,9 +36,23 @@ ENDINGS = {
     ".parquet": Format.PARQUET,
 }
 
+# What is read only where a table of hub.toml names it.
+ENDINGS_OF_TABLES = {
+    ".json": Format.JSON_DOCUMENT,
+    ".json.gz": Format.JSON_DOCUMENT,
+    ".tsv": Format.CSV,
+    ".tsv.gz": Format.CSV,
+    ".txt": Format.CSV,
+    ".txt.gz": Format.CSV,
+}
+
 
 class UnreadableFileError(Exception):
     """A file that cannot be loaded at all; the message says why."""
+
+
+class MissingColumnsError(UnreadableFileError):
+    """A file that lacks a column; the message says which, but not what it has instead."""
 
 
 class UnreadableFilesError(Exception):
@@ -52,31 +68,29 @@ class UnreadableFilesError(Exception):
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """How a text file is written: the character between fields, and the encoding as Python names it."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-
-
-@dataclass(frozen=True)
 class LandedFile:
     """A file in the landing folder.
 
     Attributes:
         path: where it lies, relative to the data directory; its name in every record.
         location: where it can be opened.
-        dialect: how it is written, if it is a text file.
+        reading: how it is read.
     """
 
     path: str
     location: Path
-    dialect: Dialect = Dialect()
+    reading: Reading = PLAIN
 
     @property
     def format(self) -> Format:
         name = self.path.lower()
-        return next(kind for ending, kind in ENDINGS.items() if name.endswith(ending))
+        endings = ENDINGS | ENDINGS_OF_TABLES
+        return next(kind for ending, kind in endings.items() if name.endswith(ending))
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether its name has an ending that is read."""
+        return self.path.lower().endswith((*ENDINGS, *ENDINGS_OF_TABLES))
 
     @property
     def is_gzipped(self) -> bool:
@@ -85,14 +99,20 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class Shape:
-    """What files must share to be read by one statement: format, and name and type of each column.
+    """What files must share to be read by one statement.
 
-    Of a CSV file, the columns are the fields of the contract that it carries, in the contract's order. JSON
-    lines have no columns in common; any of them share a shape.
+    Attributes:
+        format: their format.
+        columns: name and type of each column. Of a CSV file they are the keys of the columns that it carries
+            of those that are read, in their order. JSON has no columns in common; any of it shares a shape.
+        reading: how they are read.
+        named_at: what their names say when, where a field comes from there; None where none does.
     """
 
     format: Format
     columns: tuple[tuple[str, str], ...] = ()
+    reading: Reading = PLAIN
+    named_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -100,9 +120,9 @@ class LandedRows:
     """The rows of some files, not yet judged.
 
     Attributes:
-        query: SQL with a row for each landed row: ``file_id, row_number, fault`` and ``landed_<field>``
-            for each field that the files carry. ``fault`` is why a row does not divide into fields, or NULL.
-        types: the DuckDB type of each field that the files carry.
+        query: SQL with a row for each landed row: ``file_id, row_number, fault`` and ``landed_<key>`` for
+            each column that the files carry. ``fault`` is why a row does not divide into fields, or NULL.
+        types: the DuckDB type of each column that the files carry, by its key.
         counts: SQL with ``file_id, rows``: how many rows the files have, counted apart from the query, so
             that a row which gets lost on the way is noticed.
     """
@@ -116,7 +136,7 @@ class Reader(Protocol):
     """How files of a format are read. Each module of a format is one."""
 
     def columns_of(
-        self, connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
+        self, connection: duckdb.DuckDBPyConnection, file: LandedFile, columns: Columns
     ) -> tuple[tuple[str, str], ...]:
         """Name and type of each column of a file that must be the same in all files of one statement.
 
@@ -130,33 +150,35 @@ class Reader(Protocol):
         connection: duckdb.DuckDBPyConnection,
         shape: Shape,
         files: Mapping[int, LandedFile],
-        contract: EventContract,
+        columns: Columns,
     ) -> LandedRows:
         """Read files of one shape; see :func:`orchestration.landing.formats.read`."""
 
 
-def columns_by_field(
-    contract: EventContract, columns: Sequence[tuple[str, str]], found_instead: str = ""
-) -> dict[str, tuple[int, str, str]]:
-    """Position, name and type of each field's column, whatever its letter case and the blanks around it.
+def find_columns(columns: Columns, header: Sequence[tuple[str, str]]) -> dict[str, tuple[int, str, str]]:
+    """Position, name and type of each column that is read, by its key, in the order of the header.
 
     Raises:
-        UnreadableFileError: when a field has two columns, or a required one has none; then with what was
-            found instead.
+        UnreadableFileError: when a column is there twice.
+        MissingColumnsError: when a required one is not there.
     """
     found: dict[str, tuple[int, str, str]] = {}
-    names = {field.name for field in contract.fields}
-    for position, (column, column_type) in enumerate(columns):
-        field = column.strip(BLANKS).lower()
-        if field not in names:
+    by_name = columns.by_name
+    for position, (name, column_type) in enumerate(header):
+        column = by_name.get(comparable(name))
+        if column is None:
             continue
-        if field in found:
-            raise UnreadableFileError(f"it has the column {field} twice")
-        found[field] = (position, column, column_type)
-    missing = [name for name in contract.required_columns if name not in found]
+        if column.key in found:
+            raise UnreadableFileError(f"it has the column {column.name} twice")
+        found[column.key] = (position, name, column_type)
+    missing = [column.name for column in columns.columns if column.is_required and column.key not in found]
     if missing:
-        raise UnreadableFileError(
-            f"it lacks the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-            + found_instead
-        )
+        named = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        whose = f"{named} of its [[landing]] table" if columns.is_of_a_table else f"required {named}"
+        raise MissingColumnsError(f"it lacks the {whose}")
     return found
+
+
+def column_of(columns: Columns, name: str) -> Column | None:
+    """The column of a name in a file, if it is read."""
+    return columns.by_name.get(comparable(name))

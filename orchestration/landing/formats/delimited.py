@@ -21,19 +21,21 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import staging, strict_csv
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, Offsets, read_blocks
 from orchestration.landing.formats.common import (
     LandedFile,
     LandedRows,
+    MissingColumnsError,
     Shape,
     UnreadableFileError,
     UnreadableFilesError,
-    columns_by_field,
+    find_columns,
 )
+from orchestration.landing.formats.headers import describe_text
 from orchestration.landing.formats.row_counting import RowCounter
 from orchestration.landing.formats.strict_csv import Layout, Row, divide
+from orchestration.landing.mappings import Columns
 
 # A header must end within the first bytes of its file.
 HEADER_BYTES = 1 << 20
@@ -43,16 +45,13 @@ HEADER_BYTES = 1 << 20
 MOST_FAULTS = 100_000
 MOST_FAULTY_BYTES = 4 * BLOCK_BYTES
 
-# Names of delimiters in messages, and what else a file may be divided by.
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-
 
 def columns_of(
-    connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
+    connection: duckdb.DuckDBPyConnection, file: LandedFile, columns: Columns
 ) -> tuple[tuple[str, str], ...]:
-    """The fields of the contract that the first line names; none for a file of blank lines alone."""
+    """The keys of the columns that the first line names; none for a file of blank lines alone."""
     names, _, _ = _open(file)
-    positions = _positions_of(names, file, contract)
+    positions = _positions_of(names, file, columns)
     return tuple((name, "VARCHAR") for name in positions)
 
 
@@ -60,49 +59,51 @@ def read(
     connection: duckdb.DuckDBPyConnection,
     shape: Shape,
     files: Mapping[int, LandedFile],
-    contract: EventContract,
+    columns: Columns,
 ) -> LandedRows:
-    """Read CSV files that carry the same fields, whatever the order of their columns."""
-    fields = [name for name, _ in shape.columns]
-    columns = [f"landed_{name}" for name in fields]
+    """Read CSV files that carry the same columns, whatever their order."""
+    keys = [key for key, _ in shape.columns]
+    landed = [f"landed_{key}" for key in keys]
     counts: dict[int, int] = dict.fromkeys(files, 0)
 
     def open_file(file: LandedFile) -> tuple[Layout, Iterator[bytes]]:
         names, first_line, blocks = _open(file)
-        positions = _positions_of(names, file, contract)
-        if list(positions) != fields:
+        positions = _positions_of(names, file, columns)
+        if list(positions) != keys:
             raise UnreadableFileError("its first line has changed while it was read")
-        return Layout(tuple(positions.values()), len(names), file.dialect.delimiter, first_line), blocks
+        return Layout(
+            tuple(positions.values()), len(names), file.reading.dialect.delimiter, first_line
+        ), blocks
 
     def read_quickly(file_id: int, file: LandedFile) -> staging.Batches:
         layout, blocks = open_file(file)
-        reading = _QuickReading(file_id, layout, staging.schema_of(columns), blocks)
+        reading = _QuickReading(file_id, layout, staging.schema_of(landed), blocks)
         yield from reading.read()
         counts[file_id] = reading.source.counter.rows
 
     def read_strictly(file_id: int, file: LandedFile) -> staging.Batches:
         layout, blocks = open_file(file)
         counter = RowCounter(layout.delimiter)
-        yield from strict_csv.read(file_id, layout, staging.schema_of(columns), blocks, counter)
+        yield from strict_csv.read(file_id, layout, staging.schema_of(landed), blocks, counter)
         counts[file_id] = counter.rows
 
     table = "landed_csv_rows"
-    staging.create_table(connection, table, columns)
+    staging.create_table(connection, table, landed)
     errors = {}
-    if fields:
-        errors = staging.append_files(connection, table, columns, files, read_quickly)
+    if keys:
+        errors = staging.append_files(connection, table, landed, files, read_quickly)
         again = {id_: files[id_] for id_, error in errors.items() if isinstance(error, _NotQuicklyError)}
         if again:
             connection.execute(f"delete from {table} where file_id in (select unnest(?))", [list(again)])
-            strict_errors = staging.append_files(connection, table, columns, again, read_strictly)
+            strict_errors = staging.append_files(connection, table, landed, again, read_strictly)
             errors = {id_: error for id_, error in errors.items() if id_ not in again} | strict_errors
     if errors:
         raise UnreadableFilesError({files[id_]: error for id_, error in errors.items()})
-    # A file of blank lines alone carries no field, and so no row.
-    absent = "" if fields else "".join(f", null as landed_{field.name}" for field in contract.fields)
+    # A file of blank lines alone carries no column, and so no row.
+    absent = "" if keys else "".join(f", null as landed_{key}" for key in columns.keys)
     return LandedRows(
         f"select *{absent} from {table}",
-        dict.fromkeys(fields or contract.field_names, "VARCHAR"),
+        dict.fromkeys(keys or columns.keys, "VARCHAR"),
         staging.store_counts(connection, counts),
     )
 
@@ -120,7 +121,7 @@ def _open(file: LandedFile) -> tuple[list[str], int, Iterator[bytes]]:
             raise UnreadableFileError("its first line is blank, where the names of the columns should be")
         return [], 1, iter(())
     decoded = (line.decode("utf-8", errors="replace") for line in lines)
-    reader = csv.reader(decoded, delimiter=file.dialect.delimiter, strict=True)
+    reader = csv.reader(decoded, delimiter=file.reading.dialect.delimiter, strict=True)
     names = next(reader)
     header_bytes = sum(map(len, lines[: reader.line_num]))
     if header_bytes == HEADER_BYTES < len(first):
@@ -134,40 +135,16 @@ def _open(file: LandedFile) -> tuple[list[str], int, Iterator[bytes]]:
     return names, reader.line_num + 1, rest()
 
 
-def _positions_of(names: list[str], file: LandedFile, contract: EventContract) -> dict[str, int]:
-    """The position of each field's column, in the contract's order."""
+def _positions_of(names: list[str], file: LandedFile, columns: Columns) -> dict[str, int]:
+    """The position of each column that is read, by its key, in the order of the columns."""
     if not names:
         return {}
-    columns = [(name, "VARCHAR") for name in names]
-    found = columns_by_field(contract, columns, _describe_header(names, file, contract))
-    return {name: found[name][0] for name in contract.field_names if name in found}
-
-
-def _describe_header(names: list[str], file: LandedFile, contract: EventContract) -> str:
-    """What stands in the first line instead; only names, never what may be the values of a row."""
-    delimiter = file.dialect.delimiter
-    named = DELIMITERS.get(delimiter, repr(delimiter))
-    known = set(contract.field_names)
-
-    def cells(other: str) -> list[str]:
-        return [cell.strip().strip('"').lower() for cell in delimiter.join(names).split(other)]
-
-    found = {other: len(known.intersection(cells(other))) for other in (delimiter, *DELIMITERS)}
-    best = max(found, key=lambda other: found[other])
-    if found[best] > found[delimiter]:
-        return (
-            f". Its first line is divided by {DELIMITERS[best]}, but it is read as divided by {named}: land "
-            f"it divided by {named}"
-        )
-    if any("\0" in name for name in names):
-        return ". Its first line holds NULs, as in UTF-16: land it in UTF-8"
-    if not found[delimiter]:
-        return (
-            f". None of the {len(names)} names in its first line, divided by {named}, is a column of the "
-            f"contract: land it with the names of its columns as its first line"
-        )
-    shown = ", ".join("".join(char if char.isprintable() else "?" for char in name) for name in names)
-    return f". Its first line, divided by {named}, has: {shown[:300]}"
+    header = [(name, "VARCHAR") for name in names]
+    try:
+        found = find_columns(columns, header)
+    except MissingColumnsError as error:
+        raise UnreadableFileError(f"{error}{describe_text(names, file, columns)}") from None
+    return {key: found[key][0] for key in columns.keys if key in found}
 
 
 class _NotQuicklyError(Exception):

@@ -3,20 +3,19 @@
 A file is divided and counted at once, in two ways that share nothing, and they are compared.
 
 Belongs here: how a file divides into lines. Does not belong here: how a line becomes fields
-(json_objects.py).
+(json_objects.py, json_records.py).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from orchestration.landing.contracts import EventContract
 from orchestration.landing.formats import json_objects, staging
 from orchestration.landing.formats.byte_streams import (
     MAX_ROW_BYTES,
@@ -32,12 +31,13 @@ from orchestration.landing.formats.common import (
     UnreadableFileError,
     UnreadableFilesError,
 )
+from orchestration.landing.mappings import Columns
 
 TABLE = "landed_lines"
 
 
 def columns_of(
-    connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
+    connection: duckdb.DuckDBPyConnection, file: LandedFile, columns: Columns
 ) -> tuple[tuple[str, str], ...]:
     """None: each line has keys of its own."""
     file.location.open("rb").close()
@@ -48,29 +48,37 @@ def read(
     connection: duckdb.DuckDBPyConnection,
     shape: Shape,
     files: Mapping[int, LandedFile],
-    contract: EventContract,
+    columns: Columns,
 ) -> LandedRows:
     """Read files of JSON lines. Lines of blanks are no rows."""
     counts: dict[int, int] = {}
 
     def read_file(file_id: int, file: LandedFile) -> staging.Batches:
-        counter, divider = _LineCounter(), _LineDivider(file_id)
-        for block in itertools.chain(read_blocks(file), [b""]):
-            counter.feed(block)
-            yield from divider.feed(block)
-        if (divider.rows, divider.last_row) != (counter.rows, counter.last_row):
-            raise UnreadableFileError(
-                f"two ways to read its lines differ: they found {divider.rows:,} and {counter.rows:,} rows"
-            )
-        counts[file_id] = counter.rows
+        counts[file_id] = yield from read_lines(file_id, file)
 
     staging.create_table(connection, TABLE, ["line"])
     errors = staging.append_files(connection, TABLE, ["line"], files, read_file)
     if errors:
         raise UnreadableFilesError({files[file_id]: error for file_id, error in errors.items()})
-    query = json_objects.query_fields(connection, TABLE, contract)
-    types = {field.name: "JSON" for field in contract.fields}
-    return LandedRows(query, types, staging.store_counts(connection, counts))
+    query = json_objects.query_fields(connection, TABLE, columns.keys)
+    return LandedRows(query, dict.fromkeys(columns.keys, "JSON"), staging.store_counts(connection, counts))
+
+
+def read_lines(file_id: int, file: LandedFile) -> Generator[pa.RecordBatch, None, int]:
+    """The lines of a file that are no blanks, in batches with the column ``line``; gives their count.
+
+    Raises:
+        UnreadableFileError: when two ways to read them differ.
+    """
+    counter, divider = _LineCounter(), _LineDivider(file_id)
+    for block in itertools.chain(read_blocks(file), [b""]):
+        counter.feed(block)
+        yield from divider.feed(block)
+    if (divider.rows, divider.last_row) != (counter.rows, counter.last_row):
+        raise UnreadableFileError(
+            f"two ways to read its lines differ: they found {divider.rows:,} and {counter.rows:,} rows"
+        )
+    return counter.rows
 
 
 class _LineDivider:

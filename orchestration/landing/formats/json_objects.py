@@ -8,10 +8,10 @@ is left of the fields of a text that is no object. Does not belong here: how a f
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 
 import duckdb
 
-from orchestration.landing.contracts import EventContract
 from orchestration.sql import literal
 
 # Letter case is that of ASCII, which is all that the names of fields are written in.
@@ -21,19 +21,19 @@ FIELD_OF_KEY = f"translate(trim_blanks(key), '{string.ascii_uppercase}', '{strin
 IS_OBJECT = "ltrim(line, ' ' || chr(9) || chr(10) || chr(13))[1] = '{'"
 
 
-def query_fields(connection: duckdb.DuckDBPyConnection, relation: str, contract: EventContract) -> str:
+def query_fields(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> str:
     """The SQL of the fields of JSON objects.
 
     Args:
         connection: the connection that has the relation.
         relation: the name of a relation with ``file_id, row_number, fault, line``: the text of a row, and why
             it cannot be read, or NULL.
-        contract: the contract of the entity.
+        names: the names of the fields.
 
     Returns:
-        A query with ``file_id, row_number, fault`` and ``landed_<field>``, of type JSON, for each field of
-        the contract. A row that is no object has the fault ``malformed_json``. An object that has one of the
-        contract's keys twice has the fault ``duplicate_key``, and all values of that key as an array.
+        A query with ``file_id, row_number, fault`` and ``landed_<field>``, of type JSON, for each field. A
+        row that is no object has the fault ``malformed_json``. An object that has one of the contract's
+        keys twice has the fault ``duplicate_key``, and all values of that key as an array.
     """
     connection.execute(
         f"""
@@ -47,26 +47,25 @@ def query_fields(connection: duckdb.DuckDBPyConnection, relation: str, contract:
         from {relation}
         """
     )
-    _create_key_lists(connection, contract)
+    _create_key_lists(connection, names)
     return f"""
-        {_query_objects(contract)}
+        {_query_objects(names)}
         union all
-        {_query_objects_with_a_key_twice(contract)}
+        {_query_objects_with_a_key_twice(names)}
         union all
-        {_query_what_is_no_object(contract)}
+        {_query_what_is_no_object(names)}
     """
 
 
-def _create_key_lists(connection: duckdb.DuckDBPyConnection, contract: EventContract) -> None:
+def _create_key_lists(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
     """Find the fields once for each list of keys, of which a file has few, and not for each row.
 
     ``key_lists`` has ``keys``, ``has_key_twice``, ``is_plain`` (whether the keys are the names of the fields
     to the letter) and ``pointer_<field>`` for each field.
     """
-    names = ", ".join(literal(name) for name in contract.field_names)
+    listed = ", ".join(literal(name) for name in names)
     pointers = ", ".join(
-        f"max(pointer) filter (where field = {literal(name)}) as pointer_{name}"
-        for name in contract.field_names
+        f"max(pointer) filter (where field = {literal(name)}) as pointer_{name}" for name in names
     )
     connection.execute(
         f"""
@@ -82,7 +81,7 @@ def _create_key_lists(connection: duckdb.DuckDBPyConnection, contract: EventCont
         fields as (
             select list_number, {FIELD_OF_KEY} as field, max('/' || key) as pointer, count(*) as times
             from all_keys
-            where field in ({names})
+            where field in ({listed})
             group by list_number, field
         ),
         fields_of_lists as (
@@ -105,13 +104,13 @@ def _create_key_lists(connection: duckdb.DuckDBPyConnection, contract: EventCont
     )
 
 
-def _query_objects(contract: EventContract) -> str:
+def _query_objects(names: Sequence[str]) -> str:
     # All fields at once, so that a line is parsed once and not for each of them, where the keys allow it.
-    plain = ", ".join(literal(f"/{name}") for name in contract.field_names)
+    plain = ", ".join(literal(f"/{name}") for name in names)
     fields = ", ".join(
         f"case when is_plain then fields[{position}] else json_extract(line, pointer_{name}) end "
         f"as landed_{name}"
-        for position, name in enumerate(contract.field_names, start=1)
+        for position, name in enumerate(names, start=1)
     )
     return f"""
         select file_id, row_number, cast(null as varchar) as fault, {fields}
@@ -129,10 +128,10 @@ def _query_objects(contract: EventContract) -> str:
     """
 
 
-def _query_objects_with_a_key_twice(contract: EventContract) -> str:
+def _query_objects_with_a_key_twice(names: Sequence[str]) -> str:
     values = [
         (name, f"list(members.value order by members.id) filter (where field = {literal(name)})")
-        for name in contract.field_names
+        for name in names
     ]
     fields = ", ".join(
         f"case when len({found}) > 1 then to_json({found}) else {found}[1] end as landed_{name}"
@@ -151,9 +150,9 @@ def _query_objects_with_a_key_twice(contract: EventContract) -> str:
     """
 
 
-def _query_what_is_no_object(contract: EventContract) -> str:
+def _query_what_is_no_object(names: Sequence[str]) -> str:
     guesses = []
-    for name in contract.field_names:
+    for name in names:
         # What is left of a field, as JSON text.
         pattern = literal(rf'(?i)"\s*{name}\s*"\s*:\s*("(?:[^"\\]|\\.)*"|[-+.0-9a-z]+)')
         guess = f"nullif(regexp_extract(line, {pattern}, 1), '')"

@@ -10,16 +10,18 @@ from collections.abc import Container, Mapping, Sequence
 
 import duckdb
 
-from orchestration.landing.contracts import BLANKS, EventContract
 from orchestration.landing.formats import parquet_values
 from orchestration.landing.formats.common import (
     LandedFile,
     LandedRows,
+    MissingColumnsError,
     Shape,
     UnreadableFileError,
     UnreadableFilesError,
-    columns_by_field,
+    column_of,
+    find_columns,
 )
+from orchestration.landing.formats.headers import describe_columns
 from orchestration.landing.formats.parquet_checks import (
     LINKS,
     OPTIONS,
@@ -29,6 +31,7 @@ from orchestration.landing.formats.parquet_checks import (
     is_of_one_value,
 )
 from orchestration.landing.formats.staging import store_counts
+from orchestration.landing.mappings import Columns
 from orchestration.sql import identifier, literal
 
 # What the reader of Parquet adds to the columns of a file.
@@ -41,7 +44,7 @@ TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
 def columns_of(
-    connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: EventContract
+    connection: duckdb.DuckDBPyConnection, file: LandedFile, columns: Columns
 ) -> tuple[tuple[str, str], ...]:
     """Name and type of each column.
 
@@ -50,13 +53,16 @@ def columns_of(
     location = list(LINKS.create({0: file}).values())
     described = SCRATCH.query(connection, f"describe from read_parquet(?, {OPTIONS})", [location])
     schema = _schema(connection, location)
-    columns = tuple(
+    header = tuple(
         (name, held if held and column_type in ("FLOAT", "DOUBLE") else column_type)
         for (name, column_type, *_), (_, held) in zip(described, schema, strict=False)
     )
-    _refuse_hidden_columns([name for name, _ in schema], columns, contract)
-    columns_by_field(contract, columns)
-    return columns
+    _refuse_hidden_columns([name for name, _ in schema], header, columns)
+    try:
+        find_columns(columns, header)
+    except MissingColumnsError as error:
+        raise UnreadableFileError(f"{error}{describe_columns([name for name, _ in header])}") from None
+    return header
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, location: list[str]) -> list[tuple[str, str | None]]:
@@ -88,14 +94,15 @@ def read(
     connection: duckdb.DuckDBPyConnection,
     shape: Shape,
     files: Mapping[int, LandedFile],
-    contract: EventContract,
+    columns: Columns,
 ) -> LandedRows:
     """Read Parquet files, once it is certain that they hold what they declare."""
-    by_field = columns_by_field(contract, shape.columns)
+    by_key = find_columns(columns, shape.columns)
     links = LINKS.create(files)
     # Of the required columns, the id is the longest, and comes first.
-    counts = _count_pages(files, by_field[contract.required_columns[-1]][1])
-    misread = _find_misread(connection, links, [column for _, column, _ in by_field.values()], counts)
+    (*_, counted) = (column.key for column in columns.columns if column.is_required)
+    counts = _count_pages(files, by_key[counted][1])
+    misread = _find_misread(connection, links, [column for _, column, _ in by_key.values()], counts)
     refused = {file_id for file_id, error in misread.items() if is_of_one_value(error)}
     unreadable = {files[file_id]: error for file_id, error in misread.items() if file_id not in refused}
     if unreadable:
@@ -105,31 +112,31 @@ def read(
         of_kind = {file_id: file for file_id, file in files.items() if (file_id in refused) is of_refused}
         if of_kind:
             by_value = {
-                field: column
-                for field, (_, column, column_type) in by_field.items()
+                key: column
+                for key, (_, column, column_type) in by_key.items()
                 if column_type == "WIDE_DECIMAL" or (of_refused and _may_be_refused(column_type))
             }
             table = f"parquet_values_{int(of_refused)}"
             if by_value:
                 parquet_values.create_table(connection, table, of_kind, by_value)
             links_of_kind = [links[file_id] for file_id in of_kind]
-            queries.append(_query_rows(by_field, links_of_kind, by_value, table))
+            queries.append(_query_rows(by_key, links_of_kind, by_value, table))
     types = {
-        field: "JSON" if column_type == "WIDE_DECIMAL" else column_type
-        for field, (_, _, column_type) in by_field.items()
+        key: "JSON" if column_type == "WIDE_DECIMAL" else column_type
+        for key, (_, _, column_type) in by_key.items()
     }
     return LandedRows(" union all ".join(queries), types, store_counts(connection, counts))
 
 
 def _query_rows(
-    by_field: Mapping[str, tuple[int, str, str]], links: Sequence[str], by_value: Container[str], table: str
+    by_key: Mapping[str, tuple[int, str, str]], links: Sequence[str], by_value: Container[str], table: str
 ) -> str:
-    """The SQL of the rows of files, in which the table has the values of the fields read by value."""
+    """The SQL of the rows of files, in which the table has the values of the columns read by value."""
     landed = ", ".join(
-        f"{_landed(f'texts.{field}', column_type, True)} as landed_{field}"
-        if field in by_value
-        else f"{_landed(f'rows.{identifier(column)}', column_type, False)} as landed_{field}"
-        for field, (_, column, column_type) in by_field.items()
+        f"{_landed(f'texts.{key}', column_type, True)} as landed_{key}"
+        if key in by_value
+        else f"{_landed(f'rows.{identifier(column)}', column_type, False)} as landed_{key}"
+        for key, (_, column, column_type) in by_key.items()
     )
     texts, fault = "", "cast(null as varchar)"
     if by_value:
@@ -140,7 +147,7 @@ def _query_rows(
         """
     # Columns read by value are not even named: the statistics of a far timestamp make the reader refuse them.
     columns = "".join(
-        f", {identifier(column)}" for field, (_, column, _) in by_field.items() if field not in by_value
+        f", {identifier(column)}" for key, (_, column, _) in by_key.items() if key not in by_value
     )
     return f"""
         select rows.file_id, rows.row_number, {fault} as fault, {landed}
@@ -231,14 +238,11 @@ def _landed(value: str, column_type: str, by_value: bool) -> str:
     return value
 
 
-def _refuse_hidden_columns(
-    names: Sequence[str], columns: Sequence[tuple[str, str]], contract: EventContract
-) -> None:
+def _refuse_hidden_columns(names: Sequence[str], header: Sequence[tuple[str, str]], columns: Columns) -> None:
     """Refuse names that the reader would hide: of two columns with one name, it renames the second."""
-    fields = {field.name for field in contract.fields}
-    for name, (column, _) in zip(names, columns, strict=False):
+    for name, (column, _) in zip(names, header, strict=False):
         if column.lower() in READERS_OWN_COLUMNS:
             raise UnreadableFileError(f"it has a column {column}, a name that its reader needs for itself")
-        field = name.strip(BLANKS).lower()
-        if column != name and field in fields:
-            raise UnreadableFileError(f"it has the column {field} twice")
+        read = column_of(columns, name)
+        if column != name and read:
+            raise UnreadableFileError(f"it has the column {read.name} twice")

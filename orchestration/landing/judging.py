@@ -1,0 +1,100 @@
+"""What the rows of a file were judged by: the code, the reporting currency, and how the file is read.
+
+A record that says otherwise than today makes a refresh read the file again, so that no row outlives the bug
+that let it pass.
+
+Belongs here: what such a record covers. Does not belong here: judging rows (contracts.py, casting.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from orchestration.landing.contracts import EventContract
+from orchestration.landing.mappings import Reading
+from orchestration.settings import REPOSITORY
+
+# What makes a landed file into rows that are accepted, rejected or skipped. All that these modules import
+# of this project judges too.
+ROOTS = ("orchestration.landing.mapped_rows", "orchestration.landing.formats")
+
+# The libraries that divide files into rows and cast their values.
+LIBRARIES = ("duckdb", "numpy", "pyarrow")
+
+
+def judged_by(contract: EventContract, currency: str, reading: Reading) -> str:
+    """What the rows of a file are judged by, as its record says it."""
+    return f"{judged_by_kept(contract, currency)} {_hash(repr(reading))}"
+
+
+def judged_by_kept(contract: EventContract, currency: str) -> str:
+    """The same of rows in ``kept/``, which are text already, however their file was read."""
+    return f"{judging_code()} {contract.currency_of(currency) or '-'}"
+
+
+def is_of_other_code(judged: str | None) -> bool:
+    """Whether a record is of other code than today's."""
+    return not (judged or "").startswith(f"{judging_code()} ")
+
+
+@cache
+def judging_code() -> str:
+    """A hash of the code that judges rows, without its comments and docstrings, and of its libraries."""
+    code = "".join(f"{module}\n{_meaning(file)}\n" for module, file in sorted(judging_modules().items()))
+    return _hash(code + "".join(f"{library} {version(library)}\n" for library in LIBRARIES))
+
+
+def judging_modules(code: Path = REPOSITORY) -> dict[str, Path]:
+    """The files of :data:`ROOTS` and of all modules of this project that they import, by their names."""
+    found: dict[str, Path] = {}
+    pending = list(ROOTS)
+    while pending:
+        module = pending.pop()
+        file = _file_of(code, module)
+        if file and module not in found:
+            found[module] = file
+            pending += _imports(module, ast.parse(file.read_bytes()))
+    return found
+
+
+def _file_of(code: Path, module: str) -> Path | None:
+    path = code.joinpath(*module.split("."))
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+
+def _imports(module: str, tree: ast.Module) -> Iterator[str]:
+    """The names that a module imports, those of modules among them; a package of its own too."""
+    project = module.partition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith(f"{project}."))
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(project):
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def _meaning(file: Path) -> str:
+    """The syntax tree of a module without docstrings; comments are not in it."""
+    tree = ast.parse(file.read_bytes())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            node.body = body[1:]  # type: ignore[attr-defined]  # of the nodes that have a body
+    return ast.dump(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
