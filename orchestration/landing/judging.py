@@ -44,26 +44,32 @@ def is_of_other_code(judged: str | None) -> bool:
 
 @cache
 def judging_code() -> str:
-    """A hash of the code that judges rows, without its comments and docstrings, and of its libraries."""
-    code = "".join(f"{module}\n{_meaning(file)}\n" for module, file in sorted(judging_modules().items()))
+    """A hash of the code that judges rows, as it runs."""
+    return hash_of_code(REPOSITORY)
+
+
+def hash_of_code(folder: Path) -> str:
+    """A hash of the code below a folder that judges rows, without its comments, and of its libraries."""
+    modules = sorted(judging_modules(folder).items())
+    code = "".join(f"{module}\n{_meaning(file)}\n" for module, file in modules)
     return _hash(code + "".join(f"{library} {version(library)}\n" for library in LIBRARIES))
 
 
-def judging_modules(code: Path = REPOSITORY) -> dict[str, Path]:
+def judging_modules(folder: Path) -> dict[str, Path]:
     """The files of :data:`ROOTS` and of all modules of this project that they import, by their names."""
     found: dict[str, Path] = {}
     pending = list(ROOTS)
     while pending:
         module = pending.pop()
-        file = _file_of(code, module)
+        file = _file_of(folder, module)
         if file and module not in found:
             found[module] = file
             pending += _imports(module, ast.parse(file.read_bytes()))
     return found
 
 
-def _file_of(code: Path, module: str) -> Path | None:
-    path = code.joinpath(*module.split("."))
+def _file_of(folder: Path, module: str) -> Path | None:
+    path = folder.joinpath(*module.split("."))
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
