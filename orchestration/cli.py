@@ -179,6 +179,10 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
         return
     CONSOLE.print(f"Landing a sample in {markup(settings.landing)} ...")
     CONSOLE.print(f"  [green]✓[/] {land_sample(settings)} files")
+    CONSOLE.print(
+        "  In its place, land exports of your own: docs/data-contract.md. Messages and orders have to know "
+        "customers by the same ids, or every figure is zero; the check customers_meet looks at that."
+    )
 
 
 def engine_is_ready(settings: Settings) -> bool:

@@ -134,6 +134,8 @@ def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any
     except DagsterDbtCliRuntimeError as error:
         raise ModelsError(results.why_dbt_failed(target, settings) or str(error)) from None
     record_parsed(target, sources)
+    for warning in results.warnings(target, settings):
+        run.log(warning)
     seconds = results.seconds_of(target, time.monotonic() - started)
     with databases.connect(settings) as connection:
         run_log.record_models(

@@ -6,6 +6,7 @@ what a refresh does with a failed check (test_refresh.py).
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -15,9 +16,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from oracle import Message, Order
-from pipeline import build, run_dbt
+from pipeline import DBT_TARGET, build, run_dbt
 from test_refresh_in_part import Batch, land
 
+from orchestration.dbt_runner import results
 from orchestration.settings import Settings
 
 RULE = "assert_every_touch_obeys_the_rule"
@@ -150,3 +152,42 @@ def digests(hub: Settings) -> dict[str, int]:
                 "union select order_id, order_digest from fct_message_orders"
             ).fetchall()
         )
+
+
+def warnings_of(hub: Settings) -> str:
+    """What the checks that only warn say of a hub."""
+    run_dbt(hub, "test", "--select", "customers_meet")
+    return "\n".join(results.warnings(DBT_TARGET, hub))
+
+
+def test_customers_whom_no_order_knows_are_named_with_those_of_the_orders(hub: Settings) -> None:
+    assert warnings_of(hub) == ""
+
+    change(hub, "update fct_messages set customer_id = customer_id || '@example.com'")
+    found = warnings_of(hub)
+
+    assert "The check customers_meet warns" in found
+    assert re.search(r"2026-01-01 +2 +0 +c1@example.com +c1\b", found)
+    assert re.search(r"2026-01-01 +2 +0 +c2@example.com +c2\b", found)
+
+
+def test_one_customer_in_a_hundred_is_enough(hub: Settings) -> None:
+    further = """
+        insert into fct_messages by name
+        select fct_messages.* replace (
+            message_id || number as message_id,
+            customer_id || number as customer_id
+        )
+        from fct_messages, range(198) as numbers(number)
+        where message_id = 'c1-m1'
+    """
+    change(hub, further)
+    assert warnings_of(hub) == ""
+
+    change(hub, "update fct_messages set customer_id = 'stranger' where customer_id = 'c2'")
+    assert "customers_meet" in warnings_of(hub)
+
+
+def change(hub: Settings, statement: str) -> None:
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute(statement)

@@ -71,6 +71,22 @@ def why_dbt_failed(target: Path, settings: Settings) -> str | None:
     return printable("\n\n".join(parts))
 
 
+def warnings(target: Path, settings: Settings) -> list[str]:
+    """What the checks that only warn found in the last run of dbt, each with its first rows.
+
+    Args:
+        target: the target folder of the run.
+        settings: the settings of the hub.
+    """
+    found = []
+    for result in json.loads((target / RUN_RESULTS).read_text(encoding="utf-8"))["results"]:
+        if result["status"] == "warn":
+            name = result["unique_id"].split(".")[2]
+            rows = engine_of(settings).failing_rows(result["compiled_code"], FAILING_ROWS_SHOWN)
+            found.append(printable(f"The check {name} warns. The first rows that it found:\n{rows}"))
+    return found
+
+
 def require_checked(target: Path) -> None:
     """Make sure that the last run of dbt built and checked everything, so that its result may be published.
 

@@ -1,0 +1,96 @@
+-- Messages and orders know their customers by the same ids. Where one side has e-mail addresses and the other
+-- ids of profiles, every figure is zero, and nothing else says why.
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
+
+{% set month = "date_trunc('month', message_date)" %}
+
+with
+
+{% if not is_full_refresh(model.name) %}
+-- Months that no change touches were looked at before, but for the one that grows.
+months_to_check as (
+
+    select {{ month }} as month_start from {{ changed_rows('fct_messages') }} as changes
+
+    union
+
+    select date_trunc('month', as_of) as month_start from {{ ref('report_info') }}
+
+),
+
+{% endif %}
+messaged as (
+
+    select distinct
+        {{ month }} as month_start,
+        customer_id
+    from {{ ref('fct_messages') }}
+    where
+        status = 'sent'
+        {% if not is_full_refresh(model.name) %}
+        and {{ month }} in (select month_start from months_to_check)
+        {% endif %}
+
+),
+
+known as (
+
+    select
+        month_start,
+        customer_id,
+        customer_id in (
+            select orders.customer_id from {{ ref('fct_orders') }} as orders
+            where orders.customer_id is not null
+        ) as is_known
+    from messaged
+
+),
+
+months as (
+
+    select
+        month_start,
+        count(*) as customers_messaged,
+        count(case when is_known then 1 end) as customers_known_to_orders
+    from known
+    group by month_start
+    having count(case when is_known then 1 end) < 0.01 * count(*)
+
+),
+
+unknown as (
+
+    select
+        known.month_start,
+        known.customer_id,
+        row_number() over (partition by known.month_start order by known.customer_id) as place
+    from known
+    inner join months on known.month_start = months.month_start
+    where not known.is_known
+
+),
+
+of_orders as (
+
+    select
+        customer_id,
+        row_number() over (order by customer_id) as place
+    from (
+        select distinct customer_id
+        from {{ ref('fct_orders') }}
+        where customer_id is not null and (select count(*) from months) > 0
+    ) as customers
+
+)
+
+-- Three of each side, beside each other.
+select
+    cast(months.month_start as date) as month_of_messages,
+    months.customers_messaged,
+    months.customers_known_to_orders,
+    unknown.customer_id as customer_of_messages,
+    of_orders.customer_id as customer_of_orders
+from months
+inner join unknown on months.month_start = unknown.month_start
+left join of_orders on unknown.place = of_orders.place
+where unknown.place <= 3
