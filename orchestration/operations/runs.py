@@ -137,23 +137,39 @@ def fail_lost_runs(instance: dg.DagsterInstance, settings: Settings, in_daemon: 
     Returns:
         The ids of the runs that were failed.
     """
-    lost = []
-    for unfinished in unfinished_runs(instance, settings, in_daemon):
-        # It may have ended between reading its record and looking for its process.
-        run = instance.get_run_by_id(unfinished.run.run_id) if unfinished.why_lost else None
-        if run is None or run.is_finished:
-            continue
-        message = (
-            f"This run did not end, and {unfinished.why_lost}. Nothing is lost: readers keep what was "
-            "published, and the next refresh finishes the work."
-        )
-        if run.status is dg.DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, message)
-        else:
-            instance.report_run_failed(run, message)
-        lost.append(run.run_id)
+    lost = [
+        unfinished.run.run_id
+        for unfinished in unfinished_runs(instance, settings, in_daemon)
+        if end_lost_run(instance, unfinished)
+    ]
     _remove_free_locks(settings)
     return lost
+
+
+def end_lost_run(instance: dg.DagsterInstance, unfinished: Unfinished, is_canceled: bool = False) -> bool:
+    """Record the end of a run if it is lost: as failed, or as canceled if a person has asked for that.
+
+    Args:
+        instance: Dagster's record.
+        unfinished: the run.
+        is_canceled: whether a person asks for it now; a run that is being canceled is known from its status.
+
+    Returns:
+        Whether it was lost.
+    """
+    # It may have ended between reading its record and looking for its process.
+    run = instance.get_run_by_id(unfinished.run.run_id) if unfinished.why_lost else None
+    if run is None or run.is_finished:
+        return False
+    message = (
+        f"This run did not end, and {unfinished.why_lost}. Nothing is lost: readers keep what was "
+        "published, and the next refresh finishes the work."
+    )
+    if is_canceled or run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, message)
+    else:
+        instance.report_run_failed(run, message)
+    return True
 
 
 def unfinished_runs(
