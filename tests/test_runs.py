@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -205,6 +206,29 @@ def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> Non
         assert isinstance(delayed, dg.SkipReason)
         assert "it is tried again in" in str(delayed.skip_message)
         assert status_of(instance) is dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("is_in_the_queue", [False, True])
+def test_the_sensor_repeats_a_refresh_that_a_person_terminated_only_for_other_files(
+    hub: Settings, is_in_the_queue: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + A_DAY)
+    with dg.DagsterInstance.ephemeral() as instance:
+        unfinished_run(instance, dg.DagsterRunStatus.CANCELED)
+        # In the queue it has not yet come so far as to record what has landed.
+        if not is_in_the_queue:
+            runs.record_taken_in(instance, hub, RUN_ID, runs.landing_fingerprint(hub))
+        context = dg.build_sensor_context(instance=instance)
+        for _ in range(3):
+            ticked = schedules.build_sensor()(context)
+            assert isinstance(ticked, dg.SkipReason)
+            assert "terminated by a person" in str(ticked.skip_message)
+
+        land_csv(hub.landing / "messages" / "b.csv", [{"message_id": "m2"}])
+        schedules.build_sensor()(context)
+        assert isinstance(schedules.build_sensor()(context), dg.RunRequest)
 
 
 def test_the_schedule_fails_what_is_lost_before_it_starts_a_refresh(

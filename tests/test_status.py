@@ -103,6 +103,15 @@ def test_a_refresh_that_failed_is_a_problem_until_one_succeeds(
     assert status_of(refreshed_hub, instance).is_well
 
 
+def test_a_refresh_that_a_person_terminated_is_no_failure_but_a_problem(
+    refreshed_hub: Settings, instance: dg.DagsterInstance
+) -> None:
+    canceled = add_run(instance, refreshed_hub, dg.DagsterRunStatus.CANCELED)
+
+    (problem,) = status_of(refreshed_hub, instance).problems
+    assert f"The last refresh, the run {canceled}, was terminated by a person" in problem
+
+
 def test_the_refresh_at_work_is_named_and_a_lost_one_is_a_problem(
     refreshed_hub: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

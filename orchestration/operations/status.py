@@ -220,15 +220,25 @@ def _add_runs(status: Status, settings: Settings, instance: dg.DagsterInstance) 
             status.refresh_at_work, status.at_work_since = unfinished.run.run_id, unfinished.since
     attempts = runs.latest_attempts(instance)
     if attempts and not attempts[0].is_published:
-        why = (
-            "A check holds back what has landed"
-            if attempts[0].is_held_back
-            else f"The last refresh failed, as did {_failures_before(attempts)} before it"
+        status.problems.append(_why_not_published(attempts))
+
+
+def _why_not_published(attempts: Sequence[runs.Attempt]) -> str:
+    run_id = attempts[0].run_id
+    if attempts[0].is_canceled:
+        return (
+            f"The last refresh, the run {run_id}, was terminated by a person; readers keep what was "
+            "published before. `make run` finishes its work."
         )
-        status.problems.append(
-            f"{why}; readers keep what was published before. `make run` says what is wrong, and so does the "
-            f"run {attempts[0].run_id} in Dagster's UI."
-        )
+    why = (
+        "A check holds back what has landed"
+        if attempts[0].is_held_back
+        else f"The last refresh failed, as did {_failures_before(attempts)} before it"
+    )
+    return (
+        f"{why}; readers keep what was published before. `make run` says what is wrong, and so does the run "
+        f"{run_id} in Dagster's UI."
+    )
 
 
 def _failures_before(attempts: Sequence[runs.Attempt]) -> int:
