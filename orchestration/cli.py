@@ -93,6 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command that the options name; the result is the exit status of the process."""
+    if options.command == "status":
+        return status(settings, options.json)
     if notice := restrict(settings):
         CONSOLE.print(f"[yellow]![/] {markup(notice)}")
     prepare_dagster_home(settings)
@@ -102,7 +104,6 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         "export": lambda: export(settings),
         "files": lambda: files(settings),
         "retract": lambda: retract(settings, options.file),
-        "status": lambda: status(settings, options.json),
         "backup": lambda: backup(settings, options.folder, options.landing),
         "restore": lambda: restore(settings, options.folder, options.over_newer),
     }
@@ -418,13 +419,27 @@ def restore(settings: Settings, folder: Path, over_newer: bool) -> int:
 
 
 def status(settings: Settings, as_json: bool) -> int:
-    """Print how the hub is; the result is 1 when its figures are stale or a refresh fails."""
+    """Print how the hub is; the result is 1 when its figures are stale or a refresh fails.
+
+    What cannot be prepared is one of the problems, so that monitors get their object in any case.
+    """
     import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
 
-    from orchestration.operations.status import status_of
+    from orchestration.operations.status import about_record, require_writable, status_of
 
-    with dg.DagsterInstance.get() as instance:
-        found = status_of(settings, instance)
+    notice = None
+    try:
+        notice = restrict(settings)
+        prepare_dagster_home(settings)
+        require_writable(settings.dagster_home)
+        with dg.DagsterInstance.get() as instance:
+            found = status_of(settings, instance)
+    except (OSError, SQLAlchemyError) as error:
+        found = status_of(settings, None)
+        found.problems.append(about_record(settings, error))
+    if notice:
+        found.warnings.append(notice)
     if as_json:
         print(found.as_json())
     else:

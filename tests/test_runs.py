@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -13,6 +15,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from landing import land_csv
 
@@ -153,6 +156,41 @@ def test_a_run_is_lost_in_the_queue_only_when_the_daemon_never_took_it(
         assert runs.fail_lost_runs(instance, hub, in_daemon=True) == [RUN_ID]
 
 
+@pytest.fixture
+def instance_of_the_hub(hub: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's record with the settings that the commands give it."""
+    cli.prepare_dagster_home(hub)
+    with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
+        yield instance
+
+
+@pytest.mark.parametrize("is_of_the_daemon", [True, False])
+def test_terminate_ends_a_run_whose_process_and_server_are_gone(
+    hub: Settings, instance_of_the_hub: dg.DagsterInstance, is_of_the_daemon: bool
+) -> None:
+    with process_of_the_run() as process:
+        unfinished_run(instance_of_the_hub)
+        if is_of_the_daemon:
+            no_server = {"host": "localhost", "socket": str(hub.data_dir / "gone")}
+            instance_of_the_hub.add_run_tags(RUN_ID, {GRPC_INFO_TAG: json.dumps(no_server)})
+        process.kill()
+        process.wait()
+
+    # What the button of the web UI does.
+    assert instance_of_the_hub.run_coordinator.cancel_run(RUN_ID)
+    assert status_of(instance_of_the_hub) is dg.DagsterRunStatus.CANCELED
+
+
+def test_terminate_leaves_a_run_at_work_to_its_server(
+    hub: Settings, instance_of_the_hub: dg.DagsterInstance
+) -> None:
+    with process_of_the_run() as process:
+        unfinished_run(instance_of_the_hub)
+        assert not instance_of_the_hub.run_coordinator.cancel_run(RUN_ID)
+        assert status_of(instance_of_the_hub) is dg.DagsterRunStatus.CANCELING
+        process.kill()
+
+
 def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> None:
     land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
     with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
@@ -168,6 +206,29 @@ def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> Non
         assert isinstance(delayed, dg.SkipReason)
         assert "it is tried again in" in str(delayed.skip_message)
         assert status_of(instance) is dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("is_in_the_queue", [False, True])
+def test_the_sensor_repeats_a_refresh_that_a_person_terminated_only_for_other_files(
+    hub: Settings, is_in_the_queue: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + A_DAY)
+    with dg.DagsterInstance.ephemeral() as instance:
+        unfinished_run(instance, dg.DagsterRunStatus.CANCELED)
+        # In the queue it has not yet come so far as to record what has landed.
+        if not is_in_the_queue:
+            runs.record_taken_in(instance, hub, RUN_ID, runs.landing_fingerprint(hub))
+        context = dg.build_sensor_context(instance=instance)
+        for _ in range(3):
+            ticked = schedules.build_sensor()(context)
+            assert isinstance(ticked, dg.SkipReason)
+            assert "terminated by a person" in str(ticked.skip_message)
+
+        land_csv(hub.landing / "messages" / "b.csv", [{"message_id": "m2"}])
+        schedules.build_sensor()(context)
+        assert isinstance(schedules.build_sensor()(context), dg.RunRequest)
 
 
 def test_the_schedule_fails_what_is_lost_before_it_starts_a_refresh(

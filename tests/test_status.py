@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import resource
+import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +26,7 @@ from orchestration import VERSION, cli
 from orchestration.operations import runs
 from orchestration.operations.runs import landing_fingerprint
 from orchestration.operations.status import Status, copy_record_of_files, status_of
-from orchestration.settings import Settings
+from orchestration.settings import REPOSITORY, Settings
 from orchestration.warehouse import databases
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -103,6 +110,15 @@ def test_a_refresh_that_failed_is_a_problem_until_one_succeeds(
     assert status_of(refreshed_hub, instance).is_well
 
 
+def test_a_refresh_that_a_person_terminated_is_no_failure_but_a_problem(
+    refreshed_hub: Settings, instance: dg.DagsterInstance
+) -> None:
+    canceled = add_run(instance, refreshed_hub, dg.DagsterRunStatus.CANCELED)
+
+    (problem,) = status_of(refreshed_hub, instance).problems
+    assert f"The last refresh, the run {canceled}, was terminated by a person" in problem
+
+
 def test_the_refresh_at_work_is_named_and_a_lost_one_is_a_problem(
     refreshed_hub: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,3 +179,62 @@ def test_the_command_answers_while_a_refresh_is_at_work_and_the_warehouse_damage
     read = json.loads(for_programs.stdout)
     assert read["is_well"] is False
     assert read.keys() >= Status.__dataclass_fields__.keys()
+
+
+def no_file_can_grow() -> None:
+    """As on a full disk, whoever runs it."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def a_file_is_in_the_way(hub: Settings) -> None:
+    """As where rights are missing, also for a user who may do all."""
+    hub.dagster_home.mkdir()
+    (hub.dagster_home / "history").touch()
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_a_record_of_runs_that_cannot_be_written_is_a_problem_for_people_and_for_programs(
+    refreshed_hub: Settings, is_full: bool
+) -> None:
+    hub = replace(refreshed_hub, data_dir=refreshed_hub.data_dir.parent / f"copy-{is_full}")
+    shutil.copytree(refreshed_hub.data_dir, hub.data_dir, symlinks=True)
+    if is_full:
+        cli.prepare_dagster_home(hub)
+        dg.DagsterInstance.from_config(str(hub.dagster_home)).dispose()
+    else:
+        a_file_is_in_the_way(hub)
+    for_people, for_programs = (
+        subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", "status", *options],
+            cwd=REPOSITORY,
+            env={**os.environ, **hub.as_environment(), "COLUMNS": "500"},
+            preexec_fn=no_file_can_grow if is_full else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for options in ([], ["--json"])
+    )
+
+    assert (for_people.returncode, for_programs.returncode) == (1, 1)
+    assert f"✗ Dagster's record in {hub.dagster_home} cannot be read or written" in for_people.stdout
+    read = json.loads(for_programs.stdout)
+    (problem,) = read["problems"]
+    assert f"Dagster's record in {hub.dagster_home} cannot be read or written" in problem
+    # All else is said as ever.
+    assert read["newest_event_at"] == "2026-01-10T10:00:00+00:00"
+
+
+def test_a_folder_in_which_no_file_can_be_made_is_a_problem_although_the_record_can_be_written(
+    refreshed_hub: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(dir))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    # The command sets it.
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    assert cli.status(refreshed_hub, as_json=True) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert f"Permission denied: '{refreshed_hub.dagster_home}'" in problem

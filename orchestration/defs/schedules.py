@@ -54,8 +54,8 @@ def build_sensor(read_settings: ReadSettings = Settings.from_environment) -> dg.
         """Starts a refresh when the landing folder holds other files than those that were last published.
 
         A refresh that failed is tried again after a delay that doubles, up to an hour. One that a check held
-        back is tried again when the files or the settings are others. However a refresh was started, it
-        counts.
+        back is tried again when the files or the settings are others, one that a person terminated when the
+        files are others. However a refresh was started, it counts.
         """
         settings = read_settings()
         runs.fail_lost_runs(context.instance, settings, in_daemon=True)
@@ -65,7 +65,9 @@ def build_sensor(read_settings: ReadSettings = Settings.from_environment) -> dg.
         are_at_rest = _are_at_rest(context, landed)
         if runs.is_any_unfinished(context.instance):
             return dg.SkipReason("A refresh is at work; the next one has to wait until it ends.")
-        attempts = runs.latest_attempts(context.instance)
+        attempts = runs.record_canceled(
+            context.instance, settings, runs.latest_attempts(context.instance), landed
+        )
         reason = runs.why_none_is_due(runs.state_of(settings, landed), attempts, time.time())
         if reason:
             return dg.SkipReason(reason)

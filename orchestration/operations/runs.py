@@ -17,7 +17,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -70,6 +70,7 @@ class Attempt:
         landed: the fingerprint of the landed files that it took in; None when it did not come so far.
         settings: the fingerprint of its settings; None when it did not come so far.
         is_held_back: whether a blocking check failed.
+        is_canceled: whether a person terminated it; one that ends with its service has failed.
     """
 
     run_id: str
@@ -79,6 +80,7 @@ class Attempt:
     landed: str | None
     settings: str | None
     is_held_back: bool
+    is_canceled: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,23 +139,39 @@ def fail_lost_runs(instance: dg.DagsterInstance, settings: Settings, in_daemon: 
     Returns:
         The ids of the runs that were failed.
     """
-    lost = []
-    for unfinished in unfinished_runs(instance, settings, in_daemon):
-        # It may have ended between reading its record and looking for its process.
-        run = instance.get_run_by_id(unfinished.run.run_id) if unfinished.why_lost else None
-        if run is None or run.is_finished:
-            continue
-        message = (
-            f"This run did not end, and {unfinished.why_lost}. Nothing is lost: readers keep what was "
-            "published, and the next refresh finishes the work."
-        )
-        if run.status is dg.DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, message)
-        else:
-            instance.report_run_failed(run, message)
-        lost.append(run.run_id)
+    lost = [
+        unfinished.run.run_id
+        for unfinished in unfinished_runs(instance, settings, in_daemon)
+        if end_lost_run(instance, unfinished)
+    ]
     _remove_free_locks(settings)
     return lost
+
+
+def end_lost_run(instance: dg.DagsterInstance, unfinished: Unfinished, is_canceled: bool = False) -> bool:
+    """Record the end of a run if it is lost: as failed, or as canceled if a person has asked for that.
+
+    Args:
+        instance: Dagster's record.
+        unfinished: the run.
+        is_canceled: whether a person asks for it now; a run that is being canceled is known from its status.
+
+    Returns:
+        Whether it was lost.
+    """
+    # It may have ended between reading its record and looking for its process.
+    run = instance.get_run_by_id(unfinished.run.run_id) if unfinished.why_lost else None
+    if run is None or run.is_finished:
+        return False
+    message = (
+        f"This run did not end, and {unfinished.why_lost}. Nothing is lost: readers keep what was "
+        "published, and the next refresh finishes the work."
+    )
+    if is_canceled or run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, message)
+    else:
+        instance.report_run_failed(run, message)
+    return True
 
 
 def unfinished_runs(
@@ -228,6 +246,26 @@ def latest_attempts(instance: dg.DagsterInstance) -> list[Attempt]:
     return [_attempt(instance, record, is_newest=not number) for number, record in enumerate(records)]
 
 
+def record_canceled(
+    instance: dg.DagsterInstance, settings: Settings, attempts: Sequence[Attempt], landed: str
+) -> list[Attempt]:
+    """Record what had landed when the newest refresh was canceled, if that was before it could do so itself.
+
+    Args:
+        instance: Dagster's record.
+        settings: the settings of the hub.
+        attempts: the refreshes that ended last, the newest first.
+        landed: the fingerprint of the landed files at the first look after it.
+
+    Returns:
+        The attempts, as they are recorded now.
+    """
+    if not attempts or not attempts[0].is_canceled or attempts[0].landed:
+        return [*attempts]
+    record_taken_in(instance, settings, attempts[0].run_id, landed)
+    return [replace(attempts[0], landed=landed), *attempts[1:]]
+
+
 def state_of(settings: Settings, landed: str) -> State:
     """What a refresh would begin with.
 
@@ -254,6 +292,13 @@ def why_none_is_due(state: State, attempts: Sequence[Attempt], now: float) -> st
         # Another version is published where a backup was brought back.
         is_current = (newest.landed, newest.version) == (state.landed, state.version)
         return "Nothing has landed since the last refresh." if is_current else None
+    if newest.is_canceled:
+        if newest.landed == state.landed:
+            return (
+                "The last refresh was terminated by a person. The next one starts when other files land, by "
+                "the schedule, or when somebody starts it."
+            )
+        return None
     if newest.is_held_back:
         if (newest.landed, newest.settings) == (state.landed, state.settings):
             return (
@@ -286,6 +331,7 @@ def _attempt(instance: dg.DagsterInstance, record: dg.RunRecord, is_newest: bool
         settings=run.tags.get(SETTINGS),
         # Only of the newest is it asked whether a check failed, since the answer takes opening its log.
         is_held_back=is_newest and not is_published and _has_failed_check(instance, run.run_id),
+        is_canceled=run.status is dg.DagsterRunStatus.CANCELED and not is_published,
     )
 
 

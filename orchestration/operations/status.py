@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,7 @@ from dagster._utils.schedules import cron_string_iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration import VERSION
+from orchestration.faults import first_line
 from orchestration.hub.ownership import STALE_AFTER
 from orchestration.landing import discovery, states
 from orchestration.landing.contracts import CONTRACTS
@@ -104,29 +106,45 @@ class Status:
         ]
 
 
-def status_of(settings: Settings, instance: dg.DagsterInstance, now: datetime | None = None) -> Status:
+def status_of(settings: Settings, instance: dg.DagsterInstance | None, now: datetime | None = None) -> Status:
     """How a hub is.
 
     Args:
         settings: the settings of the hub.
-        instance: Dagster's record.
+        instance: Dagster's record; None when it cannot be used.
         now: the present, in UTC.
     """
     now = now or datetime.now(UTC)
     status = Status(str(settings.data_dir), versions={"software": VERSION, "duckdb": duckdb.__version__})
     _add_published(status, settings, now)
     _add_files(status, settings)
-    try:
-        _add_runs(status, settings, instance)
-        _add_next_tick(status, settings, instance, now)
-    except SQLAlchemyError as error:
-        status.problems.append(
-            f"Dagster's record in {settings.dagster_home} cannot be read: {str(error).splitlines()[0]} "
-            "See that the disk has room and this user may read it."
-        )
+    if instance:
+        try:
+            _add_runs(status, settings, instance)
+            _add_next_tick(status, settings, instance, now)
+        except SQLAlchemyError as error:
+            status.problems.append(about_record(settings, error))
     status.disk_free = shutil.disk_usage(settings.data_dir).free
     status.disk_used = sum(_sizes(settings.data_dir))
     return status
+
+
+def require_writable(folder: Path) -> None:
+    """Write a file in a folder, of which nothing stays: a folder whose rights are right may be full.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")
+
+
+def about_record(settings: Settings, error: Exception) -> str:
+    """The problem that Dagster's record cannot be used, without which nothing can be refreshed."""
+    return (
+        f"Dagster's record in {settings.dagster_home} cannot be read or written: {first_line(error)}. See "
+        "that the disk has room, and that this user may write the folder and all that lies below it."
+    )
 
 
 def copy_record_of_files(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -220,15 +238,25 @@ def _add_runs(status: Status, settings: Settings, instance: dg.DagsterInstance) 
             status.refresh_at_work, status.at_work_since = unfinished.run.run_id, unfinished.since
     attempts = runs.latest_attempts(instance)
     if attempts and not attempts[0].is_published:
-        why = (
-            "A check holds back what has landed"
-            if attempts[0].is_held_back
-            else f"The last refresh failed, as did {_failures_before(attempts)} before it"
+        status.problems.append(_why_not_published(attempts))
+
+
+def _why_not_published(attempts: Sequence[runs.Attempt]) -> str:
+    run_id = attempts[0].run_id
+    if attempts[0].is_canceled:
+        return (
+            f"The last refresh, the run {run_id}, was terminated by a person; readers keep what was "
+            "published before. `make run` finishes its work."
         )
-        status.problems.append(
-            f"{why}; readers keep what was published before. `make run` says what is wrong, and so does the "
-            f"run {attempts[0].run_id} in Dagster's UI."
-        )
+    why = (
+        "A check holds back what has landed"
+        if attempts[0].is_held_back
+        else f"The last refresh failed, as did {_failures_before(attempts)} before it"
+    )
+    return (
+        f"{why}; readers keep what was published before. `make run` says what is wrong, and so does the run "
+        f"{run_id} in Dagster's UI."
+    )
 
 
 def _failures_before(attempts: Sequence[runs.Attempt]) -> int:
