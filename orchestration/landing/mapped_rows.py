@@ -48,10 +48,11 @@ FITS_EXACT = r"[+-]?([0-9]{1,20}\.?[0-9]{0,8}|\.[0-9]{1,8})"
 
 # Small functions of the connection, as those of casting.py are.
 MACROS = f"""
-create or replace temp macro iso_of_instant(value) as strftime(value, '{ISO}');
+create or replace temp macro iso_of_instant(value) as cast(value as varchar);
 
+-- By the microseconds, in a third of the time that another zone takes.
 create or replace temp macro iso_of_local(value, zone) as
-    iso_of_instant(timezone('UTC', timezone(zone, value)));
+    iso_of_instant(make_timestamp(epoch_us(timezone(zone, value))));
 
 create or replace temp macro iso_in_zone(value, zone) as
     case
@@ -289,13 +290,15 @@ class _Mapped:
             return text
         if not amounts.point:
             return f"amount_of_cents({text})"
-        pattern = literal(_pattern_of(amounts))
-        # What divides groups has no counterpart, so it goes.
-        left = literal(f"{MINUS}{amounts.point}{BLANKS_WITHIN if amounts.group.isspace() else amounts.group}")
+        # What matches has each symbol once, and digits, so that what is no part of the number can go.
+        number = text
+        for symbol in filter(None, (amounts.prefix, amounts.suffix)):
+            number = f"replace({number}, {literal(symbol)}, '')"
+        gone = amounts.group.strip() + BLANKS_WITHIN
         return f"""
             case
-                when regexp_full_match({text}, {pattern})
-                    then translate(regexp_replace({text}, {pattern}, '\\1\\2\\3'), {left}, '-.')
+                when regexp_full_match({text}, {literal(_pattern_of(amounts))})
+                    then translate({number}, {literal(MINUS + amounts.point + gone)}, '-.')
                 else {_unreadable(text)}
             end
         """
@@ -306,10 +309,10 @@ def _pattern_of(amounts: AmountNotation) -> str:
     group = blank if amounts.group.isspace() else re.escape(amounts.group)
     point = re.escape(amounts.point)
     whole = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+" if group else "[0-9]+"
-    number = rf"((?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)"
+    number = rf"(?:(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)"
     before = f"{re.escape(amounts.prefix)}{blank}?" if amounts.prefix else ""
     behind = f"{blank}?{re.escape(amounts.suffix)}" if amounts.suffix else ""
-    return rf"([-+{MINUS}]?){before}([-+{MINUS}]?){number}{behind}"
+    return rf"(?:[-+{MINUS}]?{before}|{before}[-+{MINUS}]?){number}{behind}"
 
 
 def _times(amount: str, source: Source) -> str:

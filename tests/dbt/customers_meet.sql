@@ -27,9 +27,9 @@ messaged as (
     from {{ ref('fct_messages') }}
     where
         status = 'sent'
-        {% if not is_full_refresh(model.name) %}
+    {% if not is_full_refresh(model.name) %}
         and {{ month }} in (select month_start from months_to_check)
-        {% endif %}
+    {% endif %}
 
 ),
 
