@@ -24,7 +24,8 @@ from orchestration.engines.tables import tables_of
 from orchestration.faults import explained
 from orchestration.incremental.plan import Plan, days_recomputed, make_plan, rows_replaced
 from orchestration.landing.contracts import CONTRACTS, EventContract
-from orchestration.landing.load import LoadReport, load_entity
+from orchestration.landing.load import load_entity
+from orchestration.landing.load_report import LoadReport
 from orchestration.operations.status import copy_record_of_files
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.landing.contracts import EventContract
-from orchestration.landing.load import LoadReport, load_entity
+from orchestration.landing.load import load_entity
+from orchestration.landing.load_report import LoadReport
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 

@@ -36,7 +36,8 @@ from orchestration.landing import batch_loader, formats
 from orchestration.landing.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.formats.headers import HELP
-from orchestration.landing.load import LoadReport, load_entity
+from orchestration.landing.load import load_entity
+from orchestration.landing.load_report import LoadReport
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 

@@ -18,7 +18,7 @@ from orchestration.faults import FaultError, explained
 from orchestration.hub.ownership import FRESHNESS, OWNERS
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import LandingError
-from orchestration.landing.load import LoadReport
+from orchestration.landing.load_report import LoadReport
 from orchestration.landing.notices import left_behind, notices
 from orchestration.operations import runs
 from orchestration.operations.status import status_of

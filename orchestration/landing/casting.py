@@ -222,9 +222,6 @@ def check(
     checked = _with_checked(contract, fields, landed_rows)
     kept = ", ".join(field.name for field in contract.kept_fields)
     has_version = next((field.present for field in fields if field.field.name == contract.version), "false")
-    reasons = [reason for field in fields for reason in field.reasons]
-    reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
-    codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
     shown = ", ".join(f"{field.field.name} := {field.shown}" for field in fields)
     as_landed = f"cast(to_json(struct_pack({shown})) as varchar)"
     raw_text, mapped_text = ("raw_text", as_landed) if is_mapped else (as_landed, "cast(null as varchar)")
@@ -238,16 +235,26 @@ def check(
             select
                 file_id,
                 row_number,
-                case
-                    when fault is not null then [fault]
-                    else list_filter([{codes}], lambda code: code is not null)
-                end as reasons,
+                {_reasons(contract, fields)} as reasons,
                 {raw_text} as raw_text,
                 {mapped_text} as mapped_text
             from checked
             where is_refused
         """,
     )
+
+
+def _reasons(contract: EventContract, fields: Sequence[_CheckedField]) -> str:
+    """The codes of the reasons why a row of ``checked`` is refused."""
+    reasons = [reason for field in fields for reason in field.reasons]
+    reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
+    codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
+    return f"""
+        case
+            when fault is not null then [fault]
+            else list_filter([{codes}], lambda code: code is not null)
+        end
+    """
 
 
 def _with_checked(contract: EventContract, fields: Sequence[_CheckedField], landed_rows: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestration.landing.load import LoadReport
+from orchestration.landing.load_report import LoadReport
 from orchestration.printable import PATH_CHARACTERS, quoted, shown
 
 NAMES_SHOWN = 5

@@ -106,6 +106,11 @@ def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
     load.connection.execute(
         f"create or replace temp table kept_rows as {kept.rows_of(segments, 'groups_at_hand')}"
     )
+    _insert_kept_rows(load, ids)
+
+
+def _insert_kept_rows(load: Load, ids: Sequence[int]) -> None:
+    """Insert the rows of the temporary table ``kept_rows``, which are those of contents with these ids."""
     is_checked = (
         "reasons is null "
         f"or (reasons = ['foreign_currency'] and currency = {literal(load.settings.currency)})"

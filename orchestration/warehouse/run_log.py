@@ -19,7 +19,7 @@ from orchestration.settings import Settings
 from orchestration.sql import identifier, one_row
 
 if TYPE_CHECKING:
-    from orchestration.landing.load import LoadReport
+    from orchestration.landing.load_report import LoadReport
 
 STEPS_BEFORE_PUBLISHING = {"loading messages", "loading orders", "models", "checks"}
 

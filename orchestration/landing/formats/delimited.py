@@ -62,9 +62,8 @@ def read(
     columns: Columns,
 ) -> LandedRows:
     """Read CSV files that carry the same columns, whatever their order."""
-    keys = [key for key, _ in shape.columns]
+    keys, counts = [key for key, _ in shape.columns], dict.fromkeys(files, 0)
     landed = [f"landed_{key}" for key in keys]
-    counts: dict[int, int] = dict.fromkeys(files, 0)
 
     def open_file(file: LandedFile) -> tuple[Layout, Iterator[bytes]]:
         names, first_line, blocks = _open(file)
