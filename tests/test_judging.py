@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def test_the_judging_modules_are_those_that_make_rows_of_files() -> None:
-    modules = set(judging.judging_modules(REPOSITORY))
+    modules = set(judging.judging_modules(REPOSITORY / "orchestration"))
 
     assert modules >= JUDGING
     # What tells that a file is due, or keeps rows, judges none: a change of it reads no file again.
@@ -53,28 +54,28 @@ def test_the_judging_modules_are_those_that_make_rows_of_files() -> None:
 
 @pytest.mark.parametrize("module", sorted(JUDGING))
 def test_a_change_of_a_judging_module_changes_the_record(module: str, code: Path) -> None:
-    before = judging.hash_of_code(code)
+    before = judging.hash_of_code(code / "orchestration")
     file = code.joinpath(*module.split(".")).with_suffix(".py")
     file.write_text(file.read_text() + "\nADDED = 1\n")
 
-    assert judging.hash_of_code(code) != before
+    assert judging.hash_of_code(code / "orchestration") != before
 
 
 @pytest.mark.parametrize(
     "module", ["landing/load.py", "landing/kept.py", "landing/arrivals.py", "settings.py"]
 )
 def test_a_change_of_another_module_does_not(module: str, code: Path) -> None:
-    before = judging.hash_of_code(code)
+    before = judging.hash_of_code(code / "orchestration")
     file = code / "orchestration" / module
     file.write_text(file.read_text() + "\nADDED = 1\n")
 
-    assert judging.hash_of_code(code) == before
+    assert judging.hash_of_code(code / "orchestration") == before
 
 
 def test_comments_docstrings_and_layout_count_for_nothing(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = judging.hash_of_code(code)
+    before = judging.hash_of_code(code / "orchestration")
     file = code / "orchestration" / "landing" / "casting.py"
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
@@ -82,14 +83,20 @@ def test_comments_docstrings_and_layout_count_for_nothing(
             node.body[0] = ast.Expr(ast.Constant("Other words."))
     file.write_text("# A comment.\n" + ast.unparse(tree))
 
-    assert judging.hash_of_code(code) == before
+    assert judging.hash_of_code(code / "orchestration") == before
+
+
+def test_code_in_an_archive_judges_as_it_does_in_files(code: Path) -> None:
+    archive = shutil.make_archive(str(code.parent / "code"), "zip", code)
+
+    assert judging.hash_of_code(zipfile.Path(archive) / "orchestration") == judging.judging_code()
 
 
 def test_another_version_of_a_library_changes_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = judging.hash_of_code(REPOSITORY)
+    before = judging.hash_of_code(REPOSITORY / "orchestration")
     monkeypatch.setattr(judging, "version", lambda library: "0")
 
-    assert judging.hash_of_code(REPOSITORY) != before
+    assert judging.hash_of_code(REPOSITORY / "orchestration") != before
 
 
 def test_files_that_other_code_judged_are_read_again(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

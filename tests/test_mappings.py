@@ -689,7 +689,7 @@ def test_skipped_rows_are_counted_and_never_silent(hub: Settings) -> None:
 
 
 def test_a_row_that_does_not_divide_is_rejected_and_not_skipped(hub: Settings) -> None:
-    text = "order_id,ordered_at,order_value,sales_channel\no1,2026-11-20,1\no2,2026-11-20,,online\n"
+    text = "order_id,ordered_at,order_value,sales_channel\no1,2026-11-20\no2,2026-11-20,,online\n"
 
     loaded = load_one(hub, table('skip_blank = "order_value"'), text)
 

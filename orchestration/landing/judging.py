@@ -13,11 +13,11 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from orchestration.landing.contracts import EventContract
 from orchestration.landing.mappings import Reading
-from orchestration.settings import REPOSITORY
 
 # What makes a landed file into rows that are accepted, rejected or skipped. All that these modules import
 # of this project judges too.
@@ -45,46 +45,51 @@ def is_of_other_code(judged: str | None) -> bool:
 @cache
 def judging_code() -> str:
     """A hash of the code that judges rows, as it runs."""
-    return hash_of_code(REPOSITORY)
+    # Where tasks of Spark run, the code is in an archive.
+    return hash_of_code(files("orchestration"))
 
 
-def hash_of_code(folder: Path) -> str:
-    """A hash of the code below a folder that judges rows, without its comments, and of its libraries."""
-    modules = sorted(judging_modules(folder).items())
+def hash_of_code(package: Traversable) -> str:
+    """A hash of the code of the package that judges rows, without its comments, and of its libraries."""
+    modules = sorted(judging_modules(package).items())
     code = "".join(f"{module}\n{_meaning(file)}\n" for module, file in modules)
     return _hash(code + "".join(f"{library} {version(library)}\n" for library in LIBRARIES))
 
 
-def judging_modules(folder: Path) -> dict[str, Path]:
-    """The files of :data:`ROOTS` and of all modules of this project that they import, by their names."""
-    found: dict[str, Path] = {}
+def judging_modules(package: Traversable) -> dict[str, Traversable]:
+    """The files of :data:`ROOTS` and of all modules of the package that they import, by their names."""
+    found: dict[str, Traversable] = {}
     pending = list(ROOTS)
     while pending:
         module = pending.pop()
-        file = _file_of(folder, module)
+        file = _file_of(package, module)
         if file and module not in found:
             found[module] = file
-            pending += _imports(module, ast.parse(file.read_bytes()))
+            pending += _imports(ast.parse(file.read_bytes()))
     return found
 
 
-def _file_of(folder: Path, module: str) -> Path | None:
-    path = folder.joinpath(*module.split("."))
-    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+def _file_of(package: Traversable, module: str) -> Traversable | None:
+    _, *path = module.split(".")
+    if not path:
+        return None
+    module_file = package.joinpath(*path[:-1], f"{path[-1]}.py")
+    return next(
+        (file for file in (package.joinpath(*path, "__init__.py"), module_file) if file.is_file()), None
+    )
 
 
-def _imports(module: str, tree: ast.Module) -> Iterator[str]:
-    """The names that a module imports, those of modules among them; a package of its own too."""
-    project = module.partition(".")[0]
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """The names that a module imports from its package, those of modules among them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name.startswith(f"{project}."))
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(project):
+            yield from (name.name for name in node.names if name.name.startswith("orchestration."))
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("orchestration."):
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def _meaning(file: Path) -> str:
+def _meaning(file: Traversable) -> str:
     """The syntax tree of a module without docstrings; comments are not in it."""
     tree = ast.parse(file.read_bytes())
     for node in ast.walk(tree):
