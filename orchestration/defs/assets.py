@@ -19,7 +19,7 @@ from orchestration.hub.ownership import FRESHNESS, OWNERS
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.load_report import LoadReport
-from orchestration.landing.notices import left_behind, notices
+from orchestration.landing.notices import left_behind, notices, too_many_rejected
 from orchestration.operations import runs
 from orchestration.operations.status import status_of
 from orchestration.printable import shown
@@ -67,6 +67,15 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 ),
             ),
             dg.AssetCheckSpec(
+                "few_new_rows_were_rejected",
+                asset=key,
+                blocking=True,
+                description=(
+                    "Of the rows that no published version has yet, max_rejected_share of hub.toml at most "
+                    "was rejected, or 100 rows."
+                ),
+            ),
+            dg.AssetCheckSpec(
                 "no_row_was_rejected",
                 asset=key,
                 description="No row of the new files went to the quarantine.",
@@ -97,6 +106,13 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
                 path: left_behind(path, *ids)
                 for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
             },
+        )
+        too_many = report.too_many_rejected
+        yield dg.AssetCheckResult(
+            passed=too_many is None,
+            check_name="few_new_rows_were_rejected",
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"held back": too_many_rejected(contract.entity, too_many)} if too_many else {},
         )
         yield dg.AssetCheckResult(
             passed=not report.rows_rejected,

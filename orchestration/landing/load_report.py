@@ -14,6 +14,12 @@ from orchestration.landing.arrivals import Load
 from orchestration.landing.discovery import Landing
 from orchestration.sql import one_row
 
+# A share of fewer rows than this says nothing.
+LEAST_ROWS = 100
+
+# How many files are named of those that hold publishing back.
+FILES_NAMED = 5
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -36,6 +42,8 @@ class LoadReport:
         all_skipped: loaded files of which a mapping skips every row.
         judged_before: files of which rows are kept that other code has read, and cannot read again.
         not_one_accepted: loaded files of which not one row was accepted, each with its most frequent reason.
+        too_many_rejected: what holds publishing back because more of the new rows were rejected than
+            ``max_rejected_share`` allows; None when nothing does.
     """
 
     entity: str
@@ -57,6 +65,23 @@ class LoadReport:
     all_skipped: list[str] = field(default_factory=list)
     judged_before: list[str] = field(default_factory=list)
     not_one_accepted: dict[str, str] = field(default_factory=dict)
+    too_many_rejected: TooManyRejected | None = None
+
+
+@dataclass(frozen=True)
+class TooManyRejected:
+    """New rows of which too many were rejected. New are the rows of content in no published version yet.
+
+    Attributes:
+        rows, rejected: how many new rows there are, and how many of them were rejected.
+        share: the share that may be rejected.
+        files: those with most of these, each with its rejected rows, its rows, and its most frequent reason.
+    """
+
+    rows: int
+    rejected: int
+    share: float
+    files: dict[str, tuple[int, int, str]]
 
 
 def make_report(load: Load, first_id: int, landing: Landing, left: Sequence[str]) -> LoadReport:
@@ -105,6 +130,7 @@ def make_report(load: Load, first_id: int, landing: Landing, left: Sequence[str]
         all_skipped=_all_skipped(load, first_id),
         judged_before=sorted(load.judged_before),
         not_one_accepted=_not_one_accepted(load, first_id),
+        too_many_rejected=_too_many_rejected(load),
     )
 
 
@@ -158,6 +184,45 @@ def _not_one_accepted(load: Load, first_id: int) -> dict[str, str]:
             {"entity": load.contract.entity, "first": first_id},
         ).fetchall()
     )
+
+
+def _too_many_rejected(load: Load) -> TooManyRejected | None:
+    share = load.settings.hub.max_rejected_share
+    unpublished = """
+        contents.entity = $entity
+        and contents.file_id > (
+            select coalesce(max(loaded_through), 0) from raw.refreshes where finished_at is not null
+        )
+    """
+    rows, rejected = one_row(
+        load.connection,
+        f"""
+        select coalesce(sum(rows_accepted + rows_rejected), 0), coalesce(sum(rows_rejected), 0)
+        from raw.contents as contents
+        where {unpublished}
+        """,
+        {"entity": load.contract.entity},
+    )
+    if rejected <= LEAST_ROWS or rejected <= share * rows:
+        return None
+    files = load.connection.execute(
+        f"""
+        select
+            contents.path, any_value(contents.rows_rejected),
+            any_value(contents.rows_accepted + contents.rows_rejected), mode(rejected.reason)
+        from raw.contents as contents
+        inner join (
+            select file_id, unnest(reasons) as reason from quarantine.rejected_events
+        ) as rejected on contents.file_id = rejected.file_id
+        where {unpublished}
+        group by contents.file_id, contents.path
+        order by any_value(contents.rows_rejected) desc, contents.path
+        limit {FILES_NAMED}
+        """,
+        {"entity": load.contract.entity},
+    ).fetchall()
+    named = {path: (bad, of_file, reason) for path, bad, of_file, reason in files}
+    return TooManyRejected(int(rows), int(rejected), share, named)
 
 
 def _days_touched(load: Load, first_id: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestration.landing.load_report import LoadReport
+from orchestration.landing.load_report import LoadReport, TooManyRejected
 from orchestration.printable import PATH_CHARACTERS, quoted, shown
 
 NAMES_SHOWN = 5
@@ -84,6 +84,19 @@ def left_behind(path: str, missing: int, ids: int) -> str:
         "it:\n"
         f"{declaration(path, 'adds')}\nIf it replaces what it held, so that these rows are to go:\n"
         f"{declaration(path, 'replaces')}"
+    )
+
+
+def too_many_rejected(entity: str, found: TooManyRejected) -> str:
+    """What holds publishing back when too many new rows were rejected, and what to do."""
+    files = "; ".join(
+        f"{named(path)}: {bad:,} of {rows:,}, most often {reason}"
+        for path, (bad, rows, reason) in found.files.items()
+    )
+    return (
+        f"{found.rejected:,} of the {found.rows:,} new rows of {entity} were rejected, more than "
+        f"max_rejected_share = {found.share} in hub.toml allows. Nothing is published until they are "
+        f"corrected, or the limit is raised there. {files}."
     )
 
 
