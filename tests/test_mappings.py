@@ -864,3 +864,13 @@ def test_bytes_under_a_name_that_is_read_otherwise_keep_their_rows(hub: Settings
         "a.csv": Decimal(5),
         "b.csv": Decimal(10),
     }
+
+
+def test_records_that_two_ways_to_count_them_find_otherwise_fail_the_file(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.landing.formats.json_documents._count", lambda *_: 3)
+
+    loaded = load_one(hub, '[[landing]]\nfiles = "orders/*"\nrecords = ""', json.dumps([order()]), "a.json")
+
+    assert loaded.failed == {"a.json": "two ways to read its records differ: they found 1 and 3"}
