@@ -526,8 +526,6 @@ def ui(settings: Settings, port: int) -> int:
 
 if __name__ == "__main__":
     ended = main()
-    if ended == INTERRUPTED:
-        # What was stopped halfway is left as it is: libraries would report on what they find of it.
-        CONSOLE.file.flush()
-        os._exit(ended)
-    sys.exit(ended)
+    # What is left is the system's to take: libraries take long to do so, and report on what they find of it.
+    CONSOLE.file.flush()
+    os._exit(ended)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from dagster_dbt import DagsterDbtCliRuntimeError
 
 from orchestration.dbt_runner import results, seeds
+from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
 from orchestration.dbt_runner.project import BUILD, PARSING_ALL, ModelsError, environment_of
 from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.engines.engine import engine_of

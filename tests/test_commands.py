@@ -126,7 +126,8 @@ def test_a_damaged_record_of_runs_is_named_with_advice_that_helps(hub: Settings,
     assert "move that folder away" in damaged.stdout
 
     hub.dagster_home.rename(hub.data_dir / "moved")
-    assert command(hub, "run").returncode == 0
+    again = command(hub, "run")
+    assert (again.returncode, again.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "two"])

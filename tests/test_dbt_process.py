@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,6 +15,7 @@ from dagster_dbt.core import resource
 
 from orchestration.dbt_runner import project
 from orchestration.dbt_runner.project import dbt_of, prepared_project
+from orchestration.settings import REPOSITORY
 
 
 def called(target: Path, *arguments: str) -> DbtCliInvocation:
@@ -90,3 +92,16 @@ def test_of_those_that_begin_at_one_moment_one_parses_and_the_others_wait(
 
     assert manifests == ["{}"] * beginners
     assert len(parsed) == 1
+
+
+def test_the_definitions_are_loaded_without_dbt_in_their_process() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, orchestration.definitions; print(*sys.modules)"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert "dagster_dbt" in loaded
+    assert [module for module in loaded if module.startswith(("dbt.adapters", "dbt.contracts"))] == []

@@ -17,6 +17,7 @@ from pipeline import reading
 from pipeline import refresh as refresh_in_process
 from test_lock import hold
 
+from orchestration.dbt_runner.sources import is_parsed
 from orchestration.definitions import defs
 from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
@@ -180,14 +181,19 @@ def test_a_second_refresh_waits_and_says_for_whom(hub: Settings) -> None:
 def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, command: Command) -> None:
     land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
     land_csv(hub.landing / "orders" / "a.csv", [ORDER, {**ORDER, "order_id": ""}])
+    manifests = set()
     for _ in range(2):
         finished = command(hub, "run")
         assert finished.returncode == 0, finished.stdout + finished.stderr
+        assert is_parsed(hub.dbt_target, hub.engine)
+        manifests.add((hub.dbt_target / "manifest.json").stat().st_mtime_ns)
         land_csv(
             hub.landing / "orders" / "b.csv",
             [{**ORDER, "refunded_value": "5.00", "updated_at": "2026-01-20"}],
         )
 
+    # dbt writes its manifest where the sources are others only.
+    assert len(manifests) == 1
     with reading(hub.published) as connection:
         first, second = (
             dict(zip(names, row, strict=True))

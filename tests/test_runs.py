@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import dagster as dg
@@ -23,18 +27,9 @@ from orchestration import cli
 from orchestration.defs import schedules
 from orchestration.operations import runs
 from orchestration.operations.runs import Attempt, State, why_none_is_due
-from orchestration.settings import REPOSITORY, Settings
+from orchestration.settings import Settings
 
 RUN_ID = "00000000-0000-0000-0000-000000000001"
-
-HOLDER = """
-import sys, time
-from orchestration.operations.runs import hold_for_life
-from orchestration.settings import Settings
-hold_for_life(Settings.from_environment(), sys.argv[1])
-print("held", flush=True)
-time.sleep(60)
-"""
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -82,25 +77,37 @@ def status_of(instance: dg.DagsterInstance) -> dg.DagsterRunStatus:
     return run.status
 
 
-def process_of_the_run() -> subprocess.Popen[str]:
+def hold(hub: Settings, is_held: Event) -> None:
+    runs.hold_for_life(hub, RUN_ID)
+    is_held.set()
+    time.sleep(60)
+
+
+@contextmanager
+def process_of_the_run(hub: Settings) -> Iterator[BaseProcess]:
     """A process that holds the lock of the run until it is killed."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, RUN_ID], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout
-    assert holder.stdout.readline() == "held\n"
-    return holder
+    # A copy of this one, which has imported all that it needs.
+    forked = multiprocessing.get_context("fork")
+    is_held = forked.Event()
+    process = forked.Process(target=hold, args=(hub, is_held))
+    process.start()
+    try:
+        assert is_held.wait(60)
+        yield process
+    finally:
+        process.kill()
+        process.join()
 
 
 @pytest.mark.parametrize("status", IN_PROGRESS)
 def test_a_run_whose_process_was_killed_is_failed_with_a_word_on_why(
     hub: Settings, status: dg.DagsterRunStatus
 ) -> None:
-    with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
+    with dg.DagsterInstance.ephemeral() as instance, process_of_the_run(hub) as process:
         unfinished_run(instance, status)
         assert runs.fail_lost_runs(instance, hub, in_daemon=True) == []
         process.kill()
-        process.wait()
+        process.join()
 
         assert runs.fail_lost_runs(instance, hub, in_daemon=True) == [RUN_ID]
 
@@ -168,13 +175,13 @@ def instance_of_the_hub(hub: Settings) -> Iterator[dg.DagsterInstance]:
 def test_terminate_ends_a_run_whose_process_and_server_are_gone(
     hub: Settings, instance_of_the_hub: dg.DagsterInstance, is_of_the_daemon: bool
 ) -> None:
-    with process_of_the_run() as process:
+    with process_of_the_run(hub) as process:
         unfinished_run(instance_of_the_hub)
         if is_of_the_daemon:
             no_server = {"host": "localhost", "socket": str(hub.data_dir / "gone")}
             instance_of_the_hub.add_run_tags(RUN_ID, {GRPC_INFO_TAG: json.dumps(no_server)})
         process.kill()
-        process.wait()
+        process.join()
 
     # What the button of the web UI does.
     assert instance_of_the_hub.run_coordinator.cancel_run(RUN_ID)
@@ -184,7 +191,7 @@ def test_terminate_ends_a_run_whose_process_and_server_are_gone(
 def test_terminate_leaves_a_run_at_work_to_its_server(
     hub: Settings, instance_of_the_hub: dg.DagsterInstance
 ) -> None:
-    with process_of_the_run() as process:
+    with process_of_the_run(hub) as process:
         unfinished_run(instance_of_the_hub)
         assert not instance_of_the_hub.run_coordinator.cancel_run(RUN_ID)
         assert status_of(instance_of_the_hub) is dg.DagsterRunStatus.CANCELING
@@ -193,14 +200,14 @@ def test_terminate_leaves_a_run_at_work_to_its_server(
 
 def test_the_sensor_makes_up_for_a_refresh_that_was_killed(hub: Settings) -> None:
     land_csv(hub.landing / "messages" / "a.csv", [{"message_id": "m1"}])
-    with dg.DagsterInstance.ephemeral() as instance, process_of_the_run() as process:
+    with dg.DagsterInstance.ephemeral() as instance, process_of_the_run(hub) as process:
         unfinished_run(instance)
         context = dg.build_sensor_context(instance=instance)
         waiting = schedules.build_sensor()(context)
         assert isinstance(waiting, dg.SkipReason)
         assert "A refresh is at work" in str(waiting.skip_message)
         process.kill()
-        process.wait()
+        process.join()
 
         delayed = schedules.build_sensor()(context)
         assert isinstance(delayed, dg.SkipReason)

@@ -15,8 +15,19 @@ from typing import cast
 gc.disable()
 
 from dbt.cli.main import dbtRunner  # noqa: E402
+from dbt.parser import manifest  # noqa: E402
+from dbt.task import runnable  # noqa: E402
 from dbt_common.events.base_types import EventMsg  # noqa: E402
 from dbt_common.events.functions import msg_to_json  # noqa: E402
+
+
+def leave_manifest() -> None:
+    """Have dbt not write its manifest, which it does before and after each build.
+
+    Where the sources are unchanged it is there already. Writing it twice took a sixth of the time.
+    """
+    for module in (manifest, runnable):
+        vars(module)["write_manifest"] = lambda *_: None
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +48,8 @@ def main(arguments: list[str]) -> int:
     # What Dagster reads, whatever the terminal shows.
     cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8", errors="backslashreplace")
     os.environ.setdefault("DBT_LOG_LEVEL_FILE", "none")
+    if arguments[:1] == ["build"] and "--no-partial-parse" not in arguments:
+        leave_manifest()
     result = dbtRunner(callbacks=[say]).invoke(arguments, log_level="none")
     return 0 if result.success else 1
 

@@ -13,10 +13,10 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliResource, DbtProject
 from packaging.version import Version
 
 from orchestration.dbt_runner import seeds
+from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError, DbtCliResource, DbtProject
 from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
 from orchestration.engines.engine import PARSED_IN, engine_of
 from orchestration.incremental.plan import Plan

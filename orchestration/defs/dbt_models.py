@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import (
+
+from orchestration import refresh
+from orchestration.dbt_runner.integration import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
     DbtProject,
     dbt_assets,
 )
-
-from orchestration import refresh
 from orchestration.dbt_runner.project import ModelsError, dbt_of
 from orchestration.defs.resources import LockedHub
 from orchestration.hub.ownership import FRESHNESS, OWNERS

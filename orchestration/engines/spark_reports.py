@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 import duckdb
-from dagster_dbt import DagsterDbtCliRuntimeError
 
+from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
 from orchestration.dbt_runner.project import (
     PARSING_ALL,
     ModelsError,

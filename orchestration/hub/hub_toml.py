@@ -184,10 +184,16 @@ def of_last_refresh(published: Path, warehouse: Path) -> tuple[str, str] | None:
 
 def why_no_timezone(value: object) -> str | None:
     """What to do about a value that is no IANA zone that every engine knows; None for one."""
-    if isinstance(value, str) and value not in NO_ZONES and value in available_timezones():
+    if isinstance(value, str) and value not in NO_ZONES and value in _known_zones():
         ZoneInfo(value)
         return None
     return "That is not an IANA time zone. Set it to a name such as 'Europe/Paris' or 'America/New_York'."
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    # It reads hundreds of files to find them.
+    return frozenset(available_timezones())
 
 
 def why_no_currency(value: object) -> str | None:
