@@ -323,6 +323,7 @@ def test_a_timestamp_in_the_declared_notation_is_an_instant(
         ('timezone = "America/New_York"', "now", "malformed_ordered_at"),
         ('timestamp_format = "epoch seconds"', "1795186800250", "malformed_ordered_at"),
         ('timestamp_format = "epoch seconds"', "2026-11-20", "malformed_ordered_at"),
+        ('timestamp_format = "epoch seconds"', "9" * 18, "malformed_ordered_at"),
         ('timestamp_format = "epoch seconds"', "12", "ordered_at_out_of_range"),
     ],
 )

@@ -17,17 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from orchestration.durable import sync
 from orchestration.hub import landing_tables
 from orchestration.hub.landing_tables import LandingTable, UnusableKeyError, shown
+from orchestration.hub.zones import is_zone
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-# Names among the zones that are none: each machine has another zone behind the first, and none behind the
-# second.
-NO_ZONES = {"localtime", "Factory"}
 
 LONGEST_DAYS = 36_500
 
@@ -184,16 +180,9 @@ def of_last_refresh(published: Path, warehouse: Path) -> tuple[str, str] | None:
 
 def why_no_timezone(value: object) -> str | None:
     """What to do about a value that is no IANA zone that every engine knows; None for one."""
-    if isinstance(value, str) and value not in NO_ZONES and value in _known_zones():
-        ZoneInfo(value)
+    if is_zone(value):
         return None
     return "That is not an IANA time zone. Set it to a name such as 'Europe/Paris' or 'America/New_York'."
-
-
-@cache
-def _known_zones() -> frozenset[str]:
-    # It reads hundreds of files to find them.
-    return frozenset(available_timezones())
 
 
 def why_no_currency(value: object) -> str | None:

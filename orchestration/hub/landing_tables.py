@@ -19,8 +19,8 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
+from orchestration.hub.zones import is_zone
 from orchestration.landing.contracts import CONTRACTS, EventContract, Field, Kind
 from orchestration.landing.mappings import (
     EMAIL,
@@ -199,7 +199,7 @@ def _timestamp_format(table: Dict[str, Any]) -> str | None:
 
 def _timezone(table: Dict[str, Any]) -> str | None:
     zone = table.get("timezone")
-    if zone is not None and (not isinstance(zone, str) or zone not in available_timezones()):
+    if zone is not None and not is_zone(zone):
         raise _refused("timezone", zone, "It takes an IANA time zone such as 'America/New_York'.")
     return zone
 

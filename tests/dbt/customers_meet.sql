@@ -2,6 +2,8 @@
 -- ids of profiles, every figure is zero, and nothing else says why.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
+-- depends_on: {{ ref('report_info') }}
+
 {% set month = "date_trunc('month', message_date)" %}
 
 with
