@@ -201,7 +201,7 @@ def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, 
             for row in connection.sql("from refreshes order by refresh_number").fetchall()
         )
     assert (first["files_loaded"], first["messages_accepted"], first["orders_rejected"]) == (2, 1, 1)
-    assert first["rebuilt_because"] == ["nothing has been published yet: 28 models and seeds"]
+    assert first["rebuilt_because"] == ["nothing has been published yet: 39 models and seeds"]
     assert set(first["seconds_by_step"]) == {
         *("loading messages", "loading orders", "models", "checks", "publishing")
     }

@@ -178,7 +178,7 @@ def test_a_dump_that_repeats_what_is_there_changes_no_fact(tmp_path: Path) -> No
     load_and_build(hub, "one")
 
     with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
-        changed = connection.sql("select distinct message_id from changes.stg_messages").fetchall()
+        changed = connection.sql("select distinct message_id from changes.changed_messages").fetchall()
     assert changed == [("m4",)]
 
 

@@ -4,7 +4,7 @@
     config(
         unique_key='order_id',
         partition_by='message_date',
-        pre_hook="{{ keep_affected_rows(affected_orders(), pruning_key='ordered_at') }}",
+        pre_hook="{{ keep_existing_rows(ref('affected_orders'), pruning_key='ordered_at') }}",
         batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
         cluster_by=[
             "date_trunc('month', message_date)",
@@ -26,7 +26,7 @@ with
 {% if is_incremental() %}
 orders as (
 
-    select * from {{ affected_rows() }}
+    select * from {{ ref('affected_orders') }}
     where is_latest
 
 ),

@@ -2,8 +2,8 @@
     config(
         unique_key='message_id',
         partition_by='message_date',
-        pre_hook="{{ keep_affected_rows(
-            affected_customers(),
+        pre_hook="{{ keep_existing_rows(
+            ref('affected_customers'),
             join_on='stored.customer_id = affected.customer_id'
             ~ ' and stored.message_date >= affected.first_day'
         ) }}",
@@ -11,9 +11,10 @@
     )
 }}
 
+{#- Not in the incremental branch alone, which dbt does not see while it looks for what is upstream. -#}
+{% set changed_messages = ref('changed_messages') %}
 {% set columns = [
-    'message_id', 'customer_id', 'queue_id', 'user_id', 'status', 'occurred_at',
-    reporting_date('occurred_at') ~ ' as message_date'
+    'message_id', 'customer_id', 'queue_id', 'user_id', 'status', 'occurred_at', 'message_date'
 ] %}
 
 with
@@ -21,7 +22,7 @@ with
 {% if is_incremental() %}
 messages as (
 
-    {{ current_rows('stg_messages', 'message_id', columns) }}
+    {{ current_rows(changed_messages, 'message_id', columns) }}
 
 ),
 
@@ -34,7 +35,7 @@ touches as (
 
 last_days_before as (
 
-    {{ last_days_before('messages') }}
+    {{ last_days_before('messages', this, ref('affected_customers')) }}
 
 ),
 

@@ -2,11 +2,13 @@
     config(
         unique_key='order_id',
         partition_by='order_date',
-        pre_hook="{{ keep_affected_rows(orders_with_affected_facts(), pruning_key='ordered_at') }}",
+        pre_hook="{{ keep_existing_rows(ref('orders_with_affected_facts'), pruning_key='ordered_at') }}",
         batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'}
     )
 }}
 
+{#- Not in the incremental branch alone, which dbt does not see while it looks for what is upstream. -#}
+{% set changed_orders = ref('changed_orders') %}
 {% set columns = [
     'order_id', 'customer_id', 'ordered_at', 'sales_channel', 'status', 'order_value', 'refunded_value'
 ] %}
@@ -16,7 +18,7 @@ with
 {% if is_incremental() %}
 orders as (
 
-    {{ current_rows('stg_orders', 'order_id', columns) }}
+    {{ current_rows(changed_orders, 'order_id', columns) }}
 
 ),
 

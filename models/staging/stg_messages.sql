@@ -1,9 +1,3 @@
-{{
-    config(post_hook="{{ keep_change_feed_of_versions(
-        source('raw', 'message_events'), source('raw', 'removed_message_events'), ref('superseded_messages'), 'message_id'
-    ) }}")
-}}
-
 select
     events.message_id,
     events.customer_id,

@@ -1,9 +1,3 @@
-{{
-    config(post_hook="{{ keep_change_feed_of_versions(
-        source('raw', 'order_events'), source('raw', 'removed_order_events'), ref('superseded_orders'), 'order_id'
-    ) }}")
-}}
-
 select
     events.order_id,
     events.customer_id,

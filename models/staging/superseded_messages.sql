@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         unique_key='message_id',
-        pre_hook="{{ keep_affected_rows(landed_messages()) }}"
+        pre_hook="{{ keep_existing_rows(ref('landed_messages')) }}"
     )
 }}
 
@@ -16,7 +16,7 @@ message_events as (
 
     select * from {{ source('raw', 'message_events') }}
     {% if is_incremental() %}
-    where {{ has_key_of(affected_rows(), 'message_id', source('raw', 'message_events'), 'id_digest') }}
+    where {{ has_key_of(ref('landed_messages'), 'message_id', source('raw', 'message_events'), 'id_digest') }}
     {% else %}
     where {{ has_several_versions('message_id', source('raw', 'message_events')) }}
     {% endif %}

@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         unique_key='order_id',
-        pre_hook="{{ keep_affected_rows(landed_orders()) }}"
+        pre_hook="{{ keep_existing_rows(ref('landed_orders')) }}"
     )
 }}
 
@@ -16,7 +16,7 @@ order_events as (
 
     select * from {{ source('raw', 'order_events') }}
     {% if is_incremental() %}
-    where {{ has_key_of(affected_rows(), 'order_id', source('raw', 'order_events'), 'id_digest') }}
+    where {{ has_key_of(ref('landed_orders'), 'order_id', source('raw', 'order_events'), 'id_digest') }}
     {% else %}
     where {{ has_several_versions('order_id', source('raw', 'order_events')) }}
     {% endif %}

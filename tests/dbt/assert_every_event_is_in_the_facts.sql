@@ -5,12 +5,12 @@
 
 {% set entities = {
     'message': (
-        'message_id', 'stg_messages',
+        'message_id', ref('changed_messages'),
         source('raw', 'message_events'), source('raw', 'removed_message_events'),
         ref('superseded_messages'), ref('fct_messages'), 'occurred_at',
     ),
     'order': (
-        'order_id', 'stg_orders',
+        'order_id', ref('changed_orders'),
         source('raw', 'order_events'), source('raw', 'removed_order_events'),
         ref('superseded_orders'), ref('fct_orders'), 'ordered_at',
     ),
@@ -20,7 +20,7 @@ with
 
 counts as (
 
-    {% for entity, (id, staged, events, removed, superseded, facts, happened_at) in entities.items() %}
+    {% for entity, (id, changes, events, removed, superseded, facts, happened_at) in entities.items() %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ events }}) - (select count(*) from {{ superseded }}) as expected,
@@ -39,7 +39,7 @@ counts as (
     {% else %}
     -- The latest versions that landed are there; what was there still is, unless all its rows were removed.
     {% set gone = '(select * from ' ~ removed ~ ' where file_id <= ' ~ high_water_mark() ~ ')' %}
-    {% set landed = '(select * from ' ~ change_feed(staged) ~ " where change = 'inserted')" %}
+    {% set landed = '(select * from ' ~ changes ~ " where change = 'inserted')" %}
     select
         '{{ entity }}' as entity,
         (select count(*) from {{ landed }}) as expected,

@@ -11,7 +11,7 @@ orders as (
     where is_first_touch
     {% if not is_full_refresh(model.name) %}
         and order_digest in (
-            select changes.order_digest from {{ change_feed('fct_message_orders') }} as changes
+            select changes.order_digest from {{ change_feed(ref('fct_message_orders')) }} as changes
             where changes.change = 'inserted'
         )
     {% endif %}
@@ -27,7 +27,7 @@ customers as (
         and previous_sent_date is null
     {% if not is_full_refresh(model.name) %}
         and customer_digest in (
-            select changes.customer_digest from {{ change_feed('fct_messages') }} as changes
+            select changes.customer_digest from {{ change_feed(ref('fct_messages')) }} as changes
             where changes.change = 'inserted'
         )
     {% endif %}

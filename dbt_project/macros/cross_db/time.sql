@@ -77,8 +77,13 @@
     lag({{ column }}) ignore nulls over {{ window }}
 {%- endmacro %}
 
-{#- The instant that a query finds, written out: for an incremental refresh, whose relations exist. -#}
+{#- Whether an instant is between two that queries find. These are written out, so that rows of other times are passed
+    over unread. In a full refresh, where what the queries read may not be there yet, no instant is. -#}
+{% macro is_between_found(instant, first, last) -%}
+    {{ instant }} between {{ instant_found_by(first) }} and {{ instant_found_by(last) }}
+{%- endmacro %}
+
 {% macro instant_found_by(query) -%}
-    {%- set found = run_query(query).columns[0].values()[0] if execute and is_incremental() -%}
+    {%- set found = run_query(query).columns[0].values()[0] if execute and not is_full_refresh(model.name) -%}
     cast({{ "'" ~ found ~ "'" if found else 'null' }} as timestamp)
 {%- endmacro %}

@@ -1,37 +1,48 @@
-{#- The change feed of a model: its removed and inserted rows since the last finished refresh, told apart by the column
-    `change`, each with the number of the refresh: several where some were killed. It is stored in the database of the
-    model, because a transaction writes to one database. -#}
-{% macro change_feed(model_name) -%}
-    {{ return(adapter.dispatch('change_feed')(model_name)) }}
-{%- endmacro %}
-
-{% macro duckdb__change_feed(model_name) -%}
-    {%- set of_model = namespace(database=target.database) -%}
-    {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
-            {%- set of_model.database = node.database -%}
-        {%- endfor -%}
+{#- The change feed of an incremental model: its removed and inserted rows since the last finished refresh, told apart by
+    the column `change`, each with the number of the refresh: several where some were killed. It is stored in the
+    database of the model, because a transaction writes to one database. In a full refresh there is none, which reads
+    as one without rows. -#}
+{% macro change_feed(relation) -%}
+    {%- if is_full_refresh(model.name) -%}
+    (
+        select
+            *,
+            'inserted' as change,
+            0 as refresh_number
+        from {{ relation }}
+        where false
+    )
+    {%- else -%}
+    {{ return(relation.incorporate(path={'schema': 'changes'})) }}
     {%- endif -%}
-    {{ return(adapter.quote(of_model.database) ~ '.changes.' ~ adapter.quote(model_name)) }}
 {%- endmacro %}
 
-{#- A table with the rows of a query, in the place of the one of before. -#}
-{% macro replace_table(table, query) -%}
-    {{ return(adapter.dispatch('replace_table')(table, query)) }}
-{%- endmacro %}
-
-{% macro duckdb__replace_table(table, query) -%}
-    create or replace table {{ table }} as
-    {{ query }}
-{%- endmacro %}
-
-{#- The rows that changed, as a relation: `times` is 1 for a row that was inserted, -1 for one that was removed. -#}
-{% macro changed_rows(model_name) %}
+{#- The rows of a model that changed, as a relation: `times` is 1 for a row that was inserted, -1 for one that was
+    removed. -#}
+{% macro changed_rows(relation) %}
     (
         select
             *,
             case when change = 'inserted' then 1 else -1 end as times
-        from {{ change_feed(model_name) }}
+        from {{ change_feed(relation) }} as changes
+    )
+{% endmacro %}
+
+{#- The touches of changed orders as they are now, and as they were. All touches of a changed order were recorded, so
+    those that stayed as they are can be the touch before. -#}
+{% macro changed_touches(message_orders) %}
+    (
+        select
+            *,
+            case when change = 'inserted' then 1 else -1 end as times
+        from (
+            select
+                *,
+                min(refresh_number) over (partition by order_id) as first_refresh,
+                max(refresh_number) over (partition by order_id) as last_refresh
+            from {{ change_feed(message_orders) }} as feed
+        ) as changes
+        where refresh_number = case when change = 'inserted' then last_refresh else first_refresh end
     )
 {% endmacro %}
 
@@ -41,6 +52,6 @@
     {%- if is_full_refresh(model.name) -%}
     (select *, 1 as times from {{ relation }})
     {%- else -%}
-    {{ changed_rows(relation.identifier) }}
+    {{ changed_rows(relation) }}
     {%- endif -%}
 {%- endmacro %}

@@ -1,9 +1,9 @@
-{#- What an incremental refresh of fct_messages must look back to from the messages of the affected customers. Their
-    earlier messages do not change. Of these only the last day counts, and the last converted one: of the customer, in
+{#- What an incremental refresh of fct_messages must look back to from the messages of the affected customers: the
+    earlier ones that are stored. They do not change. Of these only the last day counts, and the last converted one: of the customer, in
     the queues and by the users of these messages.
 
     A row stands for the last message of its kind. Without a queue or user, it is of any. -#}
-{% macro last_days_before(messages) %}
+{% macro last_days_before(messages, stored_messages, affected_customers) %}
     with
 
     earlier_messages as (
@@ -14,8 +14,8 @@
             stored.user_id,
             stored.message_date,
             stored.is_converted
-        from {{ this }} as stored
-        inner join {{ affected_rows() }} as affected
+        from {{ stored_messages }} as stored
+        inner join {{ affected_customers }} as affected
             on
                 stored.customer_id = affected.customer_id
                 and stored.message_date < affected.first_day

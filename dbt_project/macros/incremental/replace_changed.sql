@@ -5,7 +5,7 @@
     changes.<model>; the models downstream derive from there which of their keys are affected. Change feeds
     stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
 
-    orchestration/plan.py decides which models are rebuilt instead. -#}
+    orchestration/incremental/plan.py decides which models are rebuilt instead. -#}
 
 {#- The incremental strategy. The model gives all rows of the affected keys; the rows of a unique key are replaced
     together, and only where one of them differs. So keys that have lost their last row go too. -#}
@@ -19,7 +19,7 @@
     select distinct {{ key }} as changed_key
     from ({{ rows_that_differ(columns, given, existing) }}) as changed_rows;
 
-    insert into {{ change_feed(model.name) }} ({{ columns }}, change, refresh_number)
+    insert into {{ change_feed(this) }} ({{ columns }}, change, refresh_number)
     select {{ columns }}, 'removed', {{ refresh_number() }} from {{ existing }}
     where {{ key }} in (select changed_key from {{ changed_keys }})
     union all
@@ -36,7 +36,6 @@
     select {{ columns }} from {{ given }}
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
-    drop table {{ affected_rows() }};
     drop table {{ existing }};
     drop table {{ changed_keys }};
 {%- endmacro %}

@@ -13,10 +13,10 @@
         {#- All rows of a changed key are in the record, so what it gained and did not lose again are the rows
             that are stored for these keys now. -#}
         (
-            select * except (change, refresh_number) from {{ change_feed(tested.node.name) }}
+            select * except (change, refresh_number) from {{ change_feed(relation) }}
             where change = 'inserted'
             except all
-            select * except (change, refresh_number) from {{ change_feed(tested.node.name) }}
+            select * except (change, refresh_number) from {{ change_feed(relation) }}
             where change = 'removed'
         ) as changed_rows
     {%- else -%}

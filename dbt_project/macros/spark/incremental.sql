@@ -15,7 +15,7 @@
     {%- else -%}
         {%- do replace_changed_days(this, compiled_code) -%}
         {%- call statement('main') -%}
-            select count(*) from {{ change_feed(model.name) }}
+            select count(*) from {{ change_feed(this) }}
         {%- endcall -%}
     {%- endif -%}
     {{ run_hooks(post_hooks) }}
@@ -54,39 +54,48 @@
     {{ return('changes.' ~ model.name ~ '__' ~ what) }}
 {%- endmacro %}
 
-{% macro spark__change_feed(model_name) -%}
-    {{ return('changes.' ~ model_name) }}
-{%- endmacro %}
-
 {% macro spark__replace_table(table, query) -%}
     {%- do run_query('drop table if exists ' ~ table) -%}
-    {%- do run_query('create table ' ~ table ~ ' using parquet as ' ~ query) -%}
+    create table {{ table }} using parquet as
+    {{ query }}
 {%- endmacro %}
 
-{% macro spark__keep_affected_rows(query, pruning_key, join_on) -%}
+{% macro spark__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
     {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
-    {%- do replace_table(
-        change_feed(model.name), "select *, 'inserted' as change, 0 as refresh_number from " ~ this ~ ' limit 0'
-    ) -%}
-    {%- do replace_table(affected_rows(), query) -%}
+    {%- do run_query(replace_table(
+        change_feed(this), "select *, 'inserted' as change, 0 as refresh_number from " ~ this ~ ' limit 0'
+    )) -%}
+    {%- set key = config.require('unique_key') -%}
     {%- set condition -%}
     {%- if pruning_key == 'ordered_at' -%}
         {#- Bounded on both sides by what is in the keys, so that days beyond are passed over unread. -#}
-        {%- set first = 'select min(ordered_at) as instant from ' ~ affected_rows() -%}
-        {%- set last = 'select max(ordered_at) as instant from ' ~ affected_rows() -%}
-        stored.ordered_at between {{ instant_found_by(first) }} and {{ instant_found_by(last) }} and
+        {{ is_between_found(
+            'stored.ordered_at',
+            'select min(ordered_at) as instant from ' ~ affected,
+            'select max(ordered_at) as instant from ' ~ affected
+        ) }} and
     {%- endif %}
-    exists (
-        select 1 from {{ affected_rows() }} as affected
-        where {{ join_on or same_key(config.require('unique_key'), 'stored', 'affected') }}
+    (
+        exists (
+            select 1 from {{ affected }} as affected
+            where {{ join_on or same_key(key, 'stored', 'affected') }}
+        )
+        {%- if and_keys_of %}
+        or exists (
+            select 1 from {{ and_keys_of }} as affected
+            where {{ same_key(key, 'stored', 'affected') }}
+        )
+        {%- endif %}
     )
     {%- endset -%}
-    {%- do replace_table(existing_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ condition) -%}
+    {%- do run_query(
+        replace_table(existing_rows(), 'select stored.* from ' ~ this ~ ' as stored where ' ~ condition)
+    ) -%}
 {%- endmacro %}
 
 {#- The next refresh finds that tables were built by hand, and rebuilds all. -#}
 {% macro spark__forget_model_states() -%}
-    {%- do replace_table('changes.built_by_hand', 'select 1 as built') -%}
+    {%- do run_query(replace_table('changes.built_by_hand', 'select 1 as built')) -%}
 {%- endmacro %}
 
 {% macro spark__has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys) -%}
@@ -106,23 +115,27 @@
 {% macro replace_changed_days(target_relation, query) -%}
     {%- set key, day = config.require('unique_key'), config.get('partition_by') -%}
     {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='quoted') | join(', ') -%}
-    {%- set existing, changes = existing_rows(), change_feed(model.name) -%}
+    {%- set existing, changes = existing_rows(), change_feed(this) -%}
     {%- set given = temporary_relation('given') -%}
     {%- set changed_keys = temporary_relation('changed_keys') -%}
     {%- set rows_of_days = temporary_relation('rows_of_days') -%}
 
-    {%- do replace_table(given, query) -%}
-    {%- do replace_table(
+    {%- do run_query(replace_table(given, query)) -%}
+    {%- do run_query(replace_table(
         changed_keys,
         'select distinct ' ~ ([key] if key is string else key) | join(', ')
         ~ ' from (' ~ rows_that_differ(columns, given, existing) ~ ') as changed_rows'
+    )) -%}
+    {%- do run_query(
+        replace_table(changes, rows_of_changed_keys(key, columns, given, existing, changed_keys))
     ) -%}
-    {%- do replace_table(changes, rows_of_changed_keys(key, columns, given, existing, changed_keys)) -%}
     {%- if day -%}
         {%- set days = run_query('select distinct ' ~ day ~ ' from ' ~ changes).columns[0].values() -%}
     {%- endif -%}
     {%- if days or not day -%}
-        {%- do replace_table(rows_of_days, days_as_they_will_be(target_relation, key, day, days, columns)) -%}
+        {%- do run_query(
+            replace_table(rows_of_days, days_as_they_will_be(target_relation, key, day, days, columns))
+        ) -%}
         {%- do run_query(
             'insert overwrite table ' ~ target_relation ~ (' partition (' ~ day ~ ')' if day else '')
             ~ ' ' ~ by_whole_days('select ' ~ columns ~ ' from ' ~ rows_of_days)
@@ -137,7 +150,7 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endif -%}
-    {%- for kept in [affected_rows(), existing, given, changed_keys, rows_of_days] -%}
+    {%- for kept in [existing, given, changed_keys, rows_of_days] -%}
         {%- do run_query('drop table if exists ' ~ kept) -%}
     {%- endfor -%}
 {%- endmacro %}
@@ -155,13 +168,13 @@
     select {{ columns }} from {{ target_relation }} as stored
     where
         not exists (
-            select 1 from {{ change_feed(model.name) }} as changed
+            select 1 from {{ change_feed(this) }} as changed
             where changed.change = 'removed' and {{ same_key(key, 'stored', 'changed') }}
         )
         {%- if day %}
         and {{ day }} in ({% for changed in days %}date'{{ changed }}'{{ ', ' if not loop.last }}{% endfor %})
         {%- endif %}
     union all
-    select {{ columns }} from {{ change_feed(model.name) }}
+    select {{ columns }} from {{ change_feed(this) }}
     where change = 'inserted'
 {%- endmacro %}

@@ -1,7 +1,9 @@
 {{
     config(
         unique_key=['user_id', 'message_date', 'previous_date'],
-        pre_hook="{{ keep_affected_rows(changes_of_counts_by_day_and_user()) }}",
+        pre_hook="{{ keep_existing_rows(
+            ref('changes_of_counts_by_day_and_user'), and_keys_of=change_feed(this)
+        ) }}",
         cluster_by=['user_id', 'message_date']
     )
 }}
@@ -9,7 +11,8 @@
 with
 
 {% if is_incremental() %}
--- What is stored, and what the changes add to it.
+-- What is stored, and what the changes add to it. What an earlier refresh, which was killed, has added already is
+-- subtracted.
 counts as (
 
     select
@@ -25,7 +28,20 @@ counts as (
 
     union all
 
-    select * from {{ affected_rows() }}
+    select * from {{ ref('changes_of_counts_by_day_and_user') }}
+
+    union all
+
+    select
+        user_id,
+        message_date,
+        previous_date,
+        -times * messages_sent as messages_sent,
+        -times * messages_converted as messages_converted,
+        -times * touches as touches,
+        -times * touched_value as touched_value,
+        -times * touched_refunds as touched_refunds
+    from {{ changed_rows(this) }} as added_before
 
 )
 

@@ -1,7 +1,10 @@
 {{
     config(
         unique_key='message_date',
-        pre_hook="{{ keep_affected_rows(affected_days()) }}",
+        pre_hook="{{ keep_existing_rows(
+            ref('affected_days'),
+            and_keys_of='(select message_date from ' ~ this ~ ' where messages_in_open_window > 0)'
+        ) }}",
         cluster_by=['message_date']
     )
 }}
@@ -14,7 +17,13 @@ messages as (
 
     select * from {{ ref('fct_messages') }}
     {% if is_incremental() %}
-    where message_date in (select message_date from {{ affected_rows() }})
+    where
+        message_date in (
+            select affected.message_date from {{ ref('affected_days') }} as affected
+            -- With the days that had messages with an open window at the last refresh.
+            union all
+            select existing.message_date from {{ existing_rows() }} as existing
+        )
     {% endif %}
 
 )

@@ -1,16 +1,15 @@
-{#- The pre-hook of an incremental model: stores the affected rows, which the query finds, and the existing rows of this
-    model that belong to them. These are found by the unique key. A pruning key, an instant that is known of each key,
-    makes that faster. Where the key is not enough, `join_on` says when a row `stored` belongs to a row `affected`. -#}
-{% macro keep_affected_rows(query, pruning_key=none, join_on=none) -%}
+{#- The pre-hook of an incremental model: stores the existing rows of this model that belong to the affected rows, those
+    of a relation. They are found by the unique key. A pruning key, an instant that is known of each key, makes that
+    faster. Where the key is not enough, `join_on` says when a row `stored` belongs to a row `affected`. Rows whose keys
+    are in `and_keys_of` are stored too: what this model itself says is affected, and no model upstream can know. -#}
+{% macro keep_existing_rows(affected, pruning_key=none, join_on=none, and_keys_of=none) -%}
     {%- if execute and is_incremental() -%}
-    {{ adapter.dispatch('keep_affected_rows')(query, pruning_key, join_on) }}
+    {{ adapter.dispatch('keep_existing_rows')(affected, pruning_key, join_on, and_keys_of) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__keep_affected_rows(query, pruning_key, join_on) -%}
+{% macro duckdb__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
     {%- set key = config.require('unique_key') -%}
-    create or replace temp table {{ affected_rows() }} as {{ query }};
-
     create or replace temp table {{ existing_rows() }} as
     select
         rowid as row_place,
@@ -18,24 +17,25 @@
     from {{ this }}
     where
     {%- if pruning_key %}
-        {{ has_key_of(affected_rows(), key, this, pruning_key) }}
+        {{ has_key_of(affected, key, this, pruning_key) }}
     {%- else %}
         -- Found by what that takes alone, then fetched by their place, which reads a fraction of what one step would.
         rowid in (
             select stored.rowid
             from {{ this }} as stored
         {%- if join_on %}
-            inner join {{ affected_rows() }} as affected on {{ join_on }}
+            inner join {{ affected }} as affected on {{ join_on }}
         {%- else %}
-            where {{ key_of(key) }} in (select {{ key_of(key) }} from {{ affected_rows() }})
+            where {{ key_of(key) }} in (
+                select {{ key_of(key) }} from {{ affected }}
+            {%- if and_keys_of %}
+                union all
+                select {{ key_of(key) }} from {{ and_keys_of }}
+            {%- endif %}
+            )
         {%- endif %}
         )
     {%- endif %};
-{%- endmacro %}
-
-{#- The relation of the affected rows: keys, with whatever else the query gives. -#}
-{% macro affected_rows() -%}
-    {{ return(temporary_relation('affected')) }}
 {%- endmacro %}
 
 {#- The relation of the existing rows of this model that belong to the affected rows, each with its place in the table
@@ -53,16 +53,16 @@
     {{ return(adapter.quote(model.name ~ '__' ~ what)) }}
 {%- endmacro %}
 
-{#- The current rows of the model upstream: its inserted rows, and those that did not change, as this model has them in
-    its existing rows. -#}
-{% macro current_rows(model_name, key, columns) -%}
-    select {{ columns | join(', ') }} from {{ change_feed(model_name) }}
+{#- The current rows of what is upstream: those that its changes inserted, and those that did not change, as this model
+    has them in its existing rows. -#}
+{% macro current_rows(changes, key, columns) -%}
+    select {{ columns | join(', ') }} from {{ changes }}
     where change = 'inserted'
 
     union all
 
     select {{ columns | join(', ') }} from {{ existing_rows() }}
-    where {{ key }} not in (select changes.{{ key }} from {{ change_feed(model_name) }} as changes)
+    where {{ key }} not in (select changes.{{ key }} from {{ changes }} as changes)
 {%- endmacro %}
 
 {#- Whether a row of a table has a key that is found in another relation. The pruning key, an instant or a hash, is known

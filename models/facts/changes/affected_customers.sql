@@ -1,0 +1,26 @@
+-- Customers of whose messages the orders may differ, or the message before them, and the first day on
+-- which one of the customer's messages or touches changed. Earlier messages do not change.
+
+with
+
+changes as (
+
+    select
+        customer_id,
+        message_date
+    from {{ ref('changed_messages') }}
+
+    union all
+
+    select
+        customer_id,
+        message_date
+    from {{ change_feed(ref('fct_message_orders')) }} as changed_touches
+
+)
+
+select
+    customer_id,
+    min(message_date) as first_day
+from changes
+group by customer_id

@@ -1,0 +1,24 @@
+-- What the changes since the last finished refresh add to counts_by_day_and_user: inserted rows count
+-- once, removed rows once less.
+
+with
+
+messages as (
+
+    select * from {{ changed_rows(ref('fct_messages')) }} as changes
+
+),
+
+message_orders as (
+
+    select * from {{ changed_touches(ref('fct_message_orders')) }} as changes
+
+),
+
+counts as (
+
+    {{ count_repeats_of_users('messages', 'message_orders') }}
+
+)
+
+{{ sum_counts('counts', by=['user_id']) }}
