@@ -12,7 +12,7 @@ with
 -- Months that no change touches were looked at before, but for the one that grows.
 months_to_check as (
 
-    select {{ month }} as month_start from {{ changed_rows('fct_messages') }} as changes
+    select {{ month }} as month_start from {{ changed_rows(ref('fct_messages')) }} as changes
 
     union
 
