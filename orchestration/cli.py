@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("rebuild", help="remove the warehouse, then one refresh of all landed files")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
     commands.add_parser("files", help="each landed file with its state")
+    commands.add_parser("preview", help="how a file would be read, without loading it").add_argument("file")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
@@ -93,6 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command that the options name; the result is the exit status of the process."""
+    # It writes nothing, not even what every other command sets up.
+    if options.command == "preview":
+        return preview(settings, options.file)
     if notice := restrict(settings):
         CONSOLE.print(f"[yellow]![/] {markup(notice)}")
     prepare_dagster_home(settings)
@@ -302,6 +306,14 @@ def files(settings: Settings) -> int:
     if not listed:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
     return 0
+
+
+def preview(settings: Settings, file: str) -> int:
+    """Print how a file would be read; the result is 1 when it cannot be."""
+    from orchestration.landing.preview import preview_file
+    from orchestration.terminal.printed_preview import print_preview
+
+    return 0 if print_preview(preview_file(settings, file), settings, CONSOLE) else 1
 
 
 def run(settings: Settings, period: str) -> int:

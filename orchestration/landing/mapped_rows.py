@@ -289,7 +289,7 @@ class _Mapped:
             return text
         if not amounts.point:
             return f"amount_of_cents({text})"
-        pattern = literal(_pattern_of(amounts))
+        pattern = literal(pattern_of(amounts))
         # What divides groups has no counterpart, so it goes.
         left = literal(f"{MINUS}{amounts.point}{BLANKS_WITHIN if amounts.group.isspace() else amounts.group}")
         return f"""
@@ -301,7 +301,8 @@ class _Mapped:
         """
 
 
-def _pattern_of(amounts: AmountNotation) -> str:
+def pattern_of(amounts: AmountNotation) -> str:
+    """The regular expression of an amount in a notation; its groups are the signs and the digits."""
     blank = f"[{BLANKS_WITHIN}]"
     group = blank if amounts.group.isspace() else re.escape(amounts.group)
     point = re.escape(amounts.point)
