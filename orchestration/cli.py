@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
     commands.add_parser("files", help="each landed file with its state")
     commands.add_parser("preview", help="how a file would be read, without loading it").add_argument("file")
+    commands.add_parser("quarantine", help="the rejected rows, by file and reason")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
@@ -105,6 +106,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         "docs": lambda: docs(settings, options.port),
         "export": lambda: export(settings),
         "files": lambda: files(settings),
+        "quarantine": lambda: quarantine(settings),
         "retract": lambda: retract(settings, options.file),
         "status": lambda: status(settings, options.json),
         "backup": lambda: backup(settings, options.folder, options.landing),
@@ -305,6 +307,19 @@ def files(settings: Settings) -> int:
         CONSOLE.print(f"{state.state:<11} {markup(named(state.path))} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
+    return 0
+
+
+def quarantine(settings: Settings) -> int:
+    """Print the rejected rows, as the last load left them."""
+    from orchestration.landing.quarantine import read_quarantine
+    from orchestration.terminal.printed_quarantine import print_quarantine
+
+    found = read_quarantine(settings)
+    if found is None:
+        CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
+    else:
+        print_quarantine(found, CONSOLE)
     return 0
 
 

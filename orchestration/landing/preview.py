@@ -29,6 +29,7 @@ from orchestration.landing.in_memory import load_in_memory
 from orchestration.landing.inspection import inspect
 from orchestration.landing.mappings import PLAIN
 from orchestration.landing.proposals import Proposal, pattern_for, propose, suits
+from orchestration.landing.quarantine import RejectedRow
 from orchestration.printable import PATH_CHARACTERS, shown
 from orchestration.settings import Settings
 from orchestration.sql import literal, one_row
@@ -41,15 +42,6 @@ CHANGED = "it changed while it was read: preview it again when its writer has co
 
 class PreviewError(RuntimeError):
     """A file of which there is no preview; the message says why."""
-
-
-@dataclass(frozen=True)
-class RejectedRow:
-    """A row that would go to the quarantine."""
-
-    row_number: int
-    reasons: tuple[str, ...]
-    raw_text: str
 
 
 @dataclass(frozen=True)
@@ -227,13 +219,13 @@ def _rows(load: Load) -> tuple[dict[str, int], dict[int, Mapping[str, Any]], tup
         f"select row_number, {', '.join(fields)} from {load.table} order by row_number limit {ACCEPTED_SHOWN}"
     ).fetchall()
     rejected = load.connection.execute(
-        "select row_number, reasons, raw_text from quarantine.rejected_events "
+        "select path, row_number, reasons, raw_text from quarantine.rejected_events "
         f"order by row_number limit {REJECTED_SHOWN}"
     ).fetchall()
     return (
         dict(reasons),
         {number: dict(zip(fields, row, strict=True)) for number, *row in accepted},
-        tuple(RejectedRow(number, tuple(codes), raw_text) for number, codes, raw_text in rejected),
+        tuple(RejectedRow(path, number, tuple(codes), text) for path, number, codes, text in rejected),
     )
 
 

@@ -21,9 +21,7 @@ from orchestration.landing.preview import Outcome, Preview
 from orchestration.landing.proposals import Proposal
 from orchestration.printable import PATH_CHARACTERS, printable, quoted, shown
 from orchestration.settings import Settings
-
-# So much of a rejected row is shown.
-RAW_CHARACTERS = 400
+from orchestration.terminal.printed_quarantine import print_row
 
 
 def print_preview(preview: Preview, settings: Settings, console: Console) -> bool:
@@ -47,10 +45,11 @@ def print_preview(preview: Preview, settings: Settings, console: Console) -> boo
     say(_on_reason(outcome))
     say(_on_proposal(preview, proposal, settings))
     say(["", *proposal.lines, ""])
-    if preview.proposed:
-        say(["By this table:"])
-        _print_outcome(preview.proposed, console)
-    return True
+    if preview.proposed is None:
+        return True
+    say(["By this table:"])
+    _print_outcome(preview.proposed, console)
+    return preview.proposed.error is None
 
 
 def _on_file(preview: Preview) -> Iterator[str]:
@@ -117,8 +116,7 @@ def _print_outcome(outcome: Outcome, console: Console) -> None:
     if outcome.rejected:
         console.print(f"Rejected: {_counted(outcome.reasons)}. The first of them:\n")
     for row in outcome.rejected:
-        console.print(f"  row {row.row_number}: {', '.join(row.reasons)}")
-        console.print(Text(f"    {shown(row.raw_text, RAW_CHARACTERS)}"))
+        print_row(row, console)
 
 
 def _counted(reasons: Mapping[str, int]) -> str:
