@@ -286,6 +286,22 @@ def test_a_column_whose_values_fit_comes_before_a_likelier_name(hub: Settings) -
     assert (proposal.columns["ordered_at"], proposal.columns["order_value"]) == (("Date",), ("Amount",))
 
 
+def test_values_that_nothing_is_known_of_stay_as_they_are(hub: Settings) -> None:
+    row = {"Id": "1", "Created at": "2026-11-20", "Total": "5", "Status": "foo", "Currency": "US Dollar"}
+
+    (proposed,) = tomllib.loads(proposal_of(hub, [row]).toml)["landing"]
+
+    assert (proposed["status"], proposed["currency"]) == ("Status", "Currency")
+
+
+def test_a_file_that_no_table_can_divide_is_an_error(hub: Settings) -> None:
+    preview = previewed(hub, 'Id,Created at,Total\n1,2026-11-20,"5\n' * 5)
+
+    output = io.StringIO()
+    assert not print_preview(preview, hub, Console(file=output))
+    assert "the quotes of row 1 (line 2) do not match" in " ".join(output.getvalue().split())
+
+
 def test_amounts_are_cents_only_where_the_column_suggests_it(hub: Settings) -> None:
     rows = [{"id": 1, "created": 1795186800, name: 14040} for name in ("amount", "total")]
 
@@ -332,6 +348,7 @@ def test_an_order_with_line_items_is_one_record(hub: Settings) -> None:
         ("a.tsv", b"Id\tCreated At\tTotal\n1\t2026-11-20\t5.50\n"),
         ("a.csv.gz", gzipped("Id|Created At|Total\n1|2026-11-20|5.50\n")),
         ("a.txt", "Id;Created At;Total\n1;2026-11-20;5.50\n".encode("utf-16")),
+        ("a.jsonl", '{"Id": 1, "Created At": "2026-11-20", "Total": 5.5}\n'.encode("utf-16")),
     ],
 )
 def test_a_table_is_proposed_in_every_format(hub: Settings, name: str, content: bytes) -> None:
@@ -412,7 +429,7 @@ def test_the_table_that_matches_is_named(hub: Settings) -> None:
 
 
 def test_a_file_that_the_contract_reads_needs_no_table(hub: Settings) -> None:
-    preview = previewed(hub, [order()])
+    preview = previewed(hub, [order(), order(order_id="o2", status="paid")])
 
     assert preview.proposal is None
     assert "it is read by the contract alone" in printed(hub, preview)
@@ -444,6 +461,21 @@ def test_a_table_whose_column_is_not_there_is_an_error(hub: Settings) -> None:
 
     assert preview.proposal is None
     assert "it lacks the column Total of its [[landing]] table" in printed(hub, preview)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"\xff\xfe\x00\xdc\x41\x00\n\x00"])
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl", "b.json"])
+def test_a_file_that_is_not_in_the_encoding_of_its_table_fails_alone(
+    hub: Settings, text: bytes, name: str
+) -> None:
+    tables = table("", "orders/b*") + '\nencoding = "utf-16"\nrecords = ""'
+    preview = previewed(hub, text, name, tables)
+
+    loaded = load(with_tables(hub, tables), ORDERS, {"a.csv": [order()]})
+
+    assert preview.outcome.error == loaded.failed[name]
+    assert preview.outcome.error == "it is not in utf-16: name its encoding in its [[landing]] table"
+    assert loaded.column("order_id") == ["o1"]
 
 
 def test_an_entity_is_that_of_the_table_that_names_a_file_elsewhere(hub: Settings, tmp_path: Path) -> None:

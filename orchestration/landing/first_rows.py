@@ -12,7 +12,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -22,7 +22,7 @@ from orchestration.landing.formats import Format, LandedFile
 from orchestration.landing.formats.byte_streams import read_blocks
 from orchestration.landing.formats.headers import OTHER_ENCODING, delimiter_of
 from orchestration.landing.formats.json_documents import MAX_DOCUMENT_BYTES
-from orchestration.landing.mappings import UTF8_WITH_COMMAS, Dialect, Reading, comparable
+from orchestration.landing.mappings import PLAIN, UTF8_WITH_COMMAS, Dialect, comparable
 
 MOST_ROWS = 1_000
 MOST_COLUMNS = 2_000
@@ -89,16 +89,15 @@ def _of_parquet(file: LandedFile) -> FirstRows | None:
 
 
 def _of_text(file: LandedFile, contract: EventContract) -> FirstRows | None:
-    dialect = file.reading.dialect
-    if dialect == UTF8_WITH_COMMAS:
-        dialect = Dialect("\t" if ".tsv" in file.path.lower() else ",", _encoding_of(file))
-    text = _beginning(file, dialect.encoding)
-    lines = io.StringIO(text, newline="")
-    if file.reading.dialect == UTF8_WITH_COMMAS:
-        header = text.splitlines()[0]
-        columns = Reading().columns(contract)
-        dialect = Dialect(delimiter_of(header, dialect.delimiter, columns), dialect.encoding)
-    names, *rows = itertools.islice(csv.reader(lines, delimiter=dialect.delimiter), 1 + MOST_ROWS)
+    is_declared = file.reading.dialect != UTF8_WITH_COMMAS
+    file = _in_its_encoding(file)
+    text, dialect = _beginning(file), file.reading.dialect
+    if not is_declared:
+        usual = "\t" if ".tsv" in file.path.lower() else dialect.delimiter
+        delimiter = delimiter_of(text.splitlines()[0], usual, PLAIN.columns(contract))
+        dialect = Dialect(delimiter, dialect.encoding)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
+    names, *rows = itertools.islice(lines, 1 + MOST_ROWS)
     return _first_rows(names, rows, file.format, dialect)
 
 
@@ -119,27 +118,33 @@ def _first_rows(
     return FirstRows(tuple(usable), values, kind, dialect) if usable else None
 
 
-def _encoding_of(file: LandedFile) -> str:
-    """UTF-16 by its mark, UTF-8 where the first bytes are that, else what most other files are in."""
-    block = next(read_blocks(file), b"")
+def _in_its_encoding(file: LandedFile) -> LandedFile:
+    """The file, read in the encoding that its first bytes show where none is declared.
+
+    UTF-16 has its mark. What else is not UTF-8 is in what most other files are in.
+    """
+    if file.reading.dialect != UTF8_WITH_COMMAS:
+        return file
+    block, encoding = next(read_blocks(file), b""), UTF8_WITH_COMMAS.encoding
     if block.startswith(UTF16_MARKS):
-        return "utf-16"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(block)
-    except UnicodeDecodeError:
-        return OTHER_ENCODING
-    return "utf-8"
+        encoding = "utf-16"
+    else:
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(block)
+        except UnicodeDecodeError:
+            encoding = OTHER_ENCODING
+    return replace(file, reading=replace(file.reading, dialect=Dialect(encoding=encoding)))
 
 
-def _beginning(file: LandedFile, encoding: str) -> str:
+def _beginning(file: LandedFile) -> str:
     """The first block of a text file, up to the end of its last whole line."""
-    in_encoding = LandedFile(file.path, file.location, Reading(Dialect(encoding=encoding)))
-    blocks = read_blocks(in_encoding)
+    blocks = read_blocks(file)
     text = next(blocks, b"").decode(errors="replace")
     return text[: text.rfind("\n") + 1] if next(blocks, b"") else text
 
 
 def _of_json(file: LandedFile) -> FirstRows | None:
+    file = _in_its_encoding(file)
     documents = _documents_of(file)
     path = file.reading.records
     if path is None:
@@ -165,7 +170,7 @@ def _documents_of(file: LandedFile) -> list[Any]:
         if file.location.stat().st_size > MAX_DOCUMENT_BYTES:
             return []
         return list(_parsed([b"".join(read_blocks(file)).decode()]))
-    lines = (line for line in _beginning(file, file.reading.dialect.encoding).splitlines() if line.strip())
+    lines = (line for line in _beginning(file).splitlines() if line.strip())
     return list(_parsed(itertools.islice(lines, MOST_ROWS)))
 
 

@@ -54,6 +54,8 @@ GUESS = "# a guess"
 # Values that a status is shown to have, and its table to map.
 MOST_VALUES = 20
 
+LOWER_CASE_CURRENCY = re.compile("[a-z]{3}")
+
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 DAY_ALONE = re.compile(r"[^:]+")
@@ -319,7 +321,7 @@ class _Proposing:
             case "refunded_value" if "[]" in column:
                 times = ", times = -1" if any(value.startswith("-") for value in values) else ""
                 return f"{{ sum = {name}{times} }}", ""
-            case "currency" if any(value != value.upper() for value in values):
+            case "currency" if any(map(LOWER_CASE_CURRENCY.fullmatch, values)):
                 return (
                     f"{{ from = {name}, map = {_map({one: one.upper() for one in _distinct(values)})} }}",
                     "",
@@ -335,6 +337,8 @@ class _Proposing:
         if set(known) <= set(self.status.choices) and not unknown:
             return quoted(column), ""
         rest = f"; unknown: {', '.join(map(quoted, unknown[:3]))}" if unknown else ""
+        if not known:
+            return quoted(column), f"{GUESS}{rest}"
         return f"{{ from = {quoted(column)}, map = {_map(known)} }}", f"{GUESS}{rest}"
 
     def _mapped_statuses(self) -> tuple[dict[str, str], list[str]]:
