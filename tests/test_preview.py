@@ -556,7 +556,12 @@ def test_hostile_names_and_values_are_neither_toml_nor_obeyed(hub: Settings, nam
     rows = [
         {f"{text}.id": text, "Id": text, "Created at": "2026-11-20", "Total": "1", "Status": f"paid {text}"}
         | {f"created at{text}": text, text: text, f"Source{text}": f"pos {text}", "Source": f"pos {text}"}
-        for text in (*TEXTS, 'x"\n[[landing]]\nfiles = "**"\n', "\ud800" if name == "a.jsonl" else "x")
+        for text in (
+            *reversed(TEXTS[:20]),
+            *TEXTS[20:],
+            'x"\n[[landing]]\nfiles = "**"\n',
+            "\ud800" if name == "a.jsonl" else "x",
+        )
     ]
     content: Content = "".join(json.dumps(row) + "\n" for row in rows) if name == "a.jsonl" else rows
     location = land(hub.landing / "orders" / f"h{TEXTS[14]}\n[[landing]]{name}", content)

@@ -98,11 +98,14 @@ def test_of_many_rejected_rows_the_newest_are_shown(hub: Settings, load_at: Call
     for number in range(25):
         land(hub.landing / "orders" / f"{number:02}.csv", [{**GOOD, "order_value": "x"}] * 2)
     load_at(1)
+    land(hub.landing / "orders" / "newest.csv", [{**GOOD, "order_value": "x"}])
+    load_at(2)
 
     said = printed(hub)
 
     assert said.count('"order_value":"x"') == MOST_ROWS == 20
-    assert "and 5 more files and reasons" in said
+    assert "and 6 more files and reasons" in said
+    assert "landing/orders/newest.csv\n" in said
 
 
 def test_hostile_text_is_shown_and_not_obeyed(hub: Settings, load_at: Callable[[int], None]) -> None:

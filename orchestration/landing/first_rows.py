@@ -238,7 +238,7 @@ def _is_step(key: str) -> bool:
 
 def _is_text(name: str) -> bool:
     """Whether something is text: no half of a character, no stand-in for bytes that are none."""
-    return "\ufffd" not in name and not any("\ud800" <= char <= "\udfff" for char in name)
+    return name.isascii() or not any(char == "\ufffd" or "\ud800" <= char <= "\udfff" for char in name)
 
 
 def _text_of(value: Any) -> str | None:

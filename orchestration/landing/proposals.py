@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from orchestration.hub.landing_tables import LandingTable
 from orchestration.landing.contracts import CONTRACTS, EventContract, Field, Kind
@@ -70,7 +70,7 @@ class Proposal:
         lines: its lines as TOML, which are printable as they stand.
         columns: the columns of each field that were found; a constant has none.
         missing: the required fields of which no column was found; ``?`` stands in place of theirs.
-        repeated_id: the id column and the amount column, when ids are there again with other amounts.
+        repeated_id: the id column and the amount column, when ids repeat with different amounts.
     """
 
     lines: tuple[str, ...]
@@ -147,11 +147,10 @@ class _Proposing:
     # Which column is which field.
 
     def _column_for(self, field: Field) -> str | None:
-        candidates = list(dict.fromkeys(self._candidates(field)))
-        plausible = next((one for one in candidates if self._is_plausible(field, one)), None)
+        plausible = (one for one in self._candidates(field) if self._is_plausible(field, one))
         # A name that is known says more than values that are wrong.
-        named = (one for one in candidates if _whole(one) in self._known(field))
-        return plausible or next(named, None)
+        named = (one for one in self._candidates(field) if _whole(one) in self._known(field))
+        return next(plausible, None) or next(named, None)
 
     def _candidates(self, field: Field) -> Iterator[str]:
         """Columns for a field, the likeliest first: by the whole name, the end of a path, a near name."""
@@ -211,15 +210,13 @@ class _Proposing:
     @cached_property
     def instants(self) -> list[str]:
         """The values of the instant."""
-        return (
-            [
-                " ".join(row[column] for column in self.when)
-                for row in self.first.rows
-                if all(column in row for column in self.when)
-            ]
-            if self.when
-            else []
-        )
+        if not self.when:
+            return []
+        return [
+            " ".join(row[column] for column in self.when)
+            for row in self.first.rows
+            if all(column in row for column in self.when)
+        ]
 
     @cached_property
     def timestamp_format(self) -> str:
@@ -365,7 +362,7 @@ class _Proposing:
         return f'{{ from = {quoted(column)}, map = {_map(replaced)}, else = "online" }}', GUESS
 
     def _repeated_id(self) -> tuple[str, str] | None:
-        """The columns of id and amount, when ids are there again with other amounts: line items, perhaps."""
+        """The columns of id and amount, when ids repeat with different amounts: line items, perhaps."""
         event_id, amount = self.chosen.get(self.contract.event_id), self.chosen.get("order_value")
         if not event_id or not amount or self.contract.version in self.chosen:
             return None
@@ -376,6 +373,7 @@ class _Proposing:
         return (event_id, amount) if any(len(different) > 1 for different in amounts.values()) else None
 
 
+@cache
 def _whole(column: str) -> str:
     """The whole name of a column as tables of names have it, without what an event is wrapped in."""
     steps = [plain(step) for step in column.split(".")]
@@ -384,6 +382,7 @@ def _whole(column: str) -> str:
     return "".join(steps)
 
 
+@cache
 def _ends(column: str) -> set[str]:
     """The ends of a path, as tables of names have them."""
     steps = [plain(step) for step in column.split(".")]

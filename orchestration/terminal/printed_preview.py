@@ -58,7 +58,7 @@ def _on_file(preview: Preview) -> Iterator[str]:
         yield f"{path} is a file of {entity}. This preview loads nothing."
     else:
         yield (
-            f"The file lies outside of the landing folder. It is taken for one of {entity}, as it would be "
+            f"The file is outside of the landing folder. It is taken for one of {entity}, as it would be "
             f"at {path}. This preview loads nothing."
         )
     if preview.is_passed_over:
