@@ -30,7 +30,7 @@ override TO := $(value TO)
 override FROM := $(value FROM)
 export FILE TO FROM
 
-.PHONY: help demo run rebuild files retract backup restore status soak export ui docs dashboard test check test-quick test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild files preview quarantine retract backup restore status soak export ui docs dashboard test check test-quick test-dashboard test-spark cluster-test java example lint \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -48,6 +48,12 @@ rebuild: $(VENV)/ready  ## a full refresh from nothing but landing/ and kept/, t
 
 files: $(VENV)/ready  ## each landed file with its state, and what to do
 	@$(VENV)/bin/python -m orchestration.cli files
+
+preview: $(VENV)/ready  ## how a file would be read, without loading it: make preview FILE=landing/orders/a.csv
+	@$(VENV)/bin/python -m orchestration.cli preview -- "$$FILE"
+
+quarantine: $(VENV)/ready  ## the rejected rows by file and reason, the newest first
+	@$(VENV)/bin/python -m orchestration.cli quarantine
 
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"

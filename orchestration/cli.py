@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("rebuild", help="remove the warehouse, then one refresh of all landed files")
     commands.add_parser("demo", help="land a sample when nothing has landed, then run")
     commands.add_parser("files", help="each landed file with its state")
+    commands.add_parser("preview", help="how a file would be read, without loading it").add_argument("file")
+    commands.add_parser("quarantine", help="the rejected rows, by file and reason")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
@@ -95,6 +97,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command that the options name; the result is the exit status of the process."""
     if options.command == "status":
         return status(settings, options.json)
+    # It writes nothing, not even what every other command sets up.
+    if options.command == "preview":
+        return preview(settings, options.file)
     if notice := restrict(settings):
         CONSOLE.print(f"[yellow]![/] {markup(notice)}")
     prepare_dagster_home(settings)
@@ -103,6 +108,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         "docs": lambda: docs(settings, options.port),
         "export": lambda: export(settings),
         "files": lambda: files(settings),
+        "quarantine": lambda: quarantine(settings),
         "retract": lambda: retract(settings, options.file),
         "backup": lambda: backup(settings, options.folder, options.landing),
         "restore": lambda: restore(settings, options.folder, options.over_newer),
@@ -307,6 +313,27 @@ def files(settings: Settings) -> int:
     if not listed:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
     return 0
+
+
+def quarantine(settings: Settings) -> int:
+    """Print the rejected rows, as the last load left them."""
+    from orchestration.landing.quarantine import read_quarantine
+    from orchestration.terminal.printed_quarantine import print_quarantine
+
+    found = read_quarantine(settings)
+    if found is None:
+        CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
+    else:
+        print_quarantine(found, CONSOLE)
+    return 0
+
+
+def preview(settings: Settings, file: str) -> int:
+    """Print how a file would be read; the result is 1 when it cannot be."""
+    from orchestration.landing.preview import preview_file
+    from orchestration.terminal.printed_preview import print_preview
+
+    return 0 if print_preview(preview_file(settings, file), settings, CONSOLE) else 1
 
 
 def run(settings: Settings, period: str) -> int:

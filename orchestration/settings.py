@@ -189,6 +189,11 @@ class Settings:
         return self.data_dir / "landed_files.parquet"
 
     @property
+    def rejected_rows(self) -> Path:
+        """A copy of the quarantine, for who must not wait for the warehouse."""
+        return self.data_dir / "rejected_rows.parquet"
+
+    @property
     def reports(self) -> Path:
         """The database of what readers need, as a refresh makes it: attribution, facts and marts."""
         return self.data_dir / "reports.duckdb"

@@ -1,8 +1,9 @@
-"""The few things about SQL that every module needs: quoting where no parameter can be bound, single rows."""
+"""The few things about SQL that every module needs: quoting without parameters, single rows, whole files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,3 +25,10 @@ def one_row(
     """The one row of a query's result."""
     (row,) = connection.execute(query, parameters).fetchall()
     return row
+
+
+def replace_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
+    """Write the rows of a query to a Parquet file in one step: its readers see the former rows or these."""
+    beside = file.with_name(f".{file.name}")
+    connection.execute(f"copy ({query}) to {literal(str(beside))} (format parquet)")
+    beside.replace(file)

@@ -114,7 +114,10 @@ def test_clean_removes_nothing_of_another_folder(tmp_path: Path) -> None:
     assert (tmp_path / "dbt_project" / "target").exists()
 
 
-@pytest.mark.parametrize(("target", "variable"), [("retract", "FILE"), ("backup", "TO"), ("restore", "FROM")])
+@pytest.mark.parametrize(
+    ("target", "variable"),
+    [("preview", "FILE"), ("retract", "FILE"), ("backup", "TO"), ("restore", "FROM")],
+)
 @pytest.mark.parametrize(
     "name", ["$(shell touch ran)", "`touch ran`", "$$(touch ran)", "';touch ran;'", '"$x']
 )

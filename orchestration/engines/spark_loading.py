@@ -22,18 +22,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
-
 from orchestration.engines import portions as portions_of
 from orchestration.engines.spark import SparkError, advice_on, environment_of
 from orchestration.landing import arrivals, batch_loader, records
 from orchestration.landing.arrivals import Load
 from orchestration.landing.batch_loader import DueFile
 from orchestration.landing.contracts import EventContract
-from orchestration.landing.kept import KeptRows
-from orchestration.settings import REPOSITORY, Engine, Settings
+from orchestration.landing.in_memory import load_in_memory
+from orchestration.settings import REPOSITORY, Settings
 from orchestration.sql import one_row
-from orchestration.warehouse import run_log, schema
+from orchestration.warehouse import run_log
 
 # What one task loads: it has this much of text in memory, several times over, while it is judged.
 PORTION_BYTES = 64 * 1024 * 1024
@@ -150,15 +148,11 @@ def _run_tasks(settings: Settings, contract: EventContract, portions: Sequence[P
 
 def _load_portion(settings: Settings, contract: EventContract, portion: Portion) -> None:
     """Load a portion, in a task of Spark. It may be repeated, also beside itself, and leaves the same."""
-    with duckdb.connect() as connection, tempfile.TemporaryDirectory() as nothing_kept:
-        connection.execute("set TimeZone = 'UTC'")
-        schema.make_record_tables(connection)
-        schema.make_event_tables(connection)
+    with load_in_memory(settings, contract) as load:
+        connection = load.connection
         run_log.begin(connection, portion.name, settings)
         # Contents are numbered from here on.
         run_log.record_plan(connection, 1, portion.first_id - 1, [])
-        in_memory = replace(settings, engine=Engine.DUCKDB)
-        load = Load(connection, in_memory, contract, KeptRows(Path(nothing_kept), contract))
         batch_loader.load_files(load, portion.files)
         (events,) = one_row(connection, f"select count(*) from raw.{contract.table}")
         if events:

@@ -149,7 +149,7 @@ class _Walk:
         elif not stat.S_ISREG(status.st_mode):
             self.landing.left_alone[recordable(path)] = "is no regular file"
         elif not self.is_read(path):
-            self.landing.left_alone[recordable(path)] = _why_unsupported(entry.name)
+            self.landing.left_alone[recordable(path)] = why_unsupported(entry.name)
         else:
             self.landing.files[path] = Signature.of(status)
         return False
@@ -218,7 +218,8 @@ def _table_of(settings: Settings, path: str) -> LandingTable | None:
     return settings.hub.landing_table_of(path.removeprefix("landing/")) if settings.hub.landing else None
 
 
-def _why_unsupported(name: str) -> str:
+def why_unsupported(name: str) -> str:
+    """Why a file of this name is not read, to be put behind the name."""
     for ending, reason in UNSUPPORTED.items():
         if name.lower().endswith(ending):
             return reason

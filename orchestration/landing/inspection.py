@@ -134,7 +134,7 @@ def _is_whole_document(file: LandedFile) -> bool:
         parse(text)
     except EOFError:
         return False
-    except UnicodeDecodeError:
+    except UnicodeError:
         return True
     except ValueError:
         # What begins as no document will not become one.
@@ -153,4 +153,9 @@ class _Recoder:
     def feed(self, block: bytes) -> bytes:
         if self._decoder is None:
             return block
-        return self._decoder.decode(block).encode("utf-8", "surrogateescape")
+        try:
+            return self._decoder.decode(block).encode("utf-8", "surrogateescape")
+        except UnicodeError:
+            # What is not in the encoding will not come to be; its reader says so.
+            self._decoder = None
+            return b"\n"

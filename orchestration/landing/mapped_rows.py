@@ -297,14 +297,15 @@ class _Mapped:
         gone = amounts.group.strip() + BLANKS_WITHIN
         return f"""
             case
-                when regexp_full_match({text}, {literal(_pattern_of(amounts))})
+                when regexp_full_match({text}, {literal(pattern_of(amounts))})
                     then translate({number}, {literal(MINUS + amounts.point + gone)}, '-.')
                 else {_unreadable(text)}
             end
         """
 
 
-def _pattern_of(amounts: AmountNotation) -> str:
+def pattern_of(amounts: AmountNotation) -> str:
+    """The regular expression of an amount in a notation; its groups are the signs and the digits."""
     blank = f"[{BLANKS_WITHIN}]"
     group = blank if amounts.group.isspace() else re.escape(amounts.group)
     point = re.escape(amounts.point)

@@ -23,8 +23,8 @@ LIST = "backup.json"
 
 # What a refresh goes on from; each is there or not.
 STATE = (
-    *("hub.toml", "kept", "retracted", "landed_files.parquet", "spark"),
-    *("reports.duckdb", "warehouse.duckdb"),
+    *("hub.toml", "kept", "retracted", "landed_files.parquet", "rejected_rows.parquet"),
+    *("spark", "reports.duckdb", "warehouse.duckdb"),
 )
 
 LANDING = "landing"

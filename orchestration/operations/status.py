@@ -35,9 +35,10 @@ from orchestration.landing import discovery, states
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.discovery import recordable
 from orchestration.landing.notices import listed
+from orchestration.landing.quarantine import copy_rejected_rows
 from orchestration.operations import runs
 from orchestration.settings import Settings
-from orchestration.sql import literal, one_row
+from orchestration.sql import one_row, replace_parquet
 
 # The daemon writes a sign of life each half minute.
 DAEMON_IS_GONE_AFTER = timedelta(minutes=5)
@@ -148,11 +149,10 @@ def about_record(settings: Settings, error: Exception) -> str:
 
 
 def copy_record_of_files(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Leave a copy of the record of landed files, and of names that are not read, beside the warehouse.
+    """Leave copies of the record of landed files and of their rejected rows beside the warehouse.
 
-    It can be read while the warehouse is locked.
+    They can be read while the warehouse is locked. Names that are not read are among the files.
     """
-    beside = settings.record_of_files.with_name(f".{settings.record_of_files.name}")
     listed = """
         from raw.landed_files
         union all by name
@@ -162,8 +162,8 @@ def copy_record_of_files(connection: duckdb.DuckDBPyConnection, settings: Settin
         from raw.not_read
         order by path
     """
-    connection.execute(f"copy ({listed}) to {literal(str(beside))} (format parquet)")
-    beside.replace(settings.record_of_files)
+    replace_parquet(connection, listed, settings.record_of_files)
+    copy_rejected_rows(connection, settings)
 
 
 def _add_published(status: Status, settings: Settings, now: datetime) -> None:

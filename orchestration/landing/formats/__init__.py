@@ -68,7 +68,7 @@ def shape_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, contract: 
         header = _reader_of(file.format, file.reading).columns_of(
             connection, file, file.reading.columns(contract)
         )
-    except (OSError, EOFError, zlib.error, UnicodeEncodeError, csv.Error, duckdb.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeError, csv.Error, duckdb.Error) as error:
         raise UnreadableFileError(why_unreadable(error, file)) from error
     return Shape(file.format, header, file.reading, _named_at(file))
 
@@ -127,6 +127,8 @@ def why_unreadable(error: Exception, file: LandedFile) -> str:
         return str(error)
     if isinstance(error, UnicodeEncodeError):
         return "its name is not UTF-8; land it under another name"
+    if isinstance(error, UnicodeError):
+        return f"it is not in {file.reading.dialect.encoding}: name its encoding in its [[landing]] table"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
         return (
             "to read it takes more memory than there is. Every refresh tries it again: raise "

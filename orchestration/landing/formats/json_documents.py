@@ -173,12 +173,7 @@ def _each_record_of_lines(batches: _Batches, file: LandedFile, records: str) -> 
 
 def _each_record_of_document(batches: _Batches, file: LandedFile, records: str) -> staging.Batches:
     """A row for each record of the one document of a file."""
-    try:
-        text = b"".join(read_blocks(file)).decode()
-    except UnicodeDecodeError:
-        raise UnreadableFileError(
-            f"it is not in {file.reading.dialect.encoding}: name its encoding in its [[landing]] table"
-        ) from None
+    text = b"".join(read_blocks(file)).decode()
     found, pointer = records_of_document(text, records)
     with duckdb.connect() as counting:
         batches.counted = _count(counting, [(text, pointer)])
