@@ -30,7 +30,8 @@ override TO := $(value TO)
 override FROM := $(value FROM)
 export FILE TO FROM
 
-.PHONY: help demo run rebuild files preview quarantine retract backup restore status soak export ui docs dashboard test check test-quick test-dashboard test-spark cluster-test java example lint \
+.PHONY: help demo run rebuild files preview quarantine retract backup restore status soak export ui docs dashboard test check test-quick \
+	test-dashboard test-spark cluster-test java example lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -82,8 +83,8 @@ dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0
 test: .venv/ready-dev  ## every test but those of the dashboard
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-check: .venv/ready-dev  ## lint, and the tests that need no refresh: for the loop of a developer
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-quick
+check: .venv/ready-dev  ## lint of Python, and the tests that need no refresh: for the loop of a developer
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-python test-quick
 
 test-quick: .venv/ready-dev
 	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal -m "not refresh and not slow"
@@ -107,11 +108,16 @@ MINUTES ?= 3
 soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)
 	@$(BIN)/python -m pytest tests/soak --minutes $(MINUTES) -s
 
-lint: .venv/ready-dev  ## Python with its types, SQL, and dbt's deprecation warnings
+lint: lint-python lint-sql  ## Python with its types, SQL, and dbt's deprecation warnings
+
+lint-python: .venv/ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/dbt parse --quiet --project-dir dbt_project --profiles-dir dbt_project \
 		--warn-error-options '{"error": "all"}'
+
+# It compiles each model by dbt, which takes longer than the rest of the lint.
+lint-sql: .venv/ready-dev
 	@CONTACT_DATA_DIR=$$(mktemp -d) $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 example: .venv/ready-dev  ## refresh and report on real data: The Complete Journey
