@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from oracle import Message, Order
 from pipeline import DBT_TARGET, build, run_dbt
-from test_refresh_in_part import Batch, land
+from test_incremental_refresh import Batch, land
 
 from orchestration.dbt_runner import results
 from orchestration.settings import Settings

@@ -26,7 +26,7 @@ import duckdb
 import pytest
 from landing import land
 from pipeline import reading
-from test_refresh_in_part import assert_equals_a_rebuild
+from test_incremental_refresh import assert_equals_a_rebuild
 
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.operations import runs

@@ -12,7 +12,7 @@ from pathlib import Path
 from hubs import assert_equal, empty_hub, refresh
 from landing import land_bytes
 from strategies import drawn, histories, of_history
-from test_refresh_in_part import Batch, land
+from test_incremental_refresh import Batch, land
 
 # With daylight saving, both ways, among the days of the histories.
 TIMEZONE = "America/New_York"
