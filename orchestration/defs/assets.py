@@ -51,27 +51,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
             "that have left. Rejected rows are in quarantine.rejected_events, what became of each file in "
             "raw.landed_files."
         ),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "every_landed_file_was_read",
-                asset=key,
-                description="No file failed; failed files are tried again.",
-            ),
-            dg.AssetCheckSpec(
-                "no_overwritten_file_left_ids_behind",
-                asset=key,
-                blocking=True,
-                description=(
-                    "The former ids of each overwritten file are landed, but for max_left_behind of them, or "
-                    "hub.toml says what overwriting it means."
-                ),
-            ),
-            dg.AssetCheckSpec(
-                "no_row_was_rejected",
-                asset=key,
-                description="No row of the new files went to the quarantine.",
-            ),
-        ],
+        check_specs=_checks_of(key),
     )
     def event_asset(
         context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
@@ -83,29 +63,58 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         for notice in notices(report):
             context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
-        yield dg.AssetCheckResult(
-            passed=not report.failed,
-            check_name="every_landed_file_was_read",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
-        )
-        yield dg.AssetCheckResult(
-            passed=not report.left_behind,
-            check_name="no_overwritten_file_left_ids_behind",
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata={
-                path: left_behind(path, *ids)
-                for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
-            },
-        )
-        yield dg.AssetCheckResult(
-            passed=not report.rows_rejected,
-            check_name="no_row_was_rejected",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={**report.reasons, "see": "quarantine.rejected_events"},
-        )
+        yield from _check_results(report)
 
     return event_asset
+
+
+def _checks_of(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """The checks of what landed, which the asset of this key makes."""
+    return [
+        dg.AssetCheckSpec(
+            "every_landed_file_was_read",
+            asset=key,
+            description="No file failed; failed files are tried again.",
+        ),
+        dg.AssetCheckSpec(
+            "no_overwritten_file_left_ids_behind",
+            asset=key,
+            blocking=True,
+            description=(
+                "The former ids of each overwritten file are landed, but for max_left_behind of them, or "
+                "hub.toml says what overwriting it means."
+            ),
+        ),
+        dg.AssetCheckSpec(
+            "no_row_was_rejected",
+            asset=key,
+            description="No row of the new files went to the quarantine.",
+        ),
+    ]
+
+
+def _check_results(report: LoadReport) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(
+        passed=not report.failed,
+        check_name="every_landed_file_was_read",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
+    )
+    yield dg.AssetCheckResult(
+        passed=not report.left_behind,
+        check_name="no_overwritten_file_left_ids_behind",
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            path: left_behind(path, *ids)
+            for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
+        },
+    )
+    yield dg.AssetCheckResult(
+        passed=not report.rows_rejected,
+        check_name="no_row_was_rejected",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**report.reasons, "see": "quarantine.rejected_events"},
+    )
 
 
 @contextmanager
