@@ -51,36 +51,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
             "that have left. Rejected rows are in quarantine.rejected_events, what became of each file in "
             "raw.landed_files."
         ),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "every_landed_file_was_read",
-                asset=key,
-                description="No file failed; failed files are tried again.",
-            ),
-            dg.AssetCheckSpec(
-                "no_overwritten_file_left_ids_behind",
-                asset=key,
-                blocking=True,
-                description=(
-                    "The former ids of each overwritten file are landed, but for max_left_behind of them, or "
-                    "hub.toml says what overwriting it means."
-                ),
-            ),
-            dg.AssetCheckSpec(
-                "few_new_rows_were_rejected",
-                asset=key,
-                blocking=True,
-                description=(
-                    "Of the rows that no published version has yet, max_rejected_share of hub.toml at most "
-                    "was rejected, or 100 rows."
-                ),
-            ),
-            dg.AssetCheckSpec(
-                "no_row_was_rejected",
-                asset=key,
-                description="No row of the new files went to the quarantine.",
-            ),
-        ],
+        check_specs=_checks_of(key),
     )
     def event_asset(
         context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
@@ -92,36 +63,74 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         for notice in notices(report):
             context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
-        yield dg.AssetCheckResult(
-            passed=not report.failed,
-            check_name="every_landed_file_was_read",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
-        )
-        yield dg.AssetCheckResult(
-            passed=not report.left_behind,
-            check_name="no_overwritten_file_left_ids_behind",
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata={
-                path: left_behind(path, *ids)
-                for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
-            },
-        )
-        too_many = report.too_many_rejected
-        yield dg.AssetCheckResult(
-            passed=too_many is None,
-            check_name="few_new_rows_were_rejected",
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"held back": too_many_rejected(contract.entity, too_many)} if too_many else {},
-        )
-        yield dg.AssetCheckResult(
-            passed=not report.rows_rejected,
-            check_name="no_row_was_rejected",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={**report.reasons, "see": "quarantine.rejected_events"},
-        )
+        yield from _check_results(report)
 
     return event_asset
+
+
+def _checks_of(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """The checks of what landed, which the asset of this key makes."""
+    return [
+        dg.AssetCheckSpec(
+            "every_landed_file_was_read",
+            asset=key,
+            description="No file failed; failed files are tried again.",
+        ),
+        dg.AssetCheckSpec(
+            "no_overwritten_file_left_ids_behind",
+            asset=key,
+            blocking=True,
+            description=(
+                "The former ids of each overwritten file are landed, but for max_left_behind of them, or "
+                "hub.toml says what overwriting it means."
+            ),
+        ),
+        dg.AssetCheckSpec(
+            "few_new_rows_were_rejected",
+            asset=key,
+            blocking=True,
+            description=(
+                "Of the rows that no published version has yet, max_rejected_share of hub.toml at most was "
+                "rejected, or 100 rows."
+            ),
+        ),
+        dg.AssetCheckSpec(
+            "no_row_was_rejected",
+            asset=key,
+            description="No row of the new files went to the quarantine.",
+        ),
+    ]
+
+
+def _check_results(report: LoadReport) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(
+        passed=not report.failed,
+        check_name="every_landed_file_was_read",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=dict(list(report.failed.items())[:FAILED_FILES_SHOWN]),
+    )
+    yield dg.AssetCheckResult(
+        passed=not report.left_behind,
+        check_name="no_overwritten_file_left_ids_behind",
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            path: left_behind(path, *ids)
+            for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
+        },
+    )
+    too_many = report.too_many_rejected
+    yield dg.AssetCheckResult(
+        passed=too_many is None,
+        check_name="few_new_rows_were_rejected",
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"held back": too_many_rejected(report.entity, too_many)} if too_many else {},
+    )
+    yield dg.AssetCheckResult(
+        passed=not report.rows_rejected,
+        check_name="no_row_was_rejected",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**report.reasons, "see": "quarantine.rejected_events"},
+    )
 
 
 @contextmanager

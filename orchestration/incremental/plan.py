@@ -111,11 +111,18 @@ def make_plan(
         [node for name, node in nodes.items() if name not in plan.full_refresh and _is_incremental(node)],
     )
     tables.stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
+    _record(connection, decision)
+    return plan
+
+
+def _record(connection: duckdb.DuckDBPyConnection, decision: Decision) -> None:
+    """Write down what the refresh computes and by which fingerprints; what is rebuilt counts as not built."""
+    plan = decision.plan
     connection.execute("begin")
     connection.execute(
         "delete from raw.model_states "
         "where name in (select unnest($rebuilt)) or name not in (select unnest($known))",
-        {"rebuilt": list(plan.full_refresh), "known": list(nodes)},
+        {"rebuilt": list(plan.full_refresh), "known": list(decision.nodes)},
     )
     connection.execute(
         "insert into raw.model_states select unnest($names), unnest($fingerprints), false",
@@ -127,9 +134,8 @@ def make_plan(
         },
     )
     taken_in = one_row(connection, "select coalesce(max(file_id), 0) from raw.contents")[0]
-    run_log.record_plan(connection, number, taken_in, plan.reasons)
+    run_log.record_plan(connection, plan.refresh_number, taken_in, plan.reasons)
     connection.execute("commit")
-    return plan
 
 
 def decide(

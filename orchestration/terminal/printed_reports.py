@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,31 @@ WIDE = 100
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What both reports of a period print, as rows of the published file.
+
+    Attributes:
+        info: the one row of ``report_info``.
+        overview: the figures of the period.
+        days: its days, with the messages of each.
+        queues, users: its breakdowns, those with most messages first.
+        user_days: its days by user.
+    """
+
+    info: Row
+    overview: Row
+    days: Sequence[Row]
+    queues: Sequence[Row]
+    users: Sequence[Row]
+    user_days: Sequence[Row]
+
+    @property
+    def period(self) -> tuple[date, date]:
+        """The first and the last day."""
+        return self.overview["period_start"], self.overview["period_end"]
+
+
 def print_reports(published: Path, period: str, console: Console) -> None:
     """Print the Overview and the Team engagement report.
 
@@ -34,6 +60,18 @@ def print_reports(published: Path, period: str, console: Console) -> None:
         period: one of the periods of the period marts.
         console: where to print.
     """
+    figures = _read(published, period)
+    _print_overview(figures, console)
+    _print_team_engagement(figures, console)
+    info, newest = figures.info, figures.info["newest_event_at"]
+    console.print(
+        f"\n[dim]{figures.overview['messages_in_open_window']:,} of the messages sent still have an open "
+        f"window: their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
+        f"{f'newest event {newest} UTC' if newest else 'no event yet'}.[/]"
+    )
+
+
+def _read(published: Path, period: str) -> Figures:
     with duckdb.connect(str(published), read_only=True) as connection:
 
         def rows(query: str, *parameters: object) -> list[Row]:
@@ -44,14 +82,23 @@ def print_reports(published: Path, period: str, console: Console) -> None:
         (info,) = rows("from report_info")
         (overview,) = rows("from mart_overview where period = ?", period)
         first, last = overview["period_start"], overview["period_end"]
-        days = rows("from messages_over_time(?, ?)", first, last)
-        queues = rows(
-            "from mart_queue_breakdown where period = ? order by messages_sent desc, queue_id", period
+        return Figures(
+            info,
+            overview,
+            days=rows("from messages_over_time(?, ?)", first, last),
+            queues=rows(
+                "from mart_queue_breakdown where period = ? order by messages_sent desc, queue_id", period
+            ),
+            users=rows(
+                "from mart_user_breakdown where period = ? order by messages_sent desc, user_id", period
+            ),
+            user_days=rows("from user_messages_over_time(?, ?)", first, last),
         )
-        users = rows("from mart_user_breakdown where period = ? order by messages_sent desc, user_id", period)
-        user_days = rows("from user_messages_over_time(?, ?)", first, last)
 
-    currency = info["currency"]
+
+def _print_overview(figures: Figures, console: Console) -> None:
+    overview, currency = figures.overview, figures.info["currency"]
+    first, last = figures.period
     console.print()
     console.rule(f"[bold]Overview[/]  {first} to {last}")
     console.print(
@@ -63,9 +110,13 @@ def print_reports(published: Path, period: str, console: Console) -> None:
             }
         )
     )
-    console.print(f"Messages sent over time  [cyan]{_bars(days, first, last, most=50)}[/]\n")
-    console.print(_breakdown("Queue", "queue_name", queues, currency))
+    console.print(f"Messages sent over time  [cyan]{_bars(figures.days, first, last, most=50)}[/]\n")
+    console.print(_breakdown("Queue", "queue_name", figures.queues, currency))
 
+
+def _print_team_engagement(figures: Figures, console: Console) -> None:
+    overview, currency = figures.overview, figures.info["currency"]
+    first, last = figures.period
     console.print()
     console.rule(f"[bold]Team engagement[/]  {first} to {last}")
     console.print(
@@ -78,20 +129,14 @@ def print_reports(published: Path, period: str, console: Console) -> None:
     )
     over_time = {
         user["user_id"]: _bars(
-            [day for day in user_days if day["user_id"] == user["user_id"]],
+            [day for day in figures.user_days if day["user_id"] == user["user_id"]],
             first,
             last,
             most=30 if console.width >= WIDE else 15,
         )
-        for user in users
+        for user in figures.users
     }
-    console.print(_breakdown("User", "user_name", users, currency, over_time))
-    newest = info["newest_event_at"]
-    console.print(
-        f"\n[dim]{overview['messages_in_open_window']:,} of the messages sent still have an open window: "
-        f"their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
-        f"{f'newest event {newest} UTC' if newest else 'no event yet'}.[/]"
-    )
+    console.print(_breakdown("User", "user_name", figures.users, currency, over_time))
 
 
 def _heroes(figures: Mapping[str, str]) -> Columns:
