@@ -80,8 +80,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, settings: Settings, model: Mode
     rows = spark.rows_of(settings, model["schema"], model["name"])
     if rows:
         columns = ", ".join(identifier(name) for name in model["columns"])
-        lies_by = model["config"].get("lies_by")
-        order = f"order by {', '.join(lies_by)}" if lies_by else ""
+        cluster_by = model["config"].get("cluster_by")
+        order = f"order by {', '.join(cluster_by)}" if cluster_by else ""
         connection.execute(f"insert into {table} select {columns} from {rows} {order}")
     connection.execute(f"comment on table {table} is {literal(model['description'])}")
     for name, column in model["columns"].items():
