@@ -28,6 +28,7 @@ from orchestration.settings import REPOSITORY, Settings, log_of
 from orchestration.terminal.output import console
 
 if TYPE_CHECKING:
+    import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
 CONSOLE = console()
@@ -37,6 +38,30 @@ INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the result is the exit status of the process."""
+    options = _parser().parse_args(arguments)
+    keep_to_owner()
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 2
+    # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
+    # that runs for days, as the web UI does, takes its default anew for each refresh.
+    os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
+    try:
+        return run_command(options, settings)
+    except KeyboardInterrupt:
+        return say_interrupted()
+    except Exception as error:
+        sentence = _sentence_of(error, settings)
+        if sentence is None:
+            raise
+        CONSOLE.print(f"[red]✗[/] {markup(sentence)}")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.cli", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="one refresh of what has landed, then the reports")
@@ -64,33 +89,19 @@ def main(arguments: list[str] | None = None) -> int:
             choices=["last_7_days", "last_30_days", "last_90_days", "last_365_days", "all_time"],
             help="the period of the printed reports",
         )
-    options = parser.parse_args(arguments)
-    keep_to_owner()
-    try:
-        settings = Settings.from_environment()
-    except SettingsError as error:
-        CONSOLE.print(f"[red]✗[/] {markup(error)}")
-        return 2
-    # As an absolute path, whatever folder a process works in. The as-of day stays as it was set: a process
-    # that runs for days, as the web UI does, takes its default anew for each refresh.
-    os.environ["CONTACT_DATA_DIR"] = str(settings.data_dir)
-    try:
-        return run_command(options, settings)
-    except KeyboardInterrupt:
-        return say_interrupted()
-    except Exception as error:
-        from orchestration import faults
+    return parser
 
-        # Errors of this project say all that a person needs; of what nobody foresaw, the place in the code
-        # helps.
-        is_ours = type(error).__module__.startswith("orchestration.")
-        sentence = str(error) if is_ours else faults.explain(error, settings)
-        if sentence is None and isinstance(error, OSError):
-            sentence = f"{error}. Nothing was published. Is CONTACT_DATA_DIR right?"
-        if sentence is None:
-            raise
-        CONSOLE.print(f"[red]✗[/] {markup(sentence)}")
-        return 1
+
+def _sentence_of(error: Exception, settings: Settings) -> str | None:
+    """What a person is told of an error; None of what nobody foresaw, where the place in the code helps."""
+    from orchestration import faults
+
+    if type(error).__module__.startswith("orchestration."):
+        return str(error)
+    sentence = faults.explain(error, settings)
+    if sentence is None and isinstance(error, OSError):
+        return f"{error}. Nothing was published. Is CONTACT_DATA_DIR right?"
+    return sentence
 
 
 def run_command(options: argparse.Namespace, settings: Settings) -> int:
@@ -343,11 +354,8 @@ def run(settings: Settings, period: str) -> int:
     os.environ["CONTACT_AS_OF"] = settings.as_of.isoformat()
     # All that is imported stays. Looking for garbage in it, again and again, takes a tenth of the time.
     gc.disable()
-    import dagster as dg
-
     from orchestration.dbt_runner.project import ModelsError
-    from orchestration.operations import runs
-    from orchestration.terminal.progress import WithoutLogErrors, was_interrupted
+    from orchestration.terminal.progress import was_interrupted
 
     try:
         from orchestration.definitions import defs
@@ -363,6 +371,24 @@ def run(settings: Settings, period: str) -> int:
     if not something_has_landed(settings):
         CONSOLE.print(f"Nothing has landed in {markup(settings.landing)}/messages or .../orders yet.")
 
+    result = _execute_refresh(settings, defs.resolve_job_def("refresh"))
+    if any(was_interrupted(event) for event in result.all_events):
+        return say_interrupted()
+    if not result.success:
+        CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
+        return 1
+    print_reports(settings.published, period, CONSOLE)
+    CONSOLE.print(f"\nPublished: {markup(settings.published)}")
+    return 0
+
+
+def _execute_refresh(settings: Settings, job: dg.JobDefinition) -> dg.ExecuteInProcessResult:
+    """Execute the job in this process, as a run that finishes the work of lost ones."""
+    import dagster as dg
+
+    from orchestration.operations import runs
+    from orchestration.terminal.progress import WithoutLogErrors
+
     # What matters of dbt's own lines is said by the console logger; what it did is in its run_results.json.
     with (
         dg.DagsterInstance.from_ref(instance_without_output(settings)) as instance,
@@ -373,20 +399,12 @@ def run(settings: Settings, period: str) -> int:
             CONSOLE.print(f"  [yellow]![/] The refresh {lost} did not end; this one finishes its work.")
         run_id = str(uuid.uuid4())
         runs.hold_for_life(settings, run_id)
-        result = defs.resolve_job_def("refresh").execute_in_process(
+        return job.execute_in_process(
             instance=instance,
             run_id=run_id,
             run_config={"loggers": {"console": {}}},
             raise_on_error=False,
         )
-    if any(was_interrupted(event) for event in result.all_events):
-        return say_interrupted()
-    if not result.success:
-        CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
-        return 1
-    print_reports(settings.published, period, CONSOLE)
-    CONSOLE.print(f"\nPublished: {markup(settings.published)}")
-    return 0
 
 
 def instance_without_output(settings: Settings) -> InstanceRef:
