@@ -875,3 +875,151 @@ def test_records_that_two_ways_to_count_them_find_otherwise_fail_the_file(
     loaded = load_one(hub, '[[landing]]\nfiles = "orders/*"\nrecords = ""', json.dumps([order()]), "a.json")
 
     assert loaded.failed == {"a.json": "two ways to read its records differ: they found 1 and 3"}
+
+
+# What a stranger found.
+
+
+def test_cents_are_multiplied_and_added_up(hub: Settings) -> None:
+    fields = """
+amount_format = "cents"
+order_value = { from = "T", times = 100 }
+refunded_value = { sum = "refunds[].amount", times = -1 }
+"""
+
+    loaded = load_one(
+        hub, table(fields), nested(T=1234, refunds=[{"amount": -700}, {"amount": "-5"}]), "a.jsonl"
+    )
+
+    assert (loaded.column("order_value"), loaded.column("refunded_value")) == (
+        [Decimal("1234.00")],
+        [Decimal("7.05")],
+    )
+
+
+@pytest.mark.parametrize("name", ["row_number", "file_id", "ROW_NUMBER"])
+def test_a_column_of_parquet_may_have_a_name_that_the_reader_uses(hub: Settings, name: str) -> None:
+    loaded = load_one(hub, table(f'customer_id = "{name}"'), [order(**{name: "c77"})], "a.parquet")
+
+    assert [event["customer_id"] for event in loaded.events] == ["c77"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ('amount_format = "1,234.50"', "inexact_order_value"),
+        ('order_value = { from = "order_value", times = 1 }', "malformed_order_value"),
+    ],
+)
+def test_a_short_float_that_cannot_hold_the_cent_is_refused(hub: Settings, keys: str, reason: str) -> None:
+    rows = pa.table(
+        {
+            **{name: [value] for name, value in order().items() if name != "order_value"},
+            "order_value": pa.array([200000.01], pa.float32()),
+        }
+    )
+
+    loaded = load_one(hub, table(keys), rows, "a.parquet")
+
+    assert [row.reasons for row in loaded.rejected] == [[reason]]
+
+
+def test_nanoseconds_with_a_zone_need_no_other(hub: Settings) -> None:
+    rows = pa.table(
+        {
+            **{name: [value] for name, value in order().items() if name != "ordered_at"},
+            "ordered_at": pa.array([datetime(2026, 5, 4, 10)], pa.timestamp("ns", "UTC")),
+        }
+    )
+    tables = '[[landing]]\nfiles = "orders/*"\ntimezone = "America/New_York"'
+
+    assert [str(one["ordered_at"]) for one in load_one(hub, tables, rows, "a.parquet").events] == [
+        "2026-05-04 10:00:00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [("2026-11-20T10:00:00Z", "2026-11-20 10:00:00"), ("2026-11-20T10:00:00+0160", None)],
+)
+def test_an_offset_of_strptime_is_z_or_hours_and_minutes(
+    hub: Settings, written: str, instant: str | None
+) -> None:
+    keys = 'timestamp_format = "%Y-%m-%dT%H:%M:%S%z"'
+
+    loaded = load_one(hub, table(keys), [order(ordered_at=written)])
+
+    assert [str(event["ordered_at"]) for event in loaded.events] == ([instant] if instant else [])
+
+
+def test_an_offset_in_the_name_of_a_file_counts(hub: Settings) -> None:
+    tables = table(
+        'updated_at = { file_name = "%Y-%m-%dT%H%M%z.csv" }\ntimezone = "America/New_York"', "orders/**"
+    )
+
+    loaded = load_one(hub, tables, [order()], "2026-11-20T1000+0100.csv")
+
+    assert [str(event["updated_at"]) for event in loaded.events] == ["2026-11-20 09:00:00"]
+
+
+@pytest.mark.parametrize("word", ["İPTAL", "ΑΚΥΡΟΣ", "straße"])
+def test_letters_whose_lower_case_is_disputed_are_compared_by_one_hand(hub: Settings, word: str) -> None:
+    mapped = table(
+        f'status = {{ from = "S", map = {{ "{word}" = "cancelled" }}, else = "placed" }}', "orders/a*"
+    )
+    only = table(f'only = {{ S = ["{word}"] }}', "orders/b*")
+    files: dict[str, Content] = {"a.csv": [order(S=word)], "b.csv": [order(order_id="o2", S=word)]}
+
+    loaded = load(with_tables(hub, f"{mapped}\n{only}"), ORDERS, files)
+
+    assert loaded.column("status") == ["cancelled", "placed"]
+    assert loaded.files["b.csv"].rows_skipped == 0
+
+
+def test_half_a_character_in_a_document_is_one_rejected_row(hub: Settings) -> None:
+    text = "[" + json.dumps(order()) + ', {"order_id": "\\\\ud800\\ud800"}, {"order_id": "\\ud83d\\ude00"}]'
+
+    loaded = load_one(hub, table('records = ""'), text, "a.json")
+
+    assert loaded.column("order_id") == ["o1"]
+    assert loaded.reasons["a.json", 2] == ["malformed_json"]
+    assert "missing_ordered_at" in loaded.reasons["a.json", 3]
+
+
+ADDRESS = "ada@example.com"
+
+HASHED = 'customer_id = { from = "Email", normalize = "email_sha256" }'
+
+
+@pytest.mark.parametrize(
+    ("tables", "name", "content"),
+    [
+        (
+            table('skip_blank = "c"\ncustomer_id = { from = "c.email", normalize = "email_sha256" }'),
+            *("a.jsonl", nested(c={"email": ADDRESS}, order_value="x")),
+        ),
+        (
+            table(HASHED + '\nstatus = "Name"'),
+            "a.csv",
+            "order_id,Name,Email,ordered_at,order_value,sales_channel\n"
+            f"o1,{ADDRESS},2026-11-20,1\no2,b,{ADDRESS},x,2026-11-20,1,online\n",
+        ),
+        (
+            table(HASHED + '\nrecords = ""'),
+            *("a.json", '[{"Email": "' + ADDRESS + '", "x": nul}]'),
+        ),
+        (
+            table(HASHED + '\nrecords = "data"'),
+            *("a.json", '{"' + ADDRESS + '": []}'),
+        ),
+    ],
+    ids=["an object around it", "rows that do not divide", "what is no JSON", "a key"],
+)
+def test_an_address_that_is_hashed_is_in_no_message(
+    hub: Settings, tables: str, name: str, content: str
+) -> None:
+    loaded = load_one(hub, tables, content, name)
+
+    said = [*notices(loaded.report), str(loaded.failed), json.dumps([row.raw for row in loaded.rejected])]
+    assert ADDRESS not in " ".join(said)
+    assert loaded.events == []

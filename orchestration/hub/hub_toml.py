@@ -281,7 +281,7 @@ def _unusable(file: Path, what: str, advice: str) -> SettingsError:
 
 def _line_of(text: str, key: str, table: int | None = None) -> str:
     """Where a key stands, at the top or in a landing table, as words; empty where that cannot be told."""
-    assigned = re.compile(rf"""\s*(\[\[?\s*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
+    assigned = re.compile(rf"""\s*(\[\[?\s*(landing\s*\.\s*)?)?["']?{re.escape(key)}["']?\s*[=.\]]""")
     found, tables = [], -1
     for number, line in enumerate(text.split("\n"), start=1):
         if re.match(r"\s*\[\[\s*landing\s*\]\]", line):

@@ -11,17 +11,17 @@ from __future__ import annotations
 import codecs
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any
 
 from orchestration.hub.zones import is_zone
-from orchestration.landing.contracts import CONTRACTS, EventContract, Field, Kind
+from orchestration.landing.contracts import BLANKS, CONTRACTS, EventContract, Field, Kind
 from orchestration.landing.mappings import (
     EMAIL,
     EMAIL_SHA256,
@@ -33,6 +33,7 @@ from orchestration.landing.mappings import (
     Mapping,
     Reading,
     Source,
+    comparable,
 )
 
 TABLE_KEYS = (
@@ -44,6 +45,11 @@ SOURCE_KEYS = ("from", "map", "blank", "else", "normalize", "times", "sum", "val
 
 # What Python calls encodings but is none of text, or none that can be read block by block.
 NO_ENCODINGS = {"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf_7"}
+
+# The directives of strptime that Python and the database read alike.
+DIRECTIVES = ("a", "A", "b", "B", "d", "f", "H", "I", "j", "m", "M", "p", "S", "y", "Y", "z", "Z", "%")
+DIRECTIVE = re.compile(r"%(.|$)", re.DOTALL)
+DATES = [{year, *day} for year in "yY" for day in ("j", "md", "bd", "Bd")]
 
 LONGEST_SHOWN = 100
 
@@ -170,8 +176,8 @@ def _mapping(table: Dict[str, Any], contract: EventContract | None) -> Mapping |
     )
     mapping = Mapping(
         sources,
-        _text(table, "skip_blank"),
-        _only(table.get("only", {})),
+        _skip_blank(table),
+        _only(table),
         _timestamp_format(table),
         _timezone(table),
         _amounts(table),
@@ -179,14 +185,31 @@ def _mapping(table: Dict[str, Any], contract: EventContract | None) -> Mapping |
     return None if mapping == Mapping() else mapping
 
 
-def _only(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    if not isinstance(value, dict) or not all(
-        isinstance(listed, list) and listed and all(isinstance(one, str) for one in listed)
-        for listed in value.values()
+def _skip_blank(table: Dict[str, Any]) -> str | None:
+    column = _text(table, "skip_blank")
+    if column is not None and not _is_text(column):
+        raise _refused("skip_blank", column, "It takes the name of a column.")
+    return column
+
+
+def _only(table: Dict[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if "only" not in table:
+        return ()
+    value = table["only"]
+    if (
+        not isinstance(value, dict)
+        or not value
+        or not all(
+            column.strip(BLANKS) and isinstance(listed, list) and listed and all(map(_is_text, listed))
+            for column, listed in value.items()
+        )
     ):
         advice = 'It takes columns, each with a list of values, such as { Direction = ["outbound"] }.'
         raise _refused("only", value, advice)
-    return tuple((column, tuple(one.strip().lower() for one in listed)) for column, listed in value.items())
+    columns = [comparable(column) for column in value]
+    if len(set(columns)) != len(columns):
+        raise _refused("only", value, "It has one column twice, letter case aside.")
+    return tuple((column, tuple(one.strip(BLANKS) for one in listed)) for column, listed in value.items())
 
 
 def _timestamp_format(table: Dict[str, Any]) -> str | None:
@@ -282,12 +305,13 @@ def _replaced(field: Field, value: Any) -> tuple[tuple[str, str], ...]:
             f'`map` of {field.name} takes values and what stands for each, such as {{ paid = "placed" }}.'
         )
         raise _refused(field.name, value, advice)
+    if not all(map(_is_text, value)):
+        raise _refused(field.name, value, "What stands for no value is said by `blank`, not in `map`.")
     for other in value.values():
         _require_choice(field, "map", other)
-    replaced = {one.strip().lower(): other for one, other in value.items()}
-    if len(replaced) != len(value):
+    if len({one.strip(BLANKS).casefold() for one in value}) != len(value):
         raise _refused(field.name, value, "`map` has one value twice, letter case aside.")
-    return tuple(replaced.items())
+    return tuple((one.strip(BLANKS), other) for one, other in value.items())
 
 
 def _standing_for(field: Field, key: str, table: Dict[str, Any]) -> str | None:
@@ -318,11 +342,11 @@ def _times(field: Field, table: Dict[str, Any]) -> Decimal | None:
     value = table.get("times")
     if value is None:
         return None
-    factor = Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if factor is None or not abs(factor) < 100_000 or factor != round(factor, 4):
-        raise _refused(
-            field.name, table, "`times` takes a number below 100000 of at most 4 decimals, such as -1."
-        )
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    factor = Decimal(str(value)) if is_number else Decimal(0)
+    if not 0 < abs(factor) < 100_000 or factor != round(factor, 4):
+        advice = "`times` takes a number below 100000 of at most 4 decimals, such as -1, and not 0."
+        raise _refused(field.name, table, advice)
     _of_kind(field, "times", "", Kind.MONEY)
     return factor
 
@@ -344,14 +368,18 @@ def _of_kind(field: Field, key: str, value: Any, kind: Kind) -> str:
 
 
 def _require_strptime(key: str, written: str) -> None:
-    """Require a format that Python and the database read, with a directive in it."""
-    try:
-        datetime.strptime("", written)
-    except ValueError as error:
-        if "does not match format" not in str(error) and "unconverted" not in str(error):
-            raise _refused(key, written, f"That is no strptime format: {error}.") from None
-    if "%" not in written:
-        raise _refused(key, written, 'It takes a strptime format such as "%d.%m.%Y %H:%M".')
+    """Require a format of a date that Python and the database read alike."""
+    directives = DIRECTIVE.findall(written)
+    unknown = [directive for directive in directives if directive not in DIRECTIVES]
+    if unknown:
+        advice = f"%{unknown[0]} is not among the directives that are read: {', '.join(DIRECTIVES)}."
+        raise _refused(key, written, advice)
+    named = set(directives) - {"%"}
+    if len(named) != len([one for one in directives if one != "%"]):
+        raise _refused(key, written, "It has one directive twice.")
+    if not any(named >= date for date in DATES):
+        advice = 'It takes a strptime format with year, month and day, such as "%d.%m.%Y %H:%M".'
+        raise _refused(key, written, advice)
 
 
 def _text(table: Dict[str, Any], key: str) -> str | None:
@@ -359,6 +387,10 @@ def _text(table: Dict[str, Any], key: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _refused(key, value, "It takes text.")
     return value
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip(BLANKS))
 
 
 def _refused(key: str, value: object, advice: str) -> UnusableKeyError:

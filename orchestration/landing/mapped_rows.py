@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from orchestration.landing.casting import amount_of, family_of, text_of
+from orchestration.landing.casting import FLOAT_BITS, amount_of, family_of, text_of
 from orchestration.landing.contracts import EventContract, Field, Kind
 from orchestration.landing.formats import LandedRows, Shape
 from orchestration.landing.formats.common import UnreadableFileError
@@ -38,6 +38,8 @@ ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 # What divides the groups of a number, where that is a blank.
 BLANKS_WITHIN = " \u00a0\u202f"
+
+INSTANTS = ("timestamp", "zoned timestamp", "nanosecond timestamp")
 
 # The sign that typesetters use.
 MINUS = "\u2212"
@@ -77,7 +79,7 @@ create or replace temp macro iso_of_epoch(value, number, per_second) as
 create or replace temp macro amount_of_cents(value) as
     case
         when regexp_full_match(value, '[+-]?[0-9]{{1,20}}')
-            then cast(cast(value as {EXACT}) * 0.01 as varchar)
+            then cast(cast(cast(value as {EXACT}) * 0.01 as {EXACT}) as varchar)
         else {literal(UNREADABLE)} || value
     end;
 
@@ -165,7 +167,7 @@ class _Mapped:
             return literal(_in_zone(self.named_at, self.mapping.timezone)), "VARCHAR"
         if source.sum_of is not None:
             return self._sum(source), "VARCHAR"
-        if source.is_as_it_stands and not self._has_notation(field):
+        if source.is_as_it_stands and not self._has_notation(field, source.columns[0]):
             key = self._key(source.columns[0])
             return f"landed_{key}", self.types[key]
         return self._replaced(source, self._rewritten(field, source)), "VARCHAR"
@@ -176,20 +178,24 @@ class _Mapped:
         if self.mapping.skip_blank:
             reasons.append(f"{self._text(self.mapping.skip_blank)} is null")
         for column, values in self.mapping.only:
-            listed = ", ".join(map(literal, values))
+            # By one hand on both sides: Python writes some letters in another lower case.
+            listed = ", ".join(f"lower({literal(value)})" for value in values)
             reasons.append(f"coalesce(lower({self._text(column)}) not in ({listed}), true)")
         return f"(fault is null and ({' or '.join(reasons)}))" if reasons else "false"
 
     def raw_text(self) -> str:
         """The columns as they were landed, those that are hashed as a hash, as a JSON object."""
-        hashed = self.mapping.hashed_columns
         named = []
         for column in self.columns.columns:
             if column.key in self.types:
                 text = self._text(column.name)
-                shown = (
-                    f"sha256(lower({text}))" if comparable(column.name) in hashed else self._shown(column.key)
-                )
+                shown, hashed = self._shown(column.key), f"sha256(lower({text}))"
+                if self.mapping.is_hashed(column.name):
+                    shown = hashed
+                elif self.mapping.hashes:
+                    # Of a row that does not divide, nobody knows which column a value is of.
+                    is_moved = f"fault is not null and contains({shown}, '@')"
+                    shown = f"case when {is_moved} then {hashed} else {shown} end"
                 named.append(f"{literal(column.name)}, {shown}")
         return f"cast(json_object({', '.join(named)}) as varchar)"
 
@@ -207,10 +213,14 @@ class _Mapped:
     def _shown(self, key: str) -> str:
         return f"(landed_{key} ->> '$')" if self.types[key] == "JSON" else f"cast(landed_{key} as varchar)"
 
-    def _has_notation(self, field: Field) -> bool:
+    def _has_notation(self, field: Field, column: str) -> bool:
+        """Whether the values of a column are in a declared notation of the field."""
         if field.kind is Kind.INSTANT:
             return bool(self.mapping.timestamp_format or self.mapping.timezone)
-        return field.kind is Kind.MONEY and self.mapping.amounts is not None
+        if field.kind is not Kind.MONEY or self.mapping.amounts is None:
+            return False
+        # A number of a type is a number, however amounts are written as text; but cents are cents.
+        return self._family(column) in ("text", "json") or not self.mapping.amounts.point
 
     def _joined(self, source: Source) -> str:
         texts = [self._text(column) for column in source.columns]
@@ -221,7 +231,7 @@ class _Mapped:
         text = self._joined(source)
         cases = [f"when {text} is null then {literal(source.blank) if source.blank is not None else 'null'}"]
         cases += [
-            f"when lower({text}) = {literal(value)} then {literal(other) if other else 'null'}"
+            f"when lower({text}) = lower({literal(value)}) then {literal(other) if other else 'null'}"
             for value, other in source.replaced
         ]
         other = kept if source.otherwise is None else literal(source.otherwise)
@@ -242,17 +252,28 @@ class _Mapped:
         zone, written = self.mapping.timezone or "UTC", self.mapping.timestamp_format
         column = source.columns[0]
         landed, family = f"landed_{self._key(column)}", self._family(column)
-        if len(source.columns) == 1 and family == "zoned timestamp":
-            return f"iso_of_instant(timezone('UTC', {landed}))"
-        if len(source.columns) == 1 and family in ("timestamp", "nanosecond timestamp"):
-            return f"iso_of_local(cast({landed} as timestamp), {literal(zone)})"
+        if len(source.columns) == 1 and family in INSTANTS:
+            # What no timestamp can hold is in a year that is refused.
+            read = {
+                "timestamp": f"try_cast({landed} as timestamp)",
+                "zoned timestamp": f"timezone('UTC', try_cast({landed} as timestamptz))",
+                "nanosecond timestamp": f"make_timestamp(epoch_ns({landed}) // 1000)",
+            }[family]
+            has_zone = family == "zoned timestamp" or self.types[self._key(column)] == "TIMESTAMPTZ_NS"
+            iso = f"iso_of_instant({read})" if has_zone else f"iso_of_local({read}, {literal(zone)})"
+            return f"coalesce({iso}, {_unreadable(text)})"
         if written is None:
             return f"iso_in_zone({text}, {literal(zone)})"
         if written in (EPOCH_SECONDS, EPOCH_MILLISECONDS):
             per_second, digits = (1_000_000, 12) if written == EPOCH_SECONDS else (1_000, 15)
             number = literal(rf"-?[0-9]{{1,{digits}}}(\.[0-9]{{1,9}})?")
             return f"iso_of_epoch({text}, {number}, {per_second})"
+        if written.endswith("%z"):
+            # The database does not know Z for UTC, and takes offsets of more than an hour of minutes.
+            text = f"regexp_replace({text}, '([0-9])[Zz]$', '\\1+0000')"
+            text = f"case when not regexp_matches({text}, '[+-][0-9]{{2}}:?[6-9][0-9]$') then {text} end"
         parsed = f"try_strptime({text}, {literal(written)})"
+        text = self._joined(source)
         if "%z" in written or "%Z" in written:
             return f"coalesce(iso_of_instant(timezone('UTC', {parsed})), {_unreadable(text)})"
         return f"coalesce(iso_of_local({parsed}, {literal(zone)}), {_unreadable(text)})"
@@ -263,7 +284,9 @@ class _Mapped:
         if len(source.columns) > 1 or family_of(self.types[key]) == "text":
             return self._of_notation(text)
         number = amount_of(key, self.types[key])
-        digits = f"coalesce(cast({number} as varchar), {text})"
+        # What a short float cannot hold to the cent has no text that says which amount was meant.
+        is_short = FLOAT_BITS.get(self.types[key], 53) < FLOAT_BITS["DOUBLE"]
+        digits = f"coalesce(cast({number} as varchar), {_unreadable(text) if is_short else text})"
         if self.mapping.amounts and not self.mapping.amounts.point:
             return self._of_notation(text)
         if self.types[key] == "JSON":
@@ -327,4 +350,6 @@ def _unreadable(text: str) -> str:
 
 
 def _in_zone(named_at: datetime, zone: str | None) -> str:
-    return named_at.replace(tzinfo=ZoneInfo(zone or "UTC")).astimezone(UTC).strftime(ISO)
+    if named_at.tzinfo is None:
+        named_at = named_at.replace(tzinfo=ZoneInfo(zone or "UTC"))
+    return named_at.astimezone(UTC).strftime(ISO)

@@ -21,7 +21,7 @@ CENTS = "cents"
 
 # What an amount of one thousand two hundred thirty-four and a half looks like.
 AMOUNT_EXAMPLE = re.compile(
-    r"(?P<prefix>[^0-9.,'+-]*?)\s?1(?P<group>[,.'\u2019\s]?)234(?P<point>[.,])50\s?(?P<suffix>[^0-9.,'+-]*)"
+    r"(?P<prefix>[^0-9.,'()+-]*?)\s?1(?P<group>[,.'\u2019\s]?)234(?P<point>[.,])50\s?(?P<suffix>[^0-9.,'()+-]*)"
 )
 
 
@@ -68,7 +68,7 @@ class Source:
 
     Attributes:
         columns: the columns whose values, joined by a blank, are the value.
-        replaced: values, in lower case, each with what stands for it; empty for no value.
+        replaced: values, each with what stands for it, letter case aside; empty for no value.
         blank: what stands for no value; None when it stays none.
         otherwise: what stands for all values that are not among the replaced ones; None when they stay.
         normalize: :data:`EMAIL`, :data:`EMAIL_SHA256` or None.
@@ -101,7 +101,7 @@ class Mapping:
     Attributes:
         sources: the fields that are named, each with its source; none when the contract's own names hold.
         skip_blank: the column without a value in which a row is skipped, or None.
-        only: columns, each with the values, in lower case, that a row needs there so as not to be skipped.
+        only: columns, each with the values that a row needs there, letter case aside, not to be skipped.
         timestamp_format: a strptime format, :data:`EPOCH_SECONDS`, :data:`EPOCH_MILLISECONDS`, or None.
         timezone: the zone of timestamps without an offset, or None.
         amounts: how amounts are written, or None.
@@ -137,14 +137,20 @@ class Mapping:
         yield from (column for column, _ in self.only)
 
     @property
-    def hashed_columns(self) -> set[str]:
-        """The columns whose values must not be kept as they are, by :func:`comparable`."""
-        return {
-            comparable(column)
+    def hashes(self) -> bool:
+        """Whether some values must not be kept as they are."""
+        return any(source.normalize == EMAIL_SHA256 for _, source in self.sources)
+
+    def is_hashed(self, column: str) -> bool:
+        """Whether the values of a column must not be kept as they are, or hold such: an object around one."""
+        hashed = [
+            comparable(one)
             for _, source in self.sources
             if source.normalize == EMAIL_SHA256
-            for column in source.columns
-        }
+            for one in source.columns
+        ]
+        name = comparable(column)
+        return any(one == name or one.startswith((f"{name}.", f"{name}[]")) for one in hashed)
 
 
 @dataclass(frozen=True)

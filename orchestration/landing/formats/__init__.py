@@ -114,7 +114,7 @@ def _named_at(file: LandedFile) -> datetime | None:
         return None
     name = file.path.rpartition("/")[2]
     try:
-        return datetime.strptime(name, name_format).replace(tzinfo=None)
+        return datetime.strptime(name, name_format)
     except ValueError:
         raise UnreadableFileError(
             f"its name does not match {name_format!r}, from which its [[landing]] table takes a field"

@@ -57,7 +57,7 @@ def describe_text(names: Sequence[str], file: LandedFile, columns: Columns) -> s
     where = f"its first line, divided by {read_as}{encoding},"
     if set(columns.by_name).intersection(map(comparable, names)):
         return f". I{where[1:]} has{_listed(names)}. {HELP}"
-    if _are_values(names):
+    if are_values(names):
         return (
             f". None of the {len(names)} names in {where} is a column of the contract: land it with the "
             "names of its columns as its first line"
@@ -88,11 +88,12 @@ def delimiter_of(line: str, read_as: str, columns: Columns) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """The names of a header, unless they look like the values of a row."""
-    if _are_values(names):
+    if are_values(names):
         return ""
     shown = ", ".join("".join(char if char.isprintable() else "?" for char in name) for name in names)
     return f": {shown}" if len(shown) <= LONGEST_LIST else f": {shown[:LONGEST_LIST]}…"
 
 
-def _are_values(names: Sequence[str]) -> bool:
+def are_values(names: Sequence[str]) -> bool:
+    """Whether names look like the values of a row, which no message quotes."""
     return any(map(VALUE.fullmatch, names))

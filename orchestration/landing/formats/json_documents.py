@@ -9,6 +9,7 @@ are the contract's (json_lines.py).
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
 import duckdb
@@ -41,6 +42,9 @@ from orchestration.sql import one_row
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 
 TABLE = "landed_records"
+
+# An escape within a string of JSON, that of a surrogate whole.
+ESCAPE = re.compile(r"\\(u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
 def columns_of(
@@ -185,15 +189,32 @@ def _texts(batch: pa.RecordBatch) -> Iterator[tuple[str | None, str]]:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, documents: Sequence[tuple[str, str | None]]) -> int:
-    """How many records documents have at these JSON pointers; one for a document without such."""
-    (records,) = one_row(
-        connection,
-        """
+    """How many records documents have at these JSON pointers; one for a document without such.
+
+    Raises:
+        UnreadableFileError: when the database, which counts, cannot read a document.
+    """
+    query = """
         select coalesce(sum(
             case when pointer is null then 1 else json_array_length(document, pointer) end
         ), 0)
         from (select unnest($documents) as document, unnest($pointers) as pointer)
-        """,
-        {"documents": [text for text, _ in documents], "pointers": [pointer for _, pointer in documents]},
-    )
+    """
+    texts = [_without_half_characters(text) for text, _ in documents]
+    try:
+        (records,) = one_row(
+            connection, query, {"documents": texts, "pointers": [pointer for _, pointer in documents]}
+        )
+    except duckdb.Error:
+        # Its words quote the document.
+        raise UnreadableFileError(
+            "two ways to read its JSON differ: only one of them takes it for JSON"
+        ) from None
     return int(records)
+
+
+def _without_half_characters(text: str) -> str:
+    """A document without escaped surrogates, with which the database refuses all of it."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return text
+    return ESCAPE.sub(lambda escape: "x" if len(escape[0]) > len("\\u") else escape[0], text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.landing.formats.common import UnreadableFileError
+from orchestration.landing.formats.headers import are_values
 from orchestration.landing.mappings import Columns, comparable
 
 DUPLICATE_KEY, MALFORMED = "duplicate_key", "malformed_json"
@@ -155,7 +156,9 @@ def records_of_document(text: str, records: str) -> tuple[list[Any], str]:
     if found is None:
         keys = [name for name, _ in document.members] if _is(document) else []
         where = f"at {records!r}, where its [[landing]] table says" if records else "as the document itself"
-        instead = f". It is an object with the keys {', '.join(keys[:20])}" if keys else ""
+        # What looks like values may be personal details.
+        shown = "" if are_values(keys) else f" {', '.join(keys[:20])}"
+        instead = f". It is an object with the keys{shown}" if keys and shown else ""
         raise UnreadableFileError(f"it has no array of records {where}{instead}")
     return found
 

@@ -135,7 +135,7 @@ def _query_rows(
     landed = ", ".join(
         f"{_landed(f'texts.{key}', column_type, True)} as landed_{key}"
         if key in by_value
-        else f"{_landed(f'rows.{identifier(column)}', column_type, False)} as landed_{key}"
+        else f"{_landed(f'rows.column_{key}', column_type, False)} as landed_{key}"
         for key, (_, column, column_type) in by_key.items()
     )
     texts, fault = "", "cast(null as varchar)"
@@ -147,7 +147,9 @@ def _query_rows(
         """
     # Columns read by value are not even named: the statistics of a far timestamp make the reader refuse them.
     columns = "".join(
-        f", {identifier(column)}" for key, (_, column, _) in by_key.items() if key not in by_value
+        f", {identifier(column)} as column_{key}"
+        for key, (_, column, _) in by_key.items()
+        if key not in by_value
     )
     return f"""
         select rows.file_id, rows.row_number, {fault} as fault, {landed}
