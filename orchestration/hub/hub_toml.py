@@ -32,10 +32,10 @@ WORDS = {
     "timezone": "zone in which the day of a message is taken",
     "currency": "reporting currency",
     "max_rejected_share": "more of an entity's new rows rejected: not published",
-    "max_fall": "published events fall by more: not published",
+    "max_fall": "reserved, without effect",
     "max_left_behind": "more ids missing from a changed file: not published",
-    "max_restated_share": "more of the published figures change: not published",
-    "ledger_days": "how long the ledger of figures is kept",
+    "max_restated_share": "reserved, without effect",
+    "ledger_days": "reserved, without effect",
     "keep_runs_days": "how long Dagster's record of runs is kept",
     "links_to": "folders outside that links in the landing folder may lead to",
 }

@@ -1,6 +1,6 @@
 """The ``[[landing]]`` tables of ``hub.toml``: what holds for the files that a pattern names.
 
-Section 2.2 of the data contract has their keys.
+"Exports of other systems" in docs/data-contract.md has their keys.
 
 Belongs here: parsing and checking a table. Does not belong here: what a mapping is (landing/mappings.py),
 what is done with rows (landing/mapped_rows.py), the rest of the file (hub_toml.py).

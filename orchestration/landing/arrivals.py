@@ -4,8 +4,9 @@ The *former* rows of a path are those of the content last loaded from it. When o
 where nothing is lost by it, and are kept otherwise. All of it is decided by what is stored in the landing
 folder and in ``kept/``, so that a refresh and a rebuild come to the same rows.
 
-Belongs here: the rules of section 2.1 of the data contract. Does not belong here: how files are found
-(discovery.py) or read (formats), how kept rows are stored (kept.py), which row of an event wins (dbt).
+Belongs here: the rules of "Files as they arrive" in docs/data-contract.md. Does not belong here: how files
+are found (discovery.py) or read (formats), how kept rows are stored (kept.py), which row of an event wins
+(dbt).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a source's own export is read: what a ``[[landing]]`` table of ``hub.toml`` says, as data.
 
-Section 2.2 of the data contract has the keys of such a table.
+"Exports of other systems" in docs/data-contract.md has the keys of such a table.
 
 Belongs here: what a mapping is, and which columns it takes. Does not belong here: how a table is parsed and
 checked (hub/landing_tables.py), how columns are found (formats), the SQL of a mapping (mapped_rows.py).

@@ -50,7 +50,7 @@ create table if not exists raw.contents (
     rows_rejected bigint not null default 0
 );
 
--- A warehouse of before rows could be skipped, and its record said what judged them.
+-- Added in version 0.4.0: mappings, which skip rows, and the record of what judged a file.
 alter table raw.contents add column if not exists rows_skipped bigint default 0;
 alter table raw.contents add column if not exists judged_by varchar;
 
@@ -75,7 +75,7 @@ create table if not exists quarantine.rejected_events (
     file_id integer not null
 );
 
--- One of before there were mappings.
+-- Added in version 0.4.0.
 alter table quarantine.rejected_events add column if not exists mapped_text varchar;
 """
 
@@ -104,10 +104,10 @@ create table if not exists raw.refreshes (
     currency varchar
 );
 
--- A warehouse of before there was another engine.
+-- Added with the second engine.
 alter table raw.refreshes add column if not exists engine varchar default 'duckdb';
 
--- One of before zone and currency belonged to the hub.
+-- Added when zone and currency came to belong to the hub.
 alter table raw.refreshes add column if not exists timezone varchar;
 alter table raw.refreshes add column if not exists currency varchar;
 """

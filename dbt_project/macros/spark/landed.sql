@@ -1,4 +1,4 @@
-{#- What landed, as Spark sees it: orchestration/spark.py leaves the events, the records of files and of refreshes, and
+{#- What landed, as Spark sees it: orchestration/engines/ leaves the events, the records of files and of refreshes, and
     what was refused, as files of Parquet, whose columns say their types. Declared again at each start, so that files
     that came since are seen. -#}
 {% macro declare_landed() -%}
