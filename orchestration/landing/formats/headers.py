@@ -24,7 +24,7 @@ HELP = (
     'FILE=...` proposes one, "Exports of other systems" in docs/data-contract.md explains it'
 )
 
-LONGEST_LIST = 240
+LONGEST_LIST = 120
 
 # Cells of a row with values, which no header has: numbers, dates, addresses.
 VALUE = re.compile(r"[-+.,:/0-9 TZ]*[0-9][-+.,:/0-9 TZ]*|.*@.*|.{65,}")
