@@ -218,7 +218,7 @@ def figures(
         "revenue_generated": revenue_generated,
         "revenue_refunded": sum((order.refunded_value for order in generated), ZERO),
         "revenue_credited": sum((order.order_value for order in credited), ZERO),
-        "active_users": len({message.user_id for message in sent}),
+        "active_users": len({message.user_id for message in sent} - {UNASSIGNED}),
         "revenue_per_message": _money_per(revenue_generated, len(sent)),
         "messages_in_open_window": len([m for m in sent if m.occurred_at + window > as_of_ends]),
     }

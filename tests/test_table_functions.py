@@ -195,7 +195,7 @@ def figures_of_facts(function: str) -> str:
                 count(distinct customer_id) filter (status = 'sent') as customers_messaged,
                 count(distinct customer_id) filter (is_converted) as customers_converted,
                 coalesce(sum(revenue_credited), 0)::decimal(38, 2) as revenue_credited,
-                count(distinct user_id) filter (status = 'sent') as active_users,
+                count(distinct user_id) filter (status = 'sent' and user_id <> 'unassigned') as active_users,
                 count(*) filter (window_closes_at > as_of_ends_at) as messages_in_open_window
             from fct_messages cross join (select as_of_ends_at from report_info)
             where {asked} {groups}

@@ -152,7 +152,10 @@ user_figures as (
     select
         message_date,
         count(*) as active_users,
-    from (select distinct message_date, user_id from fct_messages where status = 'sent')
+    from (
+        select distinct message_date, user_id from fct_messages
+        where status = 'sent' and user_id <> 'unassigned'
+    )
     group by all
 ),
 
@@ -218,7 +221,10 @@ user_figures as (
         message_date,
         queue_id,
         count(*) as active_users,
-    from (select distinct message_date, queue_id, user_id from fct_messages where status = 'sent')
+    from (
+        select distinct message_date, queue_id, user_id from fct_messages
+        where status = 'sent' and user_id <> 'unassigned'
+    )
     group by all
 ),
 
@@ -305,7 +311,7 @@ select
     coalesce(order_figures.revenue_refunded, 0) as revenue_refunded,
     revenue_credited,
     -- A user's own row has one user, who is active in it or not.
-    if(messages_sent > 0, 1, 0)::bigint as active_users,
+    if(messages_sent > 0 and user_id <> 'unassigned', 1, 0)::bigint as active_users,
     money_per_unit(coalesce(order_figures.revenue_generated, 0), messages_sent) as revenue_per_message,
     messages_in_open_window,
 from customer_figures

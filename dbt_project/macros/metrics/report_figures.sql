@@ -83,7 +83,8 @@
         sum(touched_value) as revenue_generated,
         sum(touched_refunds) as revenue_refunded,
         sum(revenue_credited) as revenue_credited,
-        count(distinct case when messages_sent > 0 then user_id end) as active_users,
+        -- Nobody is `unassigned`.
+        count(distinct case when messages_sent > 0 and user_id <> 'unassigned' then user_id end) as active_users,
         sum(messages_in_open_window) as messages_in_open_window
     from {{ messages }}
     {{ group_by(by) }}
