@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_bytes
+from landing import land_bytes, load
 from pipeline import reading, refresh
 
 from orchestration import VERSION, cli
+from orchestration.landing.contracts import ORDERS as ORDERS_CONTRACT
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 from orchestration.warehouse.errors import WarehouseError
@@ -120,3 +122,24 @@ def test_a_hub_of_a_newer_version_is_left_alone_whatever_its_tables_are(hub: Set
             command(hub)
     assert not cli.remove_warehouse(hub)
     assert hub.warehouse.read_bytes() == before
+
+
+def test_a_warehouse_of_version_0_3_0_has_its_files_read_again_and_keeps_what_has_gone(
+    tmp_path: Path,
+) -> None:
+    hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "EUR")
+    first = load(hub, ORDERS_CONTRACT, {"a.jsonl": ORDERS, "gone.csv": OVERWRITTEN})
+    (hub.landing / "orders" / "gone.csv").unlink()
+    load(hub, ORDERS_CONTRACT)
+    # What that version did not have.
+    with duckdb.connect(str(hub.warehouse)) as warehouse:
+        warehouse.execute("alter table raw.contents drop column judged_by")
+        warehouse.execute("alter table raw.contents drop column rows_skipped")
+        warehouse.execute("alter table quarantine.rejected_events drop column mapped_text")
+
+    upgraded, again = load(hub, ORDERS_CONTRACT), load(hub, ORDERS_CONTRACT)
+
+    assert upgraded.column("order_id") == again.column("order_id") == first.column("order_id")
+    assert (upgraded.report.files_loaded, again.report.files_loaded) == (1, 0)
+    assert upgraded.report.judged_before == ["landing/orders/gone.csv"]
+    assert again.report.judged_before == []
