@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -90,16 +89,14 @@ class _Walk:
     """One walk below the landing folder of an entity. Paths are texts: of many files, objects take seconds.
 
     Attributes:
-        data_dir: the folder that paths are relative to.
+        settings: the settings of the hub, to whose data directory paths are relative.
         allowed: the folders, as they are without links, that a link may lead into.
-        is_named: whether a table of ``hub.toml`` names a path.
         landing: what was found.
         seen: the folders that were looked at, as they are without links.
     """
 
-    data_dir: Path
+    settings: Settings
     allowed: tuple[Path, ...]
-    is_named: Callable[[str], bool]
     landing: Landing
     seen: set[Path]
 
@@ -107,7 +104,7 @@ class _Walk:
         """Look at a folder; gives the folders below it to look at next, and the links to such."""
         folders: list[str] = []
         links: list[str] = []
-        location = self.data_dir / path
+        location = self.settings.data_dir / path
         real = location.resolve()
         if real in self.seen:
             return folders, links
@@ -148,19 +145,14 @@ class _Walk:
             return True
         elif not stat.S_ISREG(status.st_mode):
             self.landing.left_alone[recordable(path)] = "is no regular file"
-        elif not self.is_read(path):
+        elif not is_read(self.settings, path):
             self.landing.left_alone[recordable(path)] = why_unsupported(entry.name)
         else:
             self.landing.files[path] = Signature.of(status)
         return False
 
-    def is_read(self, path: str) -> bool:
-        """Whether the name of a file is one that is read."""
-        name = path.lower()
-        return name.endswith(SUPPORTED) or (name.endswith(SUPPORTED_BY_TABLES) and self.is_named(path))
-
     def may_be_followed(self, path: str) -> bool:
-        real = (self.data_dir / path).resolve()
+        real = (self.settings.data_dir / path).resolve()
         return any(real.is_relative_to(folder) for folder in self.allowed)
 
 
@@ -172,9 +164,7 @@ def find(settings: Settings, entity: str) -> Landing:
     """
     root = settings.landing / entity
     allowed = (settings.landing.resolve(), *(folder.resolve() for folder in settings.hub.links_to))
-    walk = _Walk(
-        settings.data_dir, allowed, lambda path: _table_of(settings, path) is not None, Landing(), set()
-    )
+    walk = _Walk(settings, allowed, Landing(), set())
     path = root.relative_to(settings.data_dir).as_posix()
     if root.is_symlink() and not walk.may_be_followed(path):
         raise LandingError(
@@ -200,11 +190,19 @@ def _tell_apart(landing: Landing) -> None:
 
 
 def something_has_landed(settings: Settings) -> bool:
-    """Whether there is any file with a supported extension; quicker than to list them all."""
+    """Whether there is any file that is read; quicker than to list them all."""
     return any(
-        path.name.lower().endswith((*SUPPORTED, *SUPPORTED_BY_TABLES)) and path.is_file()
+        is_read(settings, path.relative_to(settings.data_dir).as_posix()) and path.is_file()
         for contract in CONTRACTS
         for path in (settings.landing / contract.entity).rglob("*")
+    )
+
+
+def is_read(settings: Settings, path: str) -> bool:
+    """Whether the name of a file is one that is read."""
+    name = path.lower()
+    return name.endswith(SUPPORTED) or (
+        name.endswith(SUPPORTED_BY_TABLES) and _table_of(settings, path) is not None
     )
 
 
