@@ -846,6 +846,16 @@ def test_a_line_end_is_one_of_the_encoding(hub: Settings, monkeypatch: pytest.Mo
     assert len(waited) == 1
 
 
+def test_a_document_behind_which_something_follows_fails_alone(hub: Settings) -> None:
+    hub = with_tables(hub, '[[landing]]\nfiles = "orders/*.json.gz"\nrecords = ""')
+    content = gzip.compress(json.dumps([order()]).encode(), mtime=0) + b"no gzip"
+
+    loaded = load(hub, ORDERS, {"a.json.gz": content, "b.csv": [order(order_id="o2")]})
+
+    assert "something that is no gzip follows" in (loaded.failed["a.json.gz"] or "")
+    assert loaded.column("order_id") == ["o2"]
+
+
 def test_a_mapped_file_that_is_moved_counts_once(hub: Settings) -> None:
     hub = with_tables(hub, table('order_value = "Total"'))
     load(hub, ORDERS, {"a.csv": [order(Total="5")]})

@@ -202,17 +202,18 @@ def is_read(settings: Settings, path: str) -> bool:
     """Whether the name of a file is one that is read."""
     name = path.lower()
     return name.endswith(SUPPORTED) or (
-        name.endswith(SUPPORTED_BY_TABLES) and _table_of(settings, path) is not None
+        name.endswith(SUPPORTED_BY_TABLES) and table_of(settings, path) is not None
     )
 
 
 def landed_file(settings: Settings, path: str) -> LandedFile:
     """The file of a path, to be read as ``hub.toml`` says."""
-    table = _table_of(settings, path)
+    table = table_of(settings, path)
     return LandedFile(path, settings.data_dir / path, table.reading if table else PLAIN)
 
 
-def _table_of(settings: Settings, path: str) -> LandingTable | None:
+def table_of(settings: Settings, path: str) -> LandingTable | None:
+    """The table of ``hub.toml`` that names a path of the record; None without one."""
     return settings.hub.landing_table_of(path.removeprefix("landing/")) if settings.hub.landing else None
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.landing.formats import Format, LandedFile
+from orchestration.landing.formats import Format, LandedFile, UnreadableFileError
 from orchestration.landing.formats.byte_streams import read_blocks
 from orchestration.landing.formats.json_documents import MAX_DOCUMENT_BYTES
 from orchestration.landing.formats.json_records import parse
@@ -110,7 +110,7 @@ def _is_complete(file: LandedFile, size: int, ending: _Ending) -> bool:
             stream.seek(max(0, size - len(PARQUET_MARK)))
             return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
     # What is no gzip at all will not become one; its reader says so.
-    with suppress(gzip.BadGzipFile, zlib.error):
+    with suppress(gzip.BadGzipFile, zlib.error, UnreadableFileError):
         if file.format is Format.JSON_DOCUMENT:
             return size > MAX_DOCUMENT_BYTES or _is_whole_document(file)
         return _ends_unpacked(file) if file.is_gzipped else ending.is_that_of_a_line

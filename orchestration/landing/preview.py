@@ -109,7 +109,7 @@ def preview_file(settings: Settings, typed: str) -> Preview:
     path = path or _path_below(contract, location)
     if not LandedFile(path, location).is_supported:
         raise PreviewError(f"{_named(location)} {discovery.why_unsupported(location.name)}.")
-    table = _table_of(settings, path)
+    table = _numbered_table_of(settings, path)
     file = LandedFile(path, location, table[1].reading if table else PLAIN)
     try:
         outcome = _outcome(settings, contract, file, is_named=table is not None)
@@ -168,7 +168,7 @@ def _contract_of(settings: Settings, location: Path, path: str | None) -> EventC
     """The contract of the folder that a file lies in, of a table that names it, or that its columns suit."""
     if path is not None:
         return next(one for one in CONTRACTS if path.startswith(f"landing/{one.entity}/"))
-    named = [one for one in CONTRACTS if _table_of(settings, _path_below(one, location))]
+    named = [one for one in CONTRACTS if discovery.table_of(settings, _path_below(one, location))]
     if len(named) == 1:
         return named[0]
 
@@ -180,10 +180,9 @@ def _contract_of(settings: Settings, location: Path, path: str | None) -> EventC
     return max(CONTRACTS, key=suitability)
 
 
-def _table_of(settings: Settings, path: str) -> tuple[int, LandingTable] | None:
-    below = path.removeprefix("landing/")
-    numbered = enumerate(settings.hub.landing, start=1)
-    return next(((number, table) for number, table in numbered if table.matches(below)), None)
+def _numbered_table_of(settings: Settings, path: str) -> tuple[int, LandingTable] | None:
+    table = discovery.table_of(settings, path)
+    return (settings.hub.landing.index(table) + 1, table) if table else None
 
 
 def _outcome(settings: Settings, contract: EventContract, file: LandedFile, *, is_named: bool) -> Outcome:

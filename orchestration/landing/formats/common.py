@@ -47,6 +47,9 @@ ENDINGS_OF_TABLES = {
 }
 
 
+ALL_ENDINGS = ENDINGS | ENDINGS_OF_TABLES
+
+
 class UnreadableFileError(Exception):
     """A file that cannot be loaded at all; the message says why."""
 
@@ -84,13 +87,12 @@ class LandedFile:
     @property
     def format(self) -> Format:
         name = self.path.lower()
-        endings = ENDINGS | ENDINGS_OF_TABLES
-        return next(kind for ending, kind in endings.items() if name.endswith(ending))
+        return next(kind for ending, kind in ALL_ENDINGS.items() if name.endswith(ending))
 
     @property
     def is_supported(self) -> bool:
         """Whether its name has an ending that is read."""
-        return self.path.lower().endswith((*ENDINGS, *ENDINGS_OF_TABLES))
+        return self.path.lower().endswith(tuple(ALL_ENDINGS))
 
     @property
     def is_gzipped(self) -> bool:
