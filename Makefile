@@ -1,12 +1,15 @@
 # Everything a user types. Each target sets up what it needs first; `make help` lists them.
 
 SHELL := /bin/bash
-PYTHON ?= python3.11
+# The versions of Python that an environment may have, the one that CI has first. Superset has no more than one.
+PYTHONS := 3.11 3.12 3.13
+PYTHONS_OF_DASHBOARD := 3.11
 # The commands run in the environment of the engine, the tests and tools in that of the pipeline.
 VENV := $(if $(filter spark,$(CONTACT_ENGINE)),.venv-spark,.venv)
 BIN := .venv/bin
 DASHBOARD := .venv-dashboard/bin
 COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11
+COMPILE_FOR_PYTHONS := $(COMPILE) --universal
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # The hub of the example: its last day is the last one of the data.
@@ -128,9 +131,9 @@ bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run
 
 lock:  ## pin all dependencies again (needs uv)
-	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
-	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
-	$(COMPILE) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev -o requirements-dev.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
 	echo setuptools | $(COMPILE) - -o requirements-build.lock
 	$(COMPILE) dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
 	$(COMPILE) dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
@@ -147,17 +150,25 @@ SOURCES_OF_SPARK := pure-sasl,pyhive,pyspark,thrift
 # They are built with what requirements-build.lock pins, instead of the newest that pip would fetch.
 BUILD := --no-build-isolation --use-pep517 --no-binary
 
-# The environment in the folder of the target.
+# $(call MAKE_ENVIRONMENT,versions): the environment in the folder of the target, by PYTHON if that is given, else by the
+# first Python of these versions that the machine has, else by one that uv brings. The commands run in bash.
 define MAKE_ENVIRONMENT
-@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-	|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-@$(PYTHON) -m venv $(@D)
+@for version in $(1); do for python in $(if $(PYTHON),'$(PYTHON)',python$$version python3); do \
+	[[ $$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) != "$$version" ]] \
+		|| exec "$$python" -m venv $(@D); \
+done; done; \
+if [[ -z '$(PYTHON)' ]] && command -v uv >/dev/null; then \
+	echo "No Python $(1) is here, so uv is asked for $(firstword $(1)) ..."; \
+	exec uv venv --quiet --allow-existing --seed --managed-python --python $(firstword $(1)) $(@D); \
+fi; \
+echo "$(or $(PYTHON),This machine) has none of the versions of Python that $(@D) can have: $(1)."; \
+echo "Nothing was done. Install one, or name it: make PYTHON=/path/to/python$(firstword $(1)) ..."; exit 1
 endef
 
 # Spark brings half a gigabyte, so it has an environment of its own.
 .venv-spark/ready: requirements-spark.lock requirements-build.lock
 	@echo "Setting up .venv-spark from requirements-spark.lock ..."
-	$(MAKE_ENVIRONMENT)
+	$(call MAKE_ENVIRONMENT,$(PYTHONS))
 	@.venv-spark/bin/$(INSTALL) -r requirements-build.lock
 	@.venv-spark/bin/$(INSTALL) $(BUILD) $(SOURCES_OF_SPARK) -r requirements-spark.lock
 	@touch $@
@@ -169,7 +180,7 @@ endef
 
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."
-	$(MAKE_ENVIRONMENT)
+	$(call MAKE_ENVIRONMENT,$(PYTHONS))
 	@$(BIN)/$(INSTALL) -r requirements.lock
 	@touch $@
 
@@ -182,7 +193,7 @@ endef
 # Superset wants older versions of what the pipeline uses, so it has an environment of its own.
 .venv-dashboard/ready: dashboards/requirements.lock requirements-build.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements.lock ..."
-	$(MAKE_ENVIRONMENT)
+	$(call MAKE_ENVIRONMENT,$(PYTHONS_OF_DASHBOARD))
 	@$(DASHBOARD)/$(INSTALL) -r requirements-build.lock
 	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements.lock
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -136,3 +137,85 @@ def test_the_name_of_a_file_is_handed_over_as_it_was_typed(
     assert given.returncode == 0, given.stderr
     assert (tmp_path / "arguments").read_text().splitlines()[-2:] == ["--", name]
     assert not (tmp_path / "ran").exists()
+
+
+STUB_OF_PYTHON = """#!/bin/bash
+case $1 in
+  -c) echo {version} ;;
+  -m)
+    echo "made by {name}"
+    mkdir -p "$3/bin"; printf '#!/bin/bash\\n' >"$3/bin/pip"; chmod +x "$3/bin/pip"
+    ;;
+esac
+"""
+STUB_OF_UV = """#!/bin/bash
+echo "uv was asked: $*"; folder="${@: -1}"
+mkdir -p "$folder/bin"; printf '#!/bin/bash\\n' >"$folder/bin/pip"; chmod +x "$folder/bin/pip"
+"""
+
+
+def set_up_with(folder: Path, stubs: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `make .venv/ready` does on a machine that has these programs and no other Python."""
+    machine = folder / "bin"
+    machine.mkdir()
+    for tool in ("bash", "mkdir", "chmod", "touch", "test", "id"):
+        (machine / tool).symlink_to(shutil.which(tool))
+    for name, stub in stubs.items():
+        (machine / name).write_text(stub)
+        (machine / name).chmod(0o700)
+    (folder / "Makefile").write_bytes((REPOSITORY / "Makefile").read_bytes())
+    (folder / "requirements.lock").touch()
+    return subprocess.run(
+        [shutil.which("make"), ".venv/ready", *arguments],
+        cwd=folder,
+        env={"PATH": str(machine)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("versions", "chosen"),
+    [
+        ({"python3.12": "3.12", "python3": "3.13"}, "python3.12"),
+        ({"python3.14": "3.14", "python3": "3.13"}, "python3"),
+        ({"python3.13": "3.13", "python3.11": "3.11", "uv": ""}, "python3.11"),
+    ],
+)
+def test_an_environment_is_made_by_a_python_that_the_locks_are_for(
+    tmp_path: Path, versions: dict[str, str], chosen: str
+) -> None:
+    stubs = {name: STUB_OF_PYTHON.format(version=version, name=name) for name, version in versions.items()}
+    done = set_up_with(tmp_path, stubs)
+
+    assert done.returncode == 0, done.stderr
+    assert f"made by {chosen}\n" in done.stdout
+    assert "uv" not in done.stdout
+
+
+def test_uv_is_asked_for_a_python_where_none_fits(tmp_path: Path) -> None:
+    older = STUB_OF_PYTHON.format(version="3.9", name="python3")
+    done = set_up_with(tmp_path, {"python3": older, "uv": STUB_OF_UV})
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"uv was asked: venv .*--python 3\.11 \.venv\n", done.stdout)
+
+
+@pytest.mark.parametrize("given", [(), ("PYTHON=python3",)])
+def test_without_a_fitting_python_nothing_is_done(tmp_path: Path, given: tuple[str, ...]) -> None:
+    stubs = {"python3": STUB_OF_PYTHON.format(version="3.9", name="python3")}
+    done = set_up_with(tmp_path, stubs | ({"uv": STUB_OF_UV} if given else {}), *given)
+
+    assert done.returncode != 0
+    assert "3.11 3.12 3.13" in done.stdout
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_versions_of_python_are_stated_alike() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    versions = re.search(r"^PYTHONS := (.*)$", makefile, re.MULTILINE)[1].split()
+    first, beyond = f"3.{versions[0][2:]}", f"3.{int(versions[-1][2:]) + 1}"
+
+    assert f'requires-python = ">={first},<{beyond}"' in (REPOSITORY / "pyproject.toml").read_text()
