@@ -5,7 +5,7 @@ plain Python and in the contract's own words, so that a reader can hold the two 
 so that every other implementation can be compared with it. Every message is tried against every
 order; nothing is indexed, cached or clever.
 
-What does not belong here: SQL, data frames, reading files, judging rows, speed. The events that
+What does not belong here: SQL, data frames, reading files, validating rows, speed. The events that
 come in are already accepted: trimmed, typed, in UTC, with every default filled in.
 """
 

@@ -631,22 +631,22 @@ def test_what_is_no_regular_file_is_left_alone_and_never_opened(hub: Settings, k
         (".parquet", b"PAR1"),
     ],
 )
-def test_a_failed_file_is_tried_again_and_loads_once_mended(
+def test_a_failed_file_is_tried_again_and_loads_once_fixed(
     hub: Settings, ending: str, broken: bytes | str
 ) -> None:
     name = f"a{ending}"
     first = load(hub, MESSAGES, {name: broken})
     second = load(hub, MESSAGES)
-    mended = load(hub, MESSAGES, {name: [message("m1"), message("m2", status="lost")]})
+    fixed = load(hub, MESSAGES, {name: [message("m1"), message("m2", status="lost")]})
     after = load(hub, MESSAGES)
 
     assert first.failed == second.failed
     assert list(second.failed) == [name]
     assert second.report.failed == first.report.failed
-    assert mended.failed == mended.report.failed == {}
-    assert mended.column("message_id") == ["m1"]
-    assert mended.reasons == {(name, 2): ["unknown_status"]}
-    assert (after.files, after.by_file, after.rejected) == (mended.files, mended.by_file, mended.rejected)
+    assert fixed.failed == fixed.report.failed == {}
+    assert fixed.column("message_id") == ["m1"]
+    assert fixed.reasons == {(name, 2): ["unknown_status"]}
+    assert (after.files, after.by_file, after.rejected) == (fixed.files, fixed.by_file, fixed.rejected)
 
 
 # Headers and columns.
@@ -1594,7 +1594,7 @@ def test_a_row_that_does_not_divide_shows_its_fields_as_far_as_they_can_be_told(
     assert {field: value or None for field, value in rejected.raw.items()} == shown
 
 
-# What a judgement depends on.
+# What a verdict depends on.
 
 
 @pytest.mark.parametrize("ending", TEXT_ENDINGS)
@@ -1608,7 +1608,7 @@ def test_an_order_in_another_currency_than_the_reporting_one_is_rejected(hub: Se
     assert loaded.reasons == {(f"a{ending}", number): ["foreign_currency"] for number in (4, 5, 6)}
 
 
-def test_another_reporting_currency_judges_all_files_anew(hub: Settings) -> None:
+def test_another_reporting_currency_validates_all_files_again(hub: Settings) -> None:
     files: dict[str, Content] = {
         "a.csv": [order("usd", currency="USD"), order("eur", currency="EUR"), order("none")],
         "b.jsonl": [order("eur too", currency="EUR"), order("bad", currency="EUR", status="x")],
@@ -1637,7 +1637,7 @@ def test_another_reporting_currency_judges_all_files_anew(hub: Settings) -> None
     assert load(hub, ORDERS).events == first.events
 
 
-def test_a_row_is_judged_by_itself_never_by_the_clock_or_other_rows(hub: Settings) -> None:
+def test_a_row_is_validated_by_itself_never_by_the_clock_or_other_rows(hub: Settings) -> None:
     """Far future, the same id again, an older version of it and a contradiction to it: all good rows."""
     rows = [
         message("m1", occurred_at="2099-12-31T23:59:59Z"),
@@ -1845,7 +1845,7 @@ def test_a_link_may_stay_in_the_landing_folder_or_lead_to_a_folder_of_links_to(
     assert allowed.column("message_id") == ["m1", "m1", "m2"]
 
 
-def test_a_landing_folder_that_is_away_is_an_error_and_nothing_is_judged_gone(hub: Settings) -> None:
+def test_a_landing_folder_that_is_away_is_an_error_and_no_file_counts_as_gone(hub: Settings) -> None:
     load(hub, MESSAGES, {"a.csv": messages("m1")})
     hub.landing.rename(hub.data_dir / "unmounted")
 

@@ -736,7 +736,7 @@ def test_the_first_table_that_matches_counts(hub: Settings) -> None:
     }
 
 
-def test_a_file_is_judged_again_when_its_table_changes(hub: Settings) -> None:
+def test_a_file_is_validated_again_when_its_table_changes(hub: Settings) -> None:
     content: dict[str, Content] = {"a.csv": [order(State="void")], "b.csv": [order(order_id="o2", State="")]}
     first = load(with_tables(hub, table('status = { value = "placed" }', "orders/a*")), ORDERS, content)
     second = load(

@@ -133,7 +133,7 @@ def test_a_warehouse_of_version_0_3_0_has_its_files_read_again_and_keeps_what_ha
     load(hub, ORDERS_CONTRACT)
     # What that version did not have.
     with duckdb.connect(str(hub.warehouse)) as warehouse:
-        warehouse.execute("alter table raw.contents drop column judged_by")
+        warehouse.execute("alter table raw.contents drop column validated_by")
         warehouse.execute("alter table raw.contents drop column rows_skipped")
         warehouse.execute("alter table quarantine.rejected_events drop column mapped_text")
 
@@ -141,5 +141,5 @@ def test_a_warehouse_of_version_0_3_0_has_its_files_read_again_and_keeps_what_ha
 
     assert upgraded.column("order_id") == again.column("order_id") == first.column("order_id")
     assert (upgraded.report.files_loaded, again.report.files_loaded) == (1, 0)
-    assert upgraded.report.judged_before == ["landing/orders/gone.csv"]
-    assert again.report.judged_before == []
+    assert upgraded.report.validated_before == ["landing/orders/gone.csv"]
+    assert again.report.validated_before == []

@@ -33,7 +33,7 @@ from orchestration.settings import REPOSITORY, Settings
 from orchestration.sql import one_row
 from orchestration.warehouse import run_log
 
-# What one task loads: it has this much of text in memory, several times over, while it is judged.
+# What one task loads: it has this much of text in memory, several times over, while it is validated.
 PORTION_BYTES = 64 * 1024 * 1024
 PORTION_FILES = 64
 
@@ -80,7 +80,7 @@ def load_files(load: Load, files: Sequence[DueFile]) -> None:
 
 
 def _record_portion(load: Load, portion: Portion) -> None:
-    """Record what a task left, and settle what its files had before."""
+    """Record what a task loaded, and keep the former rows of its files."""
     left = {table: str(_left_by_task(load, portion, table)) for table in LEFT_BY_TASKS}
     by_path = {due.path: due for due in portion.files}
     unread = load.connection.execute(
@@ -103,7 +103,7 @@ def _record_portion(load: Load, portion: Portion) -> None:
         ).fetchall()
         arrived = {number: by_path[path].arrival for path, number in numbers}
         if arrived:
-            segments.append(arrivals.settle(load, arrived))
+            segments.append(arrivals.keep_former_rows(load, arrived))
             records.count_rows(load, [arrival.path for arrival in arrived.values()])
 
 

@@ -91,7 +91,7 @@ class Load:
         paths_by_hash: the paths below the landing folder that hold each content now.
         overwritten: how many rows are kept of each path that was overwritten.
         dropped: how many former rows the new content lacks, of each path whose files replace what they held.
-        judged_before: the paths of which rows are kept that other code has read, and cannot read again.
+        validated_before: the paths of which rows are kept that other code has read, and cannot read again.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -101,7 +101,7 @@ class Load:
     paths_by_hash: dict[str, set[str]] = field(default_factory=dict)
     overwritten: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
-    judged_before: set[str] = field(default_factory=set)
+    validated_before: set[str] = field(default_factory=set)
 
     @property
     def table(self) -> str:
@@ -152,7 +152,7 @@ def kept_contents(load: Load) -> list[Content]:
     return [one for one in contents_of(load, [path for (path,) in paths]) if one.kept_in is not None]
 
 
-def settle(load: Load, arrived: Mapping[int, Arrival]) -> Segment | None:
+def keep_former_rows(load: Load, arrived: Mapping[int, Arrival]) -> Segment | None:
     """Decide what stays of the earlier contents of paths that hold new content now.
 
     Args:

@@ -26,12 +26,12 @@ from orchestration.landing.formats import (
     UnreadableFilesError,
 )
 from orchestration.landing.inspection import Inspection
-from orchestration.landing.judging import judged_by
+from orchestration.landing.validation_code import validator_of
 from orchestration.sql import one_row
 
 # Files of one shape are loaded together up to this size: enough to spread the cost of a statement, and to
 # fill the groups of rows that the database compresses at once; little enough to bound what a killed load does
-# again and, of text, which is held while it is judged, memory.
+# again and, of text, which is held while it is validated, memory.
 BATCH_BYTES = {
     Format.CSV: 64 * 1024 * 1024,
     Format.JSON_LINES: 64 * 1024 * 1024,
@@ -39,7 +39,7 @@ BATCH_BYTES = {
     Format.PARQUET: 512 * 1024 * 1024,
 }
 
-THE_MACHINES_FAULT = (
+MACHINE_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.EMFILE, errno.ENFILE),
 )
@@ -138,7 +138,7 @@ def _load_batch(load: Load, shape: Shape, batch: list[DueFile]) -> None:
         with records.settling(load) as segments:
             arrived = _insert(load, shape, batch)
             _require_unchanged(batch)
-            segments.append(arrivals.settle(load, arrived))
+            segments.append(arrivals.keep_former_rows(load, arrived))
             records.count_rows(load, [due.path for due in batch])
     except ChangedWhileReadError as error:
         for due in error.files:
@@ -269,7 +269,7 @@ def _insert_contents(load: Load, shape: Shape, first: int) -> None:
             records.* exclude (modified_ns, changed_ns, inode),
             $entity as entity,
             $currency as currency,
-            $judged_by as judged_by,
+            $validated_by as validated_by,
             coalesce(landed.rows, 0) as rows_landed,
             coalesce(accepted.rows, 0) as rows_accepted,
             coalesce(rejected.rows, 0) as rows_rejected,
@@ -288,7 +288,7 @@ def _insert_contents(load: Load, shape: Shape, first: int) -> None:
         {
             "entity": load.contract.entity,
             "currency": load.contract.currency_of(load.settings.currency),
-            "judged_by": judged_by(load.contract, load.settings.currency, shape.reading),
+            "validated_by": validator_of(load.contract, load.settings.currency, shape.reading),
             "first": first,
         },
     )
@@ -312,7 +312,7 @@ def _require_every_row(connection: duckdb.DuckDBPyConnection, files: Mapping[int
             contents.rows_landed <> contents.rows_accepted + contents.rows_rejected + contents.rows_skipped
         """
     ).fetchall()
-    (strangers,) = one_row(
+    (unexpected,) = one_row(
         connection,
         "select coalesce(sum(rows), 0) from accepted_rows where file_id not in (select file_id from records)",
     )
@@ -320,8 +320,8 @@ def _require_every_row(connection: duckdb.DuckDBPyConnection, files: Mapping[int
         files[file_id].file: UnreadableFileError(f"it has {landed:,} rows, but {read:,} were read")
         for file_id, landed, read in misread
     }
-    if strangers:
-        reason = f"{strangers:,} rows that were read with it are of no file that was to be read"
+    if unexpected:
+        reason = f"{unexpected:,} rows that were read with it belong to no file that was due"
         errors |= {due.file: UnreadableFileError(reason) for due in files.values()}
     if errors:
         raise UnreadableFilesError(errors)
@@ -362,7 +362,7 @@ def _is_the_files_fault(error: Exception) -> bool:
     Where memory runs out, less of it may do for another file, so a file that is alone then has failed.
     """
     if isinstance(error, OSError):
-        return error.errno not in THE_MACHINES_FAULT
+        return error.errno not in MACHINE_ERRORS
     signs = ("no space left on device", "could not write file", "corrupt database file")
     if any(sign in str(error).lower() for sign in signs):
         return False

@@ -96,7 +96,7 @@ class EventContract:
         return tuple(field.name for field in self.fields)
 
     def currency_of(self, currency: str) -> str | None:
-        """The currency that events are judged by, given the reporting currency: none without amounts."""
+        """The currency that events are validated by, given the reporting currency: none without amounts."""
         return currency if any(field.kind is Kind.CURRENCY for field in self.fields) else None
 
     @property

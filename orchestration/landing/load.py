@@ -20,10 +20,10 @@ from orchestration.landing.batch_loader import DueFile
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import Landing, Signature, landed_file, recordable
 from orchestration.landing.inspection import inspect
-from orchestration.landing.judging import judged_by
 from orchestration.landing.kept import KeptRows
 from orchestration.landing.load_report import LoadReport, make_report
 from orchestration.landing.mappings import PLAIN
+from orchestration.landing.validation_code import validator_of
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -146,13 +146,13 @@ def _due_files(
 
     Only what looks touched is read; a file that was touched alone gets its new signature.
     """
-    judged_otherwise = _judged_otherwise(load)
+    validated_otherwise = _validated_otherwise(load)
     due, unread, touched = [], {}, []
     for raw_path, signature in landing.files.items():
         path = recordable(raw_path)
         before = known.get(path)
         loaded = before.content_hash if before and before.status == records.LOADED else None
-        if before and loaded and before.has_signature(signature) and path not in judged_otherwise:
+        if before and loaded and before.has_signature(signature) and path not in validated_otherwise:
             load.paths_by_hash.setdefault(loaded, set()).add(path)
             continue
         file = landed_file(load.settings, raw_path)
@@ -165,7 +165,7 @@ def _due_files(
         if path == raw_path:
             load.paths_by_hash.setdefault(inspection.content_hash, set()).add(path)
         one = DueFile(file, signature, inspection)
-        if loaded == inspection.content_hash and path not in judged_otherwise:
+        if loaded == inspection.content_hash and path not in validated_otherwise:
             touched.append(one)
         else:
             due.append(one)
@@ -174,11 +174,11 @@ def _due_files(
     return due, unread
 
 
-def _judged_otherwise(load: Load) -> set[str]:
-    """The paths of loaded files that were judged by other code or another setting, or read otherwise."""
+def _validated_otherwise(load: Load) -> set[str]:
+    """The paths of loaded files that were validated by other code or another setting, or read otherwise."""
     contract, currency = load.contract, load.settings.currency
     # Of many files nearly all are read in one way.
-    usual = judged_by(contract, currency, PLAIN)
+    usual = validator_of(contract, currency, PLAIN)
     expected = {}
     if load.settings.hub.landing:
         for (path,) in load.connection.execute(
@@ -186,19 +186,19 @@ def _judged_otherwise(load: Load) -> set[str]:
         ).fetchall():
             reading = landed_file(load.settings, path).reading
             if reading is not PLAIN:
-                expected[path] = judged_by(contract, currency, reading)
+                expected[path] = validator_of(contract, currency, reading)
     return {
         path
         for (path,) in load.connection.execute(
             """
             select contents.path
             from raw.contents as contents
-            left join (select unnest($paths) as path, unnest($expected) as judged_by) as named
+            left join (select unnest($paths) as path, unnest($expected) as validated_by) as named
                 on contents.path = named.path
             where
                 contents.entity = $entity
                 and contents.kept_in is null
-                and contents.judged_by is distinct from coalesce(named.judged_by, $usual)
+                and contents.validated_by is distinct from coalesce(named.validated_by, $usual)
             """,
             {
                 "paths": list(expected),

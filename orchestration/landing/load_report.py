@@ -40,7 +40,7 @@ class LoadReport:
         at_work: names that writers leave while they work, met for the first time.
         left_alone: why each other name in the landing folder is not read.
         all_skipped: loaded files of which a mapping skips every row.
-        judged_before: files of which rows are kept that other code has read, and cannot read again.
+        validated_before: files of which rows are kept that other code has read, and cannot read again.
         not_one_accepted: loaded files of which not one row was accepted, each with its most frequent reason.
         too_many_rejected: what holds publishing back because more of the new rows were rejected than
             ``max_rejected_share`` allows; None when nothing does.
@@ -63,7 +63,7 @@ class LoadReport:
     at_work: list[str] = field(default_factory=list)
     left_alone: dict[str, str] = field(default_factory=dict)
     all_skipped: list[str] = field(default_factory=list)
-    judged_before: list[str] = field(default_factory=list)
+    validated_before: list[str] = field(default_factory=list)
     not_one_accepted: dict[str, str] = field(default_factory=dict)
     too_many_rejected: TooManyRejected | None = None
 
@@ -128,7 +128,7 @@ def make_report(load: Load, first_id: int, landing: Landing, left: Sequence[str]
         at_work=at_work,
         left_alone=landing.left_alone,
         all_skipped=_all_skipped(load, first_id),
-        judged_before=sorted(load.judged_before),
+        validated_before=sorted(load.validated_before),
         not_one_accepted=_not_one_accepted(load, first_id),
         too_many_rejected=_too_many_rejected(load),
     )

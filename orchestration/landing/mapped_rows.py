@@ -1,7 +1,7 @@
 """A mapping as SQL: columns of a source -> the contract's fields, in the contract's own notations.
 
 What a declared notation does not match is handed on in a form that the contract calls malformed, and what a
-mapping does not touch as it stands, so that every row is judged by the contract's rules alone (casting.py).
+mapping does not touch as it stands, so that the contract's rules alone validate every row (casting.py).
 
 Belongs here: how values are joined, replaced, normalized and rewritten, and which rows are skipped. Does not
 belong here: what a mapping is (mappings.py), what a good value is (casting.py, contracts.py).
@@ -107,7 +107,7 @@ create or replace temp macro sum_of_amounts(amounts) as
 
 @dataclass(frozen=True)
 class MappedRows:
-    """Rows whose columns were made into fields, not yet judged.
+    """Rows whose columns were made into fields, not yet validated.
 
     Attributes:
         query: SQL with ``file_id, row_number, fault``, ``landed_<field>`` for each field that is not absent,

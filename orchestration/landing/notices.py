@@ -17,7 +17,7 @@ def notices(report: LoadReport) -> Iterator[str]:
     """The sentences on a load, one for each kind of thing that people should know."""
     yield from _on_unread(report)
     yield from _on_changed(report)
-    yield from _on_judged(report)
+    yield from _on_validated(report)
     if report.at_work:
         yield f"Passed over, since writers leave such names while they work: {listed(report.at_work)}."
     if report.left_alone:
@@ -56,7 +56,7 @@ def _on_changed(report: LoadReport) -> Iterator[str]:
         yield left_behind(path, missing, ids)
 
 
-def _on_judged(report: LoadReport) -> Iterator[str]:
+def _on_validated(report: LoadReport) -> Iterator[str]:
     for path, reason in report.not_one_accepted.items():
         yield (
             f"{named(path)}: not one row was accepted; the most frequent reason is {reason}. `make preview "
@@ -68,11 +68,11 @@ def _on_judged(report: LoadReport) -> Iterator[str]:
             f"Every row was skipped, as skip_blank or only in their [[landing]] tables say: "
             f"{listed(report.all_skipped)}."
         )
-    if report.judged_before:
+    if report.validated_before:
         yield (
             "Read by other code than today's, and gone from the landing folder since, so that they cannot be "
-            f"read again: {listed(report.judged_before)}. Their rows stay. Land the files again to have them "
-            "read anew."
+            f"read again: {listed(report.validated_before)}. Their rows stay. Land the files "
+            "again to have them validated by today's."
         )
 
 

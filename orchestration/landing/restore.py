@@ -13,25 +13,25 @@ from orchestration.landing import arrivals, casting, kept, records, warehouse_ro
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import Inspection, inspect
-from orchestration.landing.judging import is_of_other_code, judged_by_kept
 from orchestration.landing.kept import Group, Segment
+from orchestration.landing.validation_code import is_of_other_code, validator_of_kept
 from orchestration.sql import literal
 
 
 def load_kept(load: Load) -> None:
     """Bring the kept rows of the warehouse in line with ``kept/``, as after a rebuild or a restore."""
     wanted = load.kept.groups()
-    judged_by = judged_by_kept(load.contract, load.settings.currency)
+    validated_by = validator_of_kept(load.contract, load.settings.currency)
     held = {}
-    for file_id, path, content_hash, kept_in, judged in load.connection.execute(
-        "select file_id, path, content_hash, kept_in, judged_by from raw.contents "
+    for file_id, path, content_hash, kept_in, validated in load.connection.execute(
+        "select file_id, path, content_hash, kept_in, validated_by from raw.contents "
         "where entity = ? and kept_in is not null",
         [load.contract.entity],
     ).fetchall():
-        is_current = (judged or "").startswith(judged_by)
+        is_current = (validated or "").startswith(validated_by)
         held[path, content_hash] = (file_id, kept_in if is_current else None)
-        if is_of_other_code(judged):
-            load.judged_before.add(path)
+        if is_of_other_code(validated):
+            load.validated_before.add(path)
     missing = [
         (group, segment)
         for key, (group, segment) in wanted.items()
@@ -73,7 +73,7 @@ def _settle_again(load: Load, paths: Collection[str]) -> Segment | None:
         for one in arrivals.contents_of(load, paths)
         if one.kept_in is None and (load.settings.data_dir / one.path).is_file()
     }
-    return arrivals.settle(load, current) if current else None
+    return arrivals.keep_former_rows(load, current) if current else None
 
 
 def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
@@ -92,7 +92,7 @@ def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
                 $file_id as file_id, $entity as entity, $path as path, $content_hash as content_hash,
                 $size as size, $trimmed_hash as trimmed_hash, $trimmed_size as trimmed_size,
                 $gave_way_to as gave_way_to, $former_ids as former_ids, $kept_in as kept_in,
-                $currency as currency, $judged_by as judged_by
+                $currency as currency, $validated_by as validated_by
             """,
             {
                 **{name: value for name, value in asdict(group).items() if name != "rows"},
@@ -100,7 +100,7 @@ def _insert_kept(load: Load, missing: Sequence[tuple[Group, Segment]]) -> None:
                 "entity": load.contract.entity,
                 "kept_in": segment.name,
                 "currency": load.contract.currency_of(load.settings.currency),
-                "judged_by": judged_by_kept(load.contract, load.settings.currency),
+                "validated_by": validator_of_kept(load.contract, load.settings.currency),
             },
         )
     load.connection.execute(

@@ -50,9 +50,9 @@ create table if not exists raw.contents (
     rows_rejected bigint not null default 0
 );
 
--- Added in version 0.4.0: mappings, which skip rows, and the record of what judged a file.
+-- Added in version 0.4.0: mappings, which skip rows, and the record of what validated a file.
 alter table raw.contents add column if not exists rows_skipped bigint default 0;
-alter table raw.contents add column if not exists judged_by varchar;
+alter table raw.contents add column if not exists validated_by varchar;
 
 create table if not exists raw.not_read (
     entity varchar not null,

@@ -119,7 +119,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class LandedRows:
-    """The rows of some files, not yet judged.
+    """The rows of some files, not yet validated.
 
     Attributes:
         query: SQL with a row for each landed row: ``file_id, row_number, fault`` and ``landed_<key>`` for

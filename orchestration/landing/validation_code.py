@@ -1,9 +1,9 @@
-"""What the rows of a file were judged by: the code, the reporting currency, and how the file is read.
+"""What the rows of a file were validated by: the code, the reporting currency, and how the file is read.
 
 A record that says otherwise than today makes a refresh read the file again, so that no row outlives the bug
 that let it pass.
 
-Belongs here: what such a record covers. Does not belong here: judging rows (contracts.py, casting.py).
+Belongs here: what such a record covers. Does not belong here: validating rows (contracts.py, casting.py).
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from orchestration.landing.contracts import EventContract
 from orchestration.landing.mappings import Reading
 
 # What makes a landed file into rows that are accepted, rejected or skipped. All that these modules import
-# of this project judges too.
+# of this project validates too.
 ROOTS = ("orchestration.landing.mapped_rows", "orchestration.landing.formats")
 
 # The libraries that divide files into rows and cast their values.
 LIBRARIES = ("duckdb", "numpy", "pyarrow")
 
 
-def judged_by(contract: EventContract, currency: str, reading: Reading) -> str:
-    """What the rows of a file are judged by, as its record says it."""
-    return f"{judged_by_kept(contract, currency)} {_hash(repr(reading))}"
+def validator_of(contract: EventContract, currency: str, reading: Reading) -> str:
+    """What the rows of a file are validated by, as its record says it."""
+    return f"{validator_of_kept(contract, currency)} {_hash(repr(reading))}"
 
 
-def judged_by_kept(contract: EventContract, currency: str) -> str:
+def validator_of_kept(contract: EventContract, currency: str) -> str:
     """The same of rows in ``kept/``, which are text already, however their file was read."""
-    return f"{judging_code()} {contract.currency_of(currency) or '-'}"
+    return f"{current_code_hash()} {contract.currency_of(currency) or '-'}"
 
 
-def is_of_other_code(judged: str | None) -> bool:
+def is_of_other_code(validated: str | None) -> bool:
     """Whether a record is of other code than today's."""
-    return not (judged or "").startswith(f"{judging_code()} ")
+    return not (validated or "").startswith(f"{current_code_hash()} ")
 
 
 @cache
-def judging_code() -> str:
-    """A hash of the code that judges rows, as it runs."""
+def current_code_hash() -> str:
+    """A hash of the code that validates rows, as it runs."""
     # Where tasks of Spark run, the code is in an archive.
     return hash_of_code(files("orchestration"))
 
 
 def hash_of_code(package: Traversable) -> str:
-    """A hash of the code of the package that judges rows, without its comments, and of its libraries."""
-    modules = sorted(judging_modules(package).items())
+    """A hash of the code of the package that validates rows, without its comments, and of its libraries."""
+    modules = sorted(validation_modules(package).items())
     code = "".join(f"{module}\n{_meaning(file)}\n" for module, file in modules)
     return _hash(code + "".join(f"{library} {version(library)}\n" for library in LIBRARIES))
 
 
-def judging_modules(package: Traversable) -> dict[str, Traversable]:
+def validation_modules(package: Traversable) -> dict[str, Traversable]:
     """The files of :data:`ROOTS` and of all modules of the package that they import, by their names."""
     found: dict[str, Traversable] = {}
     pending = list(ROOTS)

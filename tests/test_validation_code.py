@@ -1,6 +1,6 @@
-"""What a record of a file says of the code that judged its rows, and what happens when that is other code.
+"""What a record of a file says of the code that validated its rows, and what happens when that is other code.
 
-Belongs here: which code judges, and reading files again. Does not belong here: how rows are judged.
+Belongs here: which code validates, and reading files again. Does not belong here: how rows are validated.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import duckdb
 import pytest
 from landing import Content, load
 
-from orchestration.landing import judging
+from orchestration.landing import validation_code
 from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.notices import notices
 from orchestration.settings import REPOSITORY, Settings
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
-JUDGING = {
+VALIDATING = {
     *("orchestration.sql", "orchestration.landing.casting", "orchestration.landing.contracts"),
     *("orchestration.landing.mappings", "orchestration.landing.mapped_rows"),
     *(
@@ -44,38 +44,38 @@ def code(tmp_path: Path) -> Path:
     return tmp_path / "code"
 
 
-def test_the_judging_modules_are_those_that_make_rows_of_files() -> None:
-    modules = set(judging.judging_modules(REPOSITORY / "orchestration"))
+def test_the_validation_modules_are_those_that_make_rows_of_files() -> None:
+    modules = set(validation_code.validation_modules(REPOSITORY / "orchestration"))
 
-    assert modules >= JUDGING
-    # What tells that a file is due, or keeps rows, judges none: a change of it reads no file again.
-    assert modules - JUDGING == {"orchestration.landing.formats"}
+    assert modules >= VALIDATING
+    # What tells that a file is due, or keeps rows, validates none: a change of it reads no file again.
+    assert modules - VALIDATING == {"orchestration.landing.formats"}
 
 
-@pytest.mark.parametrize("module", sorted(JUDGING))
-def test_a_change_of_a_judging_module_changes_the_record(module: str, code: Path) -> None:
-    before = judging.hash_of_code(code / "orchestration")
+@pytest.mark.parametrize("module", sorted(VALIDATING))
+def test_a_change_of_a_validating_module_changes_the_record(module: str, code: Path) -> None:
+    before = validation_code.hash_of_code(code / "orchestration")
     file = code.joinpath(*module.split(".")).with_suffix(".py")
     file.write_text(file.read_text() + "\nADDED = 1\n")
 
-    assert judging.hash_of_code(code / "orchestration") != before
+    assert validation_code.hash_of_code(code / "orchestration") != before
 
 
 @pytest.mark.parametrize(
     "module", ["landing/load.py", "landing/kept.py", "landing/arrivals.py", "settings.py"]
 )
 def test_a_change_of_another_module_does_not(module: str, code: Path) -> None:
-    before = judging.hash_of_code(code / "orchestration")
+    before = validation_code.hash_of_code(code / "orchestration")
     file = code / "orchestration" / module
     file.write_text(file.read_text() + "\nADDED = 1\n")
 
-    assert judging.hash_of_code(code / "orchestration") == before
+    assert validation_code.hash_of_code(code / "orchestration") == before
 
 
 def test_comments_docstrings_and_layout_count_for_nothing(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = judging.hash_of_code(code / "orchestration")
+    before = validation_code.hash_of_code(code / "orchestration")
     file = code / "orchestration" / "landing" / "casting.py"
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
@@ -83,23 +83,28 @@ def test_comments_docstrings_and_layout_count_for_nothing(
             node.body[0] = ast.Expr(ast.Constant("Other words."))
     file.write_text("# A comment.\n" + ast.unparse(tree))
 
-    assert judging.hash_of_code(code / "orchestration") == before
+    assert validation_code.hash_of_code(code / "orchestration") == before
 
 
-def test_code_in_an_archive_judges_as_it_does_in_files(code: Path) -> None:
+def test_code_in_an_archive_validates_as_it_does_in_files(code: Path) -> None:
     archive = shutil.make_archive(str(code.parent / "code"), "zip", code)
 
-    assert judging.hash_of_code(zipfile.Path(archive) / "orchestration") == judging.judging_code()
+    assert (
+        validation_code.hash_of_code(zipfile.Path(archive) / "orchestration")
+        == validation_code.current_code_hash()
+    )
 
 
 def test_another_version_of_a_library_changes_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = judging.hash_of_code(REPOSITORY / "orchestration")
-    monkeypatch.setattr(judging, "version", lambda library: "0")
+    before = validation_code.hash_of_code(REPOSITORY / "orchestration")
+    monkeypatch.setattr(validation_code, "version", lambda library: "0")
 
-    assert judging.hash_of_code(REPOSITORY / "orchestration") != before
+    assert validation_code.hash_of_code(REPOSITORY / "orchestration") != before
 
 
-def test_files_that_other_code_judged_are_read_again(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_other_code_validated_are_read_again(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files: dict[str, Content] = {
         "a.csv": [MESSAGE],
         "b.jsonl": [{**MESSAGE, "message_id": "m2", "status": "x"}],
@@ -110,7 +115,7 @@ def test_files_that_other_code_judged_are_read_again(hub: Settings, monkeypatch:
     # A bug of before let a status pass that is none, and kept a good row out.
     with duckdb.connect(str(hub.warehouse)) as warehouse:
         warehouse.execute("update raw.message_events set status = 'lost'")
-    monkeypatch.setattr(judging, "judging_code", lambda: "other")
+    monkeypatch.setattr(validation_code, "current_code_hash", lambda: "other")
     again = load(hub, MESSAGES)
 
     assert again.report.files_loaded == 2
@@ -125,7 +130,7 @@ def test_rows_of_files_that_have_gone_stay_with_a_warning(
     load(hub, MESSAGES, {"a.csv": [MESSAGE]})
     (hub.landing / "messages" / "a.csv").unlink()
     load(hub, MESSAGES)
-    monkeypatch.setattr(judging, "judging_code", lambda: "other")
+    monkeypatch.setattr(validation_code, "current_code_hash", lambda: "other")
 
     first, second = load(hub, MESSAGES), load(hub, MESSAGES)
 
@@ -134,7 +139,7 @@ def test_rows_of_files_that_have_gone_stay_with_a_warning(
     assert not any("Read by other code" in said for said in notices(second.report))
 
 
-def test_another_currency_judges_orders_again_and_messages_not(hub: Settings) -> None:
+def test_another_currency_validates_orders_again_and_messages_not(hub: Settings) -> None:
     order = {
         "order_id": "o1",
         "ordered_at": "2026-01-10T10:00:00Z",
