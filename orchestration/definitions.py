@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from orchestration.dbt_runner.project import prepared_project
+from orchestration.defs.alert_sensors import build_alert_sensors
 from orchestration.defs.assets import build_published_asset, event_assets
 from orchestration.defs.dbt_models import build_dbt_assets
 from orchestration.defs.resources import build_lock
@@ -47,7 +48,7 @@ def build_definitions(
         assets=[*event_assets, dbt_models, published],
         jobs=[refresh],
         schedules=[build_schedule(now, read_settings)],
-        sensors=[build_sensor(read_settings)],
+        sensors=[build_sensor(read_settings), *build_alert_sensors(read_settings)],
         # No step hands a value to another. Dagster's own default lets a run name the folder of such values.
         resources={"lock": build_lock(read_settings), "io_manager": no_values, **(resources or {})},
         loggers={"console": console_logger},
