@@ -83,7 +83,10 @@ def deliver(alert: Alert, to: Sequence[str]) -> None:
     for number, address in enumerate(to, 1):
         receiver = apprise.Apprise()
         is_taken = receiver.add(address) and receiver.notify(
-            title=alert.title, body=alert.body, body_format=apprise.NotifyFormat.TEXT
+            title=alert.title,
+            body=alert.body,
+            body_format=apprise.NotifyFormat.TEXT,
+            notify_type=apprise.NotifyType.WARNING,
         )
         if not is_taken:
             kind = address.partition("://")[0] if "://" in address else "which is no address"
