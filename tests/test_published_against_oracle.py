@@ -34,6 +34,7 @@ RELATIONS = (
     "mart_overview",
     "mart_queue_breakdown",
     "mart_user_breakdown",
+    "report_info",
 )
 FUNCTIONS = (
     "overview",

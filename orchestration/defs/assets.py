@@ -231,7 +231,7 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
         overview = _table(
             connection.sql(
                 "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
-                "from mart_overview order by period_start desc, period_end"
+                "from mart_overview"
             )
         )
         refreshes = _table(
@@ -247,7 +247,8 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
             "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
         ).fetchall()
         days = connection.sql(
-            "select message_date, messages_sent from mart_overview_daily order by message_date desc limit 90"
+            "select message_date, messages_sent from mart_overview_daily "
+            "where message_date <= (select as_of from report_info) order by message_date desc limit 90"
         ).fetchall()
     return {
         "path": dg.MetadataValue.path(settings.published),
