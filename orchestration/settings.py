@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -157,6 +157,15 @@ class Settings:
             "CONTACT_SPARK_THRIFT": self.spark_thrift or "",
             "CONTACT_PUBLISHED_TO": self.published_to.value,
         }
+
+    @property
+    def as_of_ends_at(self) -> datetime:
+        """The instant at which the as-of day ends in the reporting zone, in UTC as the databases store it.
+
+        Of two midnights it is the first, as for dbt.
+        """
+        midnight = datetime.combine(self.as_of + timedelta(days=1), time(), ZoneInfo(self.timezone))
+        return midnight.astimezone(UTC).replace(tzinfo=None)
 
     @property
     def hub_file(self) -> Path:

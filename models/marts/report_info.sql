@@ -1,10 +1,12 @@
+{%- set day_after = "cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)" %}
+
 with
 
 as_of_days as (
 
     select
         cast('{{ as_of_day() }}' as date) as as_of,
-        {{ start_of_day("cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)") }} as as_of_ends_at
+        {{ start_of_day(day_after) }} as as_of_ends_at
 
 ),
 
@@ -16,8 +18,8 @@ events as (
 
 ),
 
--- By the as-of day, not by the clock: a rebuild with the same one gives the same row, and an event dated in the
--- future by mistake makes nothing look fresh.
+-- By the as-of day, not by the clock: a rebuild with the same one gives the same row, and an event dated in
+-- the future by mistake makes nothing look fresh.
 freshness as (
 
     select

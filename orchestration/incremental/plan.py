@@ -190,6 +190,7 @@ def finish(
     # What is published is without the rows that were removed, so nobody has to be told of them any more.
     for contract in CONTRACTS:
         connection.execute(f"delete from raw.removed_{contract.table}")
+    connection.execute("delete from raw.removed_contents")
     connection.execute("commit")
 
 

@@ -77,6 +77,14 @@ create table if not exists quarantine.rejected_events (
 
 -- Added in version 0.4.0.
 alter table quarantine.rejected_events add column if not exists mapped_text varchar;
+
+-- The contents of the rows in raw.removed_*, as long as these are remembered.
+create table if not exists raw.removed_contents (
+    file_id integer not null,
+    entity varchar not null,
+    path varchar not null,
+    is_intended boolean not null
+);
 """
 
 REFRESHES = """
