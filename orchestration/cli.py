@@ -251,6 +251,8 @@ def remove_warehouse(settings: Settings) -> bool:
 def notice_changes(settings: Settings) -> None:
     """Load what changed in the landing folder, so that the rows of files that have left it are kept.
 
+    What was retracted or dropped since the last published version is handed over to the next warehouse.
+
     Raises:
         LandingError: when the landing folder is away.
         WarehouseError: when the warehouse cannot be used. Reports that cannot be are removed, since they are
@@ -259,6 +261,7 @@ def notice_changes(settings: Settings) -> None:
     import duckdb
 
     from orchestration.faults import Fault
+    from orchestration.landing import fall
     from orchestration.landing.contracts import CONTRACTS
     from orchestration.landing.load import load_entity
     from orchestration.warehouse import databases, errors
@@ -278,6 +281,7 @@ def notice_changes(settings: Settings) -> None:
         try:
             for contract in CONTRACTS:
                 load_entity(connection, settings, contract)
+                fall.hand_over(connection, settings, contract)
         except (duckdb.Error, MemoryError) as error:
             raise errors.UnusableDatabaseError(settings.warehouse, error, settings) from None
 

@@ -224,6 +224,11 @@ class Settings:
         return tuple(self.spark / name for name in ("landed", "tables", *own))
 
     @property
+    def dropped(self) -> Path:
+        """What a rebuild hands over to the new warehouse: the ids of events that somebody wanted gone."""
+        return self.data_dir / "dropped"
+
+    @property
     def published(self) -> Path:
         """The file that readers open: a symbolic link to the newest published version."""
         return self.data_dir / PUBLISHED_FILE

@@ -10,7 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,6 +55,12 @@ def events() -> tuple[list[Message], list[Order]]:
         paid = (value, value if number % 7 == 0 else Decimal("0.00"), chance.choice(["online", "in_store"]))
         state = "cancelled" if number % 11 == 0 else "placed"
         orders.append(Order(f"o{number}", customer, at, *paid, state, at))
+    # On the first days of the ranges, and on the days before them.
+    for back in (6, 7, 13, 14, 29, 30, 89, 90):
+        at = datetime.combine(AS_OF - timedelta(days=back), time(16))
+        messages.append(Message(f"m-{back}", f"c-{back}", "birthday", "u-01", "sent", at, at))
+        paid = (Decimal(back), Decimal("1.00"), "online", "placed")
+        orders.append(Order(f"o-{back}", f"c-{back}", at, *paid, at))
     return messages, orders
 
 

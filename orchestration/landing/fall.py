@@ -13,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
 from orchestration.landing import retract
 from orchestration.landing.arrivals import Load
-from orchestration.sql import literal, one_row
+from orchestration.landing.contracts import EventContract
+from orchestration.settings import Settings
+from orchestration.sql import literal, one_row, replace_parquet
 
 # A share of fewer events than this says nothing.
 LEAST_EVENTS = 100
@@ -72,6 +75,33 @@ def too_many_gone(load: Load) -> TooManyGone | None:
     with suppress(duckdb.Error):
         return _gone_from_published_file(load)
     return None
+
+
+def hand_over(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> None:
+    """Write down which events somebody wanted gone, for the warehouse of a rebuild, until it is published.
+
+    Args:
+        connection: a connection to the warehouse that is about to be removed.
+        settings: the settings of the hub.
+        contract: the contract of the entity.
+    """
+    file = _handed_over(settings, contract)
+    wanted = f"""
+        select distinct rows.{contract.event_id}
+        from raw.removed_{contract.table} as rows
+        inner join raw.removed_contents as contents on rows.file_id = contents.file_id
+        where contents.is_intended
+    """
+    (is_any,) = one_row(connection, f"select exists ({wanted})")
+    if is_any:
+        # A rebuild that was held back has handed over before.
+        before = f"union select {contract.event_id} from read_parquet({literal(str(file))})"
+        file.parent.mkdir(exist_ok=True)
+        replace_parquet(connection, f"{wanted} {before if file.exists() else ''}", file)
+
+
+def _handed_over(settings: Settings, contract: EventContract) -> Path:
+    return settings.dropped / f"{contract.entity}.parquet"
 
 
 def _gone_since_published(load: Load, mark: int) -> TooManyGone | None:
@@ -137,8 +167,19 @@ def _gone_from_published_file(load: Load) -> TooManyGone | None:
     connection.execute(f"attach {literal(str(load.settings.published))} as last_published (read_only)")
     try:
         events = f"last_published.fct_{load.contract.entity}"
-        retracted = [literal(str(file)) for file in retract.saved_rows(load.settings, load.contract.entity)]
-        intended = f"select {event_id} from read_parquet([{', '.join(retracted)}])" if retracted else "null"
+        files_of_intended = [
+            literal(str(file))
+            for file in (
+                *retract.saved_rows(load.settings, load.contract.entity),
+                _handed_over(load.settings, load.contract),
+            )
+            if file.exists()
+        ]
+        intended = (
+            f"select {event_id} from read_parquet([{', '.join(files_of_intended)}], union_by_name = true)"
+            if files_of_intended
+            else "null"
+        )
         (gone,) = one_row(
             connection,
             f"""

@@ -148,11 +148,11 @@ def finish(load: Load, folder: Path) -> None:
 
 
 def saved_rows(settings: Settings, entity: str) -> list[Path]:
-    """The Parquet files with the rows that retracted contents of an entity had."""
+    """The Parquet files with the rows that retracted contents of an entity had; some may be missing."""
     return [
         folder / ROWS
         for folder, request in _requests(settings.retracted, "[0-9]*")
-        if request.entity == entity and (folder / ROWS).exists()
+        if request.entity == entity
     ]
 
 
