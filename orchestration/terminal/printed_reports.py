@@ -69,7 +69,7 @@ def print_reports(published: Path, period: str, console: Console) -> None:
         f"\n[dim]{figures.overview['messages_in_open_window']:,} of the messages sent still have an open "
         f"window: their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
         f"{f'newest event {newest} UTC' if newest else 'no event yet'}."
-        f"{f' {later:,} events are later than that day, and not in the figures.' if later else ''}[/]"
+        f"{f' Events later than that day, not in the figures: {later:,}.' if later else ''}[/]"
     )
 
 
