@@ -22,7 +22,7 @@ from orchestration.publishing.publish import (
     VERSIONS_KEPT,
     PublishError,
     publish,
-    versions_to_keep,
+    versions_to_remove,
 )
 from orchestration.settings import REPOSITORY, Settings
 
@@ -204,14 +204,15 @@ def test_the_last_version_of_each_day_is_kept_for_two_weeks() -> None:
         (datetime(2026, 3, 1) + timedelta(hours=hour)).strftime(NAME_OF_VERSION) for hour in range(24 * 20)
     ]
 
-    kept = sorted(versions_to_keep(by_hour, "UTC"))
+    kept = sorted({*by_hour} - versions_to_remove(by_hour, "UTC"))
 
     # The newest one is of 23:00 on 20 March.
     assert kept == [*(f"202603{day:02}T230000.000000Z" for day in range(7, 20)), *by_hour[-VERSIONS_KEPT:]]
-    assert versions_to_keep(kept, "UTC") == set(kept)
-    in_new_york = sorted(versions_to_keep(by_hour, "America/New_York"))
+    assert versions_to_remove(kept, "UTC") == set()
+    in_new_york = sorted({*by_hour} - versions_to_remove(by_hour, "America/New_York"))
     assert in_new_york[0] == "20260308T040000.000000Z"
-    assert versions_to_keep(["a note"], "UTC") == versions_to_keep([], "UTC") == set()
+    assert versions_to_remove(["a note", *by_hour], "UTC") == {*by_hour} - {*kept}
+    assert versions_to_remove([], "UTC") == set()
 
 
 def test_the_published_file_cannot_be_written(hub: Settings) -> None:

@@ -229,13 +229,13 @@ def _point_to(published: Path, version: Path) -> None:
     sync(published.parent)
 
 
-def versions_to_keep(names: Iterable[str], timezone: str) -> set[str]:
-    """Which versions stay: the newest few, and the last one of each day until the day is too old.
+def versions_to_remove(names: Iterable[str], timezone: str) -> set[str]:
+    """All versions but the newest few, and the last one of each day until the day is too old.
 
     Days are counted back from the newest version, so that no version leaves while none is published.
 
     Args:
-        names: the names of all published versions; others say nothing.
+        names: the names in the folder of the versions; what is no version stays.
         timezone: the zone of the days, as an IANA name.
     """
     published = {}
@@ -248,12 +248,12 @@ def versions_to_keep(names: Iterable[str], timezone: str) -> set[str]:
     }
     days = sorted(last_of_day, reverse=True)
     recent = [day for day in days if days[0] - day < timedelta(days=DAYS_KEPT)]
-    return {*newest_first[:VERSIONS_KEPT], *(last_of_day[day] for day in recent)}
+    return {*newest_first[VERSIONS_KEPT:]} - {last_of_day[day] for day in recent}
 
 
 def _remove_old_versions(settings: Settings) -> None:
-    versions = {path.name: path for path in settings.versions.iterdir() if path.is_dir()}
-    kept = versions_to_keep(versions, settings.timezone) | {settings.published.resolve().parent.name}
-    for name in versions.keys() - kept:
+    names = {path.name for path in settings.versions.iterdir() if path.is_dir()}
+    current = settings.published.resolve().parent.name
+    for name in versions_to_remove(names, settings.timezone) - {current}:
         # What cannot be removed, as where a reader on a network drive holds it, is tried again next time.
-        shutil.rmtree(versions[name], ignore_errors=True)
+        shutil.rmtree(settings.versions / name, ignore_errors=True)
