@@ -71,8 +71,8 @@ restore: $(VENV)/ready  ## replace the hub by a backup: make restore FROM=... (O
 status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or refreshes fail (JSON=1 for programs)
 	@$(VENV)/bin/python -m orchestration.cli status $(if $(JSON),--json)
 
-export: $(VENV)/ready  ## write what is published as Parquet and CSV files
-	@$(VENV)/bin/python -m orchestration.cli export
+export: $(VENV)/ready  ## write what is published as Parquet and CSV files (FACTS=yes: facts as CSV too)
+	@$(VENV)/bin/python -m orchestration.cli export $(if $(FACTS),--facts)
 
 ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1
 	@$(VENV)/bin/python -m orchestration.cli ui

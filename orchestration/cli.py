@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("quarantine", help="the rejected rows, by file and reason")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
+    commands.choices["export"].add_argument("--facts", action="store_true", help="facts as CSV too")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
     commands.choices["status"].add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("backup", help="copy the hub into a new folder").add_argument("folder", type=Path)
@@ -117,7 +118,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
     others = {
         "ui": lambda: ui(settings, options.port),
         "docs": lambda: docs(settings, options.port),
-        "export": lambda: export(settings),
+        "export": lambda: export(settings, options.facts),
         "files": lambda: files(settings),
         "quarantine": lambda: quarantine(settings),
         "retract": lambda: retract(settings, options.file),
@@ -250,6 +251,8 @@ def remove_warehouse(settings: Settings) -> bool:
 def notice_changes(settings: Settings) -> None:
     """Load what changed in the landing folder, so that the rows of files that have left it are kept.
 
+    What was retracted or dropped since the last published version is handed over to the next warehouse.
+
     Raises:
         LandingError: when the landing folder is away.
         WarehouseError: when the warehouse cannot be used. Reports that cannot be are removed, since they are
@@ -258,6 +261,7 @@ def notice_changes(settings: Settings) -> None:
     import duckdb
 
     from orchestration.faults import Fault
+    from orchestration.landing import fall
     from orchestration.landing.contracts import CONTRACTS
     from orchestration.landing.load import load_entity
     from orchestration.warehouse import databases, errors
@@ -277,6 +281,7 @@ def notice_changes(settings: Settings) -> None:
         try:
             for contract in CONTRACTS:
                 load_entity(connection, settings, contract)
+                fall.hand_over(connection, settings, contract)
         except (duckdb.Error, MemoryError) as error:
             raise errors.UnusableDatabaseError(settings.warehouse, error, settings) from None
 
@@ -418,12 +423,12 @@ def instance_without_output(settings: Settings) -> InstanceRef:
     return InstanceRef.from_dir(str(settings.dagster_home), overrides={"compute_logs": recorder})
 
 
-def export(settings: Settings) -> int:
+def export(settings: Settings, with_facts: bool) -> int:
     """Write what is published as files that every tool reads."""
     from orchestration.publishing import export as exporting
 
     try:
-        folder, files = exporting.export(settings)
+        folder, files = exporting.export(settings, with_facts)
     except exporting.ExportError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
@@ -506,6 +511,7 @@ def _port(text: str) -> int:
 
 def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
+    from orchestration.dbt_runner.docs_site import page_of
     from orchestration.dbt_runner.project import (
         PARSING_ALL,
         dbt_executable,
@@ -532,8 +538,7 @@ def docs(settings: Settings, port: int) -> int:
     # The one file holds all that the site needs; it may be sent or put anywhere.
     page = settings.data_dir / "docs" / "site" / "index.html"
     page.parent.mkdir(exist_ok=True)
-    built_page = (settings.data_dir / "docs" / "static_index.html").read_text(encoding="utf-8")
-    page.write_text(without_paths(built_page, settings), encoding="utf-8")
+    page.write_text(without_paths(page_of(settings.data_dir / "docs"), settings), encoding="utf-8")
     site = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), site)

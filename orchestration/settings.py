@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -159,6 +159,15 @@ class Settings:
         }
 
     @property
+    def as_of_ends_at(self) -> datetime:
+        """The instant at which the as-of day ends in the reporting zone, in UTC as the databases store it.
+
+        Of two midnights it is the first, as for dbt.
+        """
+        midnight = datetime.combine(self.as_of + timedelta(days=1), time(), ZoneInfo(self.timezone))
+        return midnight.astimezone(UTC).replace(tzinfo=None)
+
+    @property
     def hub_file(self) -> Path:
         """What belongs to the hub, whoever starts its refreshes: zone, currency, limits."""
         return self.data_dir / HUB_FILE
@@ -213,6 +222,11 @@ class Settings:
         """What of it a rebuild makes anew. A Thrift server has a list of its tables of its own."""
         own = () if self.spark_thrift else ("metastore", "warehouse")
         return tuple(self.spark / name for name in ("landed", "tables", *own))
+
+    @property
+    def dropped(self) -> Path:
+        """What a rebuild hands over to the new warehouse: the ids of events that somebody wanted gone."""
+        return self.data_dir / "dropped"
 
     @property
     def published(self) -> Path:

@@ -382,7 +382,21 @@ class Oracle:
         """One row per day and user."""
         return self._rows(self.messages, "message_date", "user_id")
 
-    # Period marts.
+    # Period marts, which end with the as-of day.
+
+    def report_info(self) -> list[Row]:
+        """One row in all: the columns that follow from the events."""
+        instants = [message.occurred_at for message in self.messages]
+        instants += [order.ordered_at for order in self.orders]
+        until_then = [instant for instant in instants if instant < self.as_of_ends]
+        return [
+            {
+                "as_of": self.as_of,
+                "as_of_ends_at": self.as_of_ends,
+                "newest_event_at": max(until_then, default=None),
+                "events_after_as_of": len(instants) - len(until_then),
+            }
+        ]
 
     def mart_overview(self) -> list[Row]:
         """One row per period: always all five."""
@@ -497,13 +511,13 @@ class Oracle:
             row = {"period": period, "period_start": start, "period_end": self.as_of}
             periods.append((row, self._filtered(start, self.as_of, None, None)))
 
-        message_dates = [self._message_date(message) for message in self.messages]
+        so_far = [message for message in self.messages if self._message_date(message) <= self.as_of]
         all_time = {
             "period": "all_time",
-            "period_start": min(message_dates, default=self.as_of),
-            "period_end": max(message_dates, default=self.as_of),
+            "period_start": min(map(self._message_date, so_far), default=self.as_of),
+            "period_end": self.as_of,
         }
-        return [*periods, (all_time, self.messages)]
+        return [*periods, (all_time, so_far)]
 
     def _rows(self, messages: Sequence[Message], *columns: str) -> list[Row]:
         """A row of figures for each combination of the columns that a message has."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +27,7 @@ HASHES = "assert_hashes_tell_ids_apart"
 CREDITS = "assert_each_attributed_order_is_credited_once"
 COUNTS = "assert_counts_are_of_all_messages_and_touches"
 BOUNDS = "assert_figures_are_within_their_bounds"
+LATE = "warn_events_later_than_the_as_of_day"
 NAMES = "unique_without_blanks_queue_names_queue_id"
 
 SECOND = "interval 1 second"
@@ -154,9 +155,9 @@ def digests(hub: Settings) -> dict[str, int]:
         )
 
 
-def warnings_of(hub: Settings) -> str:
-    """What the checks that only warn say of a hub."""
-    run_dbt(hub, "test", "--select", "customers_meet")
+def warnings_of(hub: Settings, check: str = "customers_meet") -> str:
+    """What a check that only warns says of a hub."""
+    run_dbt(hub, "test", "--select", check)
     return "\n".join(results.warnings(DBT_TARGET, hub))
 
 
@@ -186,6 +187,29 @@ def test_one_customer_in_a_hundred_is_enough(hub: Settings) -> None:
 
     change(hub, "update fct_messages set customer_id = 'stranger' where customer_id = 'c2'")
     assert "customers_meet" in warnings_of(hub)
+
+
+def test_events_later_than_the_as_of_day_are_named_with_their_files(tmp_path: Path, hub: Settings) -> None:
+    late = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+    shutil.copytree(hub.data_dir, late.data_dir)
+    assert warnings_of(late, LATE) == ""
+
+    date_message(late, datetime(2026, 2, 1))
+    assert re.search(r"message +c1-m1 +2026-02-01 +landing/messages/", warnings_of(late, LATE))
+
+    # Today when this test runs over midnight, and tomorrow otherwise.
+    date_message(late, datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time()))
+    assert warnings_of(late, LATE) == ""
+
+    date_message(late, datetime(2099, 12, 31))
+    assert re.search(r"message +c1-m1 +2099-12-31 +landing/messages/", warnings_of(late, LATE))
+
+
+def date_message(hub: Settings, at: datetime) -> None:
+    """Date the message c1-m1 otherwise, as landed and in the facts."""
+    for database, table in ((hub.reports, "fct_messages"), (hub.warehouse, "raw.message_events")):
+        with duckdb.connect(str(database)) as connection:
+            connection.execute(f"update {table} set occurred_at = ? where message_id = 'c1-m1'", [at])
 
 
 def change(hub: Settings, statement: str) -> None:

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from pipeline import DBT_TARGET, load, run_dbt
 
+from orchestration.dbt_runner.docs_site import without_tests
 from orchestration.dbt_runner.project import BUILD
 from orchestration.settings import REPOSITORY, Settings
 
@@ -141,3 +142,25 @@ def test_both_reports_are_exposures_of_the_marts(manifest: dict[str, Any]) -> No
     assert set(exposures) == {"Overview", "Team engagement"}
     assert "model.contact_reporting.mart_queue_breakdown" in exposures["Overview"]
     assert "model.contact_reporting.mart_user_breakdown" in exposures["Team engagement"]
+
+
+def test_the_docs_open_with_every_figure(manifest: dict[str, Any]) -> None:
+    overview = manifest["docs"]["doc.contact_reporting.__overview__"]["block_contents"]
+    figures = list(manifest["nodes"]["model.contact_reporting.overview"]["columns"])
+
+    assert len(figures) > 10
+    assert [name for name in figures if f"`{name}`" not in overview] == []
+
+
+def test_the_graph_of_the_docs_has_no_tests(manifest: dict[str, Any]) -> None:
+    shown = without_tests(manifest)
+    kinds = {node["resource_type"] for node in shown["nodes"].values() if "test_metadata" not in node}
+
+    assert "model" in kinds
+    assert "test" not in kinds
+    assert shown["unit_tests"] == {}
+    listed = {name for way in ("parent_map", "child_map") for name in shown[way]}
+    listed |= {name for way in ("parent_map", "child_map") for names in shown[way].values() for name in names}
+    known = {*shown["nodes"], *shown["sources"], *shown["exposures"]}
+    assert listed == known
+    assert all(name in shown["nodes"] for name in manifest["nodes"] if name.startswith("model."))

@@ -14,15 +14,18 @@ import duckdb
 import pytest
 import yaml
 from dagster._config import ConfigTypeKind
-from landing import land_csv
+from landing import land_csv, load
 
 from orchestration.dbt_runner.project import ModelsError
 from orchestration.dbt_runner.results import require_checked
 from orchestration.definitions import build_definitions, defs
 from orchestration.defs import schedules
+from orchestration.defs.assets import _load_metadata
 from orchestration.defs.resources import LockedHub
+from orchestration.landing.contracts import MESSAGES
 from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
+from orchestration.warehouse import databases
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -37,6 +40,16 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name, value in settings.as_environment().items():
         monkeypatch.setenv(name, value)
     return settings
+
+
+def test_an_event_after_the_as_of_day_makes_no_load_look_fresh(hub: Settings) -> None:
+    late = {**MESSAGE, "message_id": "m2", "occurred_at": "2026-03-10T10:00:00Z"}
+    report = load(hub, MESSAGES, {"a.csv": [MESSAGE, late]}).report
+
+    with databases.connect(hub) as connection:
+        shown = _load_metadata(connection, hub, MESSAGES, report)
+
+    assert shown["newest_event_at"].value == "2026-01-10 10:00:00"
 
 
 def test_the_workspace_loads_the_definitions() -> None:

@@ -17,7 +17,9 @@ from orchestration.settings import Settings
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
 
-def test_each_published_table_is_exported_and_the_marts_for_spreadsheets_too(tmp_path: Path) -> None:
+def test_each_published_table_is_exported_and_the_marts_and_on_request_facts_for_spreadsheets_too(
+    tmp_path: Path,
+) -> None:
     hub = Settings(tmp_path / "it's a hub", "UTC", date(2026, 1, 31), "USD")
     land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
     refresh(hub)
@@ -38,6 +40,11 @@ def test_each_published_table_is_exported_and_the_marts_for_spreadsheets_too(tmp
         rows = {row["period"]: row["messages_sent"] for row in csv.DictReader(file)}
     assert rows["last_30_days"] == "1"
     assert "fct_messages.csv" not in files
+
+    folder, files = export(hub, with_facts=True)
+    assert {"fct_messages.csv", "fct_message_orders.csv", "fct_orders.csv"} <= set(files)
+    with (folder / "fct_messages.csv").open() as file:
+        assert [row["message_id"] for row in csv.DictReader(file)] == ["m1"]
 
 
 def test_without_published_data_it_says_what_to_do(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def metadata_of(hub: Settings) -> dict[str, Any]:
             report = load_entity(connection, hub, contract)
             shown |= {
                 f"{contract.entity} {name}": value
-                for name, value in _load_metadata(connection, contract, report).items()
+                for name, value in _load_metadata(connection, hub, contract, report).items()
             }
     version = hub.published.resolve()
     return shown | _published_metadata(Published(version, {}, []), hub)

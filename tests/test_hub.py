@@ -352,6 +352,23 @@ def test_the_first_refresh_writes_the_file_which_then_stands_for_the_variables(
     assert hub.hub_file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("CONTACT_TIMEZONE", "Europe/Paris"), ("CONTACT_CURRENCY", "EUR")]
+)
+def test_a_variable_that_contradicts_the_file_is_refused_with_both_values(
+    tmp_path: Path, variable: str, value: str
+) -> None:
+    hub = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
+    hub_toml.add_missing(hub.hub_file, "UTC", "USD")
+    key = variable.removeprefix("CONTACT_").lower()
+
+    with pytest.raises(SettingsError) as refused:
+        settings_of(hub, **{variable: value})
+
+    assert f"{variable} is {value!r}, but {hub.hub_file}" in str(refused.value)
+    assert f'says {key} = "{getattr(hub, key)}". Nothing was done.' in str(refused.value)
+
+
 @pytest.mark.parametrize("known_by", ["published", "warehouse"])
 def test_a_hub_that_was_refreshed_before_there_was_a_file_keeps_its_zone_and_currency(
     hub: Settings, known_by: str

@@ -141,6 +141,12 @@ def all_time(one: Oracle) -> Row:
     return row
 
 
+def of_all_days(one: Oracle) -> Row:
+    """The figures of every message, also of those after the as-of day."""
+    (row,) = one.overview(date.min, date.max)
+    return row
+
+
 def only(rows: list[Row], **wanted: Any) -> Row:
     """The one row that has these values."""
     (row,) = (row for row in rows if wanted.items() <= row.items())
@@ -197,6 +203,7 @@ def test_every_relation_has_the_columns_of_the_contract() -> None:
         "mart_overview": period | figures,
         "mart_queue_breakdown": period | queue | figures,
         "mart_user_breakdown": period | user | figures,
+        "report_info": columns("as_of as_of_ends_at newest_event_at events_after_as_of"),
     }
     assert set(FIGURES) == figures
     for relation, wanted in expected.items():
@@ -229,7 +236,7 @@ def test_all_figures_of_a_small_history_worked_out_by_hand() -> None:
     assert all_time(one) == {
         "period": "all_time",
         "period_start": date(2025, 6, 20),
-        "period_end": date(2025, 6, 27),
+        "period_end": date(2025, 6, 30),
         "messages_sent": 3,
         "messages_skipped": 1,
         "customers_messaged": 2,
@@ -713,13 +720,14 @@ def test_window_is_open_when_it_closes_after_the_end_of_the_as_of_day() -> None:
         timezone="America/New_York",
         as_of=date(2025, 6, 30),
     )
-    assert all_time(one)["messages_in_open_window"] == 2
+    assert all_time(one)["messages_in_open_window"] == 1
+    assert of_all_days(one)["messages_in_open_window"] == 2
     last_7 = only(one.mart_overview(), period="last_7_days")
     assert part(last_7, "messages_sent", "messages_in_open_window") == (2, 1)
     daily = only(one.mart_overview_daily(), message_date=date(2025, 6, 24))
     assert daily["messages_in_open_window"] == 1
     by_queue = only(one.mart_queue_breakdown(), period="all_time", queue_id="q")
-    assert by_queue["messages_in_open_window"] == 2
+    assert by_queue["messages_in_open_window"] == 1
 
 
 def test_open_windows_follow_a_short_as_of_day() -> None:
@@ -735,7 +743,7 @@ def test_open_windows_follow_a_short_as_of_day() -> None:
 # Periods.
 
 
-def test_periods_end_on_the_as_of_day_and_all_time_holds_everything() -> None:
+def test_all_periods_end_on_the_as_of_day() -> None:
     as_of = date(2025, 6, 30)
     firsts = {7: "2025-06-24", 30: "2025-06-01", 90: "2025-04-02", 365: "2024-07-01"}
     one = oracle(
@@ -756,7 +764,7 @@ def test_periods_end_on_the_as_of_day_and_all_time_holds_everything() -> None:
         ("last_30_days", date(2025, 6, 1), as_of, 4),
         ("last_90_days", date(2025, 4, 2), as_of, 6),
         ("last_365_days", date(2024, 7, 1), as_of, 8),
-        ("all_time", date(2024, 6, 30), date(2025, 7, 1), 10),
+        ("all_time", date(2024, 6, 30), as_of, 9),
     ]
     assert [part(row, *columns) for row in one.mart_queue_breakdown()] == [
         part(row, *columns) for row in one.mart_overview()
@@ -764,6 +772,21 @@ def test_periods_end_on_the_as_of_day_and_all_time_holds_everything() -> None:
     assert [part(row, *columns) for row in one.mart_user_breakdown()] == [
         part(row, *columns) for row in one.mart_overview()
     ]
+
+
+def test_events_after_the_as_of_day_are_counted_and_no_event_is_newer_than_it() -> None:
+    late, early = "2025-07-30 12:00", "2025-06-30 23:59:59.999999"
+    one = oracle([sent("m", early), sent("late", late)], [ordered("o", "2025-07-01 00:00")])
+    assert one.report_info() == [
+        {
+            "as_of": date(2025, 6, 30),
+            "as_of_ends_at": instant("2025-07-01"),
+            "newest_event_at": instant(early),
+            "events_after_as_of": 2,
+        }
+    ]
+    assert all_time(oracle([sent("late", late)]))["period_start"] == date(2025, 6, 30)
+    assert oracle([], []).report_info()[0]["newest_event_at"] is None
 
 
 def test_ratios_with_denominator_zero_are_null_and_an_empty_history_has_its_rows() -> None:
@@ -1046,8 +1069,8 @@ def test_each_attributed_order_is_credited_whole_to_exactly_one_message(history:
     value = total(attributed, "order_value")
     assert total(one.fct_messages(), "revenue_credited") == value
     assert total(one.fct_messages(), "orders_credited") == len(attributed)
-    assert all_time(one)["revenue_credited"] == all_time(one)["revenue_generated"] == value
-    assert all_time(one)["revenue_refunded"] == total(attributed, "refunded_value")
+    assert of_all_days(one)["revenue_credited"] == of_all_days(one)["revenue_generated"] == value
+    assert of_all_days(one)["revenue_refunded"] == total(attributed, "refunded_value")
 
 
 @any_history
@@ -1098,7 +1121,7 @@ def test_additive_figures_add_up_across_days_queues_and_users(
     history: History, timezone: str, data: st.DataObject
 ) -> None:
     one = of(history, timezone)
-    whole = all_time(one)
+    whole = of_all_days(one)
     for rows in (one.mart_overview_daily(), one.mart_queue_daily(), one.mart_user_daily()):
         for figure in ADDITIVE:
             assert total(rows, figure) == whole[figure], figure
@@ -1145,11 +1168,11 @@ def test_marts_are_the_table_functions_over_their_periods(history: History, time
 
 @any_history
 @given(history=histories(), one_zone=timezones(), other_zone=timezones())
-def test_shifting_the_reporting_zone_keeps_the_all_time_totals(
+def test_shifting_the_reporting_zone_keeps_the_totals_of_all_days(
     history: History, one_zone: str, other_zone: str
 ) -> None:
     one, other = of(history, one_zone), of(history, other_zone)
-    assert part(all_time(one), *ZONELESS) == part(all_time(other), *ZONELESS)
+    assert part(of_all_days(one), *ZONELESS) == part(of_all_days(other), *ZONELESS)
     assert pairs(one) == pairs(other)
     for row, shifted in zip(one.fct_messages(), other.fct_messages(), strict=True):
         assert {**row, "message_date": None} == {**shifted, "message_date": None}
@@ -1178,9 +1201,9 @@ def newcomers(history: History) -> list[Message]:
 @any_history
 @given(history=histories())
 def test_adding_a_message_never_lowers_what_was_generated(history: History) -> None:
-    before = all_time(of(history))
+    before = of_all_days(of(history))
     for added in newcomers(history):
-        after = all_time(of(replace(history, messages=(*history.messages, added))))
+        after = of_all_days(of(replace(history, messages=(*history.messages, added))))
         for figure in DISTINCT:
             assert after[figure] >= before[figure], figure
 
@@ -1188,11 +1211,11 @@ def test_adding_a_message_never_lowers_what_was_generated(history: History) -> N
 @any_history
 @given(history=histories())
 def test_adding_a_skip_changes_nothing_but_skips(history: History) -> None:
-    before = all_time(of(history))
+    before = of_all_days(of(history))
     one_more_skip = {**before, "messages_skipped": before["messages_skipped"] + 1}
     for added in newcomers(history):
         skip = replace(added, status="skipped")
-        after = all_time(of(replace(history, messages=(*history.messages, skip))))
+        after = of_all_days(of(replace(history, messages=(*history.messages, skip))))
         assert part(after, *FIGURES) == part(one_more_skip, *FIGURES)
 
 

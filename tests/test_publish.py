@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -17,7 +17,13 @@ from landing import land_csv
 from pipeline import load_and_build, reading
 
 from orchestration.publishing import publish as publishing
-from orchestration.publishing.publish import VERSIONS_KEPT, PublishError, publish
+from orchestration.publishing.publish import (
+    NAME_OF_VERSION,
+    VERSIONS_KEPT,
+    PublishError,
+    publish,
+    versions_to_remove,
+)
 from orchestration.settings import REPOSITORY, Settings
 
 OLD_DUCKDB = REPOSITORY / ".venv" / "duckdb-1.5"
@@ -88,13 +94,12 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
 def test_published_tables_and_columns_carry_the_words_of_the_docs(hub: Settings) -> None:
     publish(hub, RUN)
     with reading(hub.published) as connection:
-        tables = connection.sql(
-            "select table_name, comment from duckdb_tables() where table_name <> 'refreshes'"
-        ).fetchall()
+        tables = connection.sql("select table_name, comment from duckdb_tables()").fetchall()
         undescribed = connection.sql(
             "select table_name, column_name from duckdb_columns() "
-            "where not internal and table_name <> 'refreshes' and coalesce(comment, '') = ''"
+            "where not internal and coalesce(comment, '') = ''"
         ).fetchall()
+        functions = connection.sql("select comment from duckdb_functions() where not internal").fetchall()
         ((revenue,),) = connection.sql(
             "select comment from duckdb_columns() "
             "where table_name = 'mart_overview' and column_name = 'revenue_generated'"
@@ -103,6 +108,7 @@ def test_published_tables_and_columns_carry_the_words_of_the_docs(hub: Settings)
     assert len(tables) > 10
     assert [table for table, comment in tables if not (comment or "").startswith("One row ")] == []
     assert undescribed == []
+    assert [comment[:24] for (comment,) in functions] == ["Table function. One row "] * 5
     assert revenue.startswith("Sum of the values of the orders generated")
 
 
@@ -187,8 +193,26 @@ def test_the_last_few_versions_are_kept(hub: Settings) -> None:
     versions = [publish(hub, RUN).version for _ in range(VERSIONS_KEPT + 3)]
 
     kept = sorted(hub.versions.glob("*/*"))
-    assert kept == versions[-VERSIONS_KEPT:]
+    assert kept[-VERSIONS_KEPT:] == versions[-VERSIONS_KEPT:]
+    # One more when it has become midnight meanwhile.
+    assert len(kept) <= VERSIONS_KEPT + 1
     assert hub.published.resolve() == versions[-1]
+
+
+def test_the_last_version_of_each_day_is_kept_for_two_weeks() -> None:
+    by_hour = [
+        (datetime(2026, 3, 1) + timedelta(hours=hour)).strftime(NAME_OF_VERSION) for hour in range(24 * 20)
+    ]
+
+    kept = sorted({*by_hour} - versions_to_remove(by_hour, "UTC"))
+
+    # The newest one is of 23:00 on 20 March.
+    assert kept == [*(f"202603{day:02}T230000.000000Z" for day in range(7, 20)), *by_hour[-VERSIONS_KEPT:]]
+    assert versions_to_remove(kept, "UTC") == set()
+    in_new_york = sorted({*by_hour} - versions_to_remove(by_hour, "America/New_York"))
+    assert in_new_york[0] == "20260308T040000.000000Z"
+    assert versions_to_remove(["a note", *by_hour], "UTC") == {*by_hour} - {*kept}
+    assert versions_to_remove([], "UTC") == set()
 
 
 def test_the_published_file_cannot_be_written(hub: Settings) -> None:

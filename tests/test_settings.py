@@ -48,6 +48,21 @@ def test_the_as_of_day_is_the_last_complete_day_of_the_reporting_zone(timezone: 
 
 
 @pytest.mark.parametrize(
+    ("timezone", "as_of", "ends_at"),
+    [
+        ("UTC", date(2026, 1, 31), datetime(2026, 2, 1)),
+        ("America/New_York", date(2026, 3, 7), datetime(2026, 3, 8, 5)),
+        # Clocks go back from 01:00 to 00:00 on 25 October: the day begins with the first midnight.
+        ("Atlantic/Azores", date(2026, 10, 24), datetime(2026, 10, 25)),
+        # On 5 September 2027 clocks go from 00:00 to 01:00, so the day has no midnight.
+        ("America/Santiago", date(2027, 9, 4), datetime(2027, 9, 5, 4)),
+    ],
+)
+def test_the_as_of_day_ends_when_the_next_one_begins(timezone: str, as_of: date, ends_at: datetime) -> None:
+    assert Settings(Path("data"), timezone, as_of, "USD").as_of_ends_at == ends_at
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("CONTACT_TIMEZONE", "Mars/Olympus"),

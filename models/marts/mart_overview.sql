@@ -41,3 +41,4 @@ select
     {{ figure_columns() }}
 from periods
 inner join figures on periods.period = figures.period
+order by periods.period_number

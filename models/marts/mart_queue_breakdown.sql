@@ -45,3 +45,4 @@ from figures
 inner join periods on figures.period = periods.period
 inner join {{ ref('dim_queues') }} as names on figures.queue_id = names.queue_id
 where figures.messages_sent > 0
+order by periods.period_number, figures.queue_id

@@ -45,3 +45,4 @@ from figures
 inner join periods on figures.period = periods.period
 inner join {{ ref('dim_users') }} as names on figures.user_id = names.user_id
 where figures.messages_sent > 0
+order by periods.period_number, figures.user_id

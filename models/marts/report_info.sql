@@ -1,20 +1,44 @@
+{%- set day_after = "cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)" %}
+
 with
 
-newest_events as (
+as_of_days as (
 
-    select max(occurred_at) as event_at from {{ ref('fct_messages') }}
+    select
+        cast('{{ as_of_day() }}' as date) as as_of,
+        {{ start_of_day(day_after) }} as as_of_ends_at
+
+),
+
+events as (
+
+    select occurred_at as event_at from {{ ref('fct_messages') }}
     union all
-    select max(ordered_at) as event_at from {{ ref('fct_orders') }}
+    select ordered_at as event_at from {{ ref('fct_orders') }}
+
+),
+
+-- By the as-of day, not by the clock: a rebuild with the same one gives the same row, and an event dated in
+-- the future by mistake makes nothing look fresh.
+freshness as (
+
+    select
+        max(case when events.event_at < as_of_days.as_of_ends_at then events.event_at end) as newest_event_at,
+        count(case when events.event_at >= as_of_days.as_of_ends_at then 1 end) as events_after_as_of
+    from events
+    cross join as_of_days
 
 )
 
 select
     cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp) as refreshed_at,
-    cast('{{ as_of_day() }}' as date) as as_of,
-    {{ start_of_day("cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)") }} as as_of_ends_at,
+    as_of_days.as_of,
+    as_of_days.as_of_ends_at,
     '{{ reporting_timezone() }}' as timezone,
     '{{ reporting_currency() }}' as currency,
     {{ var('attribution_window_days') }} as attribution_window_days,
-    max(event_at) as newest_event_at,
+    freshness.newest_event_at,
+    freshness.events_after_as_of,
     '{{ var("software_version") }}' as software_version
-from newest_events
+from as_of_days
+cross join freshness

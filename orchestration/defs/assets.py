@@ -19,7 +19,7 @@ from orchestration.hub.ownership import FRESHNESS, OWNERS
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.load_report import LoadReport
-from orchestration.landing.notices import left_behind, notices, too_many_rejected
+from orchestration.landing.notices import left_behind, notices, too_many_gone, too_many_rejected
 from orchestration.operations import runs
 from orchestration.operations.status import status_of
 from orchestration.printable import shown
@@ -59,7 +59,7 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         run = lock.run_of(context)
         with writing(run.settings), databases.connect(run.settings, run.log) as connection:
             report = refresh.load(connection, run, contract)
-            metadata = _load_metadata(connection, contract, report)
+            metadata = _load_metadata(connection, run.settings, contract, report)
         for notice in notices(report):
             context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
@@ -95,6 +95,16 @@ def _checks_of(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             ),
         ),
         dg.AssetCheckSpec(
+            "few_published_events_are_gone",
+            asset=key,
+            blocking=True,
+            description=(
+                "Of the events of the last published version, max_fall of hub.toml at most, or 100, are in "
+                "no accepted row any more. Those that were retracted, or dropped because a file replaces "
+                "what it held, do not count."
+            ),
+        ),
+        dg.AssetCheckSpec(
             "no_row_was_rejected",
             asset=key,
             description="No row of the new files went to the quarantine.",
@@ -124,6 +134,13 @@ def _check_results(report: LoadReport) -> Iterator[dg.AssetCheckResult]:
         check_name="few_new_rows_were_rejected",
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"held back": too_many_rejected(report.entity, too_many)} if too_many else {},
+    )
+    gone = report.too_many_gone
+    yield dg.AssetCheckResult(
+        passed=gone is None,
+        check_name="few_published_events_are_gone",
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"held back": too_many_gone(report.entity, gone)} if gone else {},
     )
     yield dg.AssetCheckResult(
         passed=not report.rows_rejected,
@@ -183,10 +200,13 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
 
 
 def _load_metadata(
-    connection: duckdb.DuckDBPyConnection, contract: EventContract, report: LoadReport
+    connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract, report: LoadReport
 ) -> dict[str, dg.MetadataValue]:
+    at = contract.happened_at
     total, newest = one_row(
-        connection, f"select count(*), max({contract.happened_at}) from raw.{contract.table}"
+        connection,
+        f"select count(*), max({at}) filter ({at} < $as_of_ends_at) from raw.{contract.table}",
+        {"as_of_ends_at": settings.as_of_ends_at},
     )
     preview = connection.sql(f"from raw.{contract.table} limit {PREVIEW_ROWS}")
     return {
@@ -231,7 +251,7 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
         overview = _table(
             connection.sql(
                 "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
-                "from mart_overview order by period_start desc, period_end"
+                "from mart_overview"
             )
         )
         refreshes = _table(
@@ -247,7 +267,8 @@ def _published_metadata(published: Published, settings: Settings) -> dict[str, d
             "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
         ).fetchall()
         days = connection.sql(
-            "select message_date, messages_sent from mart_overview_daily order by message_date desc limit 90"
+            "select message_date, messages_sent from mart_overview_daily "
+            "where message_date <= (select as_of from report_info) order by message_date desc limit 90"
         ).fetchall()
     return {
         "path": dg.MetadataValue.path(settings.published),

@@ -32,7 +32,7 @@ WORDS = {
     "timezone": "zone in which the day of a message is taken",
     "currency": "reporting currency",
     "max_rejected_share": "more of an entity's new rows rejected: not published",
-    "max_fall": "reserved, without effect",
+    "max_fall": "more of the published events gone: not published",
     "max_left_behind": "more ids missing from a changed file: not published",
     "max_restated_share": "reserved, without effect",
     "ledger_days": "reserved, without effect",
@@ -51,7 +51,7 @@ class Hub:
 
     Attributes:
         max_rejected_share: the share of an entity's new rows that may be rejected.
-        max_fall: the share by which published events may fall.
+        max_fall: the share of an entity's published events that may be gone.
         max_left_behind: the share of a changed file's former ids that may be in no landed file.
         max_restated_share: the share of published figures that may change.
         ledger_days: for how many days the ledger of figures is kept.

@@ -11,6 +11,7 @@ Belongs here: the decision. Does not belong here: how a model is refreshed
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -190,7 +191,9 @@ def finish(
     # What is published is without the rows that were removed, so nobody has to be told of them any more.
     for contract in CONTRACTS:
         connection.execute(f"delete from raw.removed_{contract.table}")
+    connection.execute("delete from raw.removed_contents")
     connection.execute("commit")
+    shutil.rmtree(settings.dropped, ignore_errors=True)
 
 
 def rows_replaced(

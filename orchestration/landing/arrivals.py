@@ -173,9 +173,10 @@ def keep_former_rows(load: Load, arrived: Mapping[int, Arrival]) -> Segment | No
     }
     if compared:
         _compare(load, compared)
-    gone, shrunk = _decide(load, earlier, changes, bool(compared))
+    gone, shrunk, dropped = _decide(load, earlier, changes, bool(compared))
     _count_former_ids(load, list(shrunk))
     before = _rows_by_content(load, shrunk)
+    warehouse_rows.remember_contents(load.connection, gone | shrunk.keys(), dropped)
     warehouse_rows.remove(load.connection, load.settings, load.contract, gone, shrunk)
     _forget_rejected(load, gone, {one: by_path[path] for one, path in shrunk.items()})
     warehouse_rows.count(load.connection, load.contract, list(shrunk))
@@ -194,6 +195,7 @@ def set_aside(load: Load, paths: Sequence[str]) -> Segment | None:
     """
     current = [one for one in contents_of(load, paths) if one.kept_in is None]
     gone = {one.file_id for one in current if load.is_elsewhere(one.content_hash, one.path)}
+    warehouse_rows.remember_contents(load.connection, gone, [])
     warehouse_rows.remove(load.connection, load.settings, load.contract, gone, {})
     _forget_rejected(load, gone, {})
     aside = [one.file_id for one in current if one.file_id not in gone]
@@ -214,6 +216,7 @@ def replaced_contents(load: Load) -> list[Content]:
 def drop(load: Load, contents: Sequence[Content]) -> Segment | None:
     """Take contents back: their rows leave, and what is kept of them."""
     gone = {one.file_id for one in contents}
+    warehouse_rows.remember_contents(load.connection, gone, gone)
     warehouse_rows.remove(load.connection, load.settings, load.contract, gone, {})
     _forget_rejected(load, gone, {})
     return _rewrite(load, [], contents)
@@ -325,7 +328,7 @@ def _compare(load: Load, followed_by: Mapping[int, int]) -> None:
 
 def _decide(
     load: Load, earlier: Sequence[Content], changes: Mapping[int, Change], are_compared: bool
-) -> tuple[set[int], dict[int, str]]:
+) -> tuple[set[int], dict[int, str], set[int]]:
     """Which contents give all their rows up, and which only those whose ids are repeated.
 
     Args:
@@ -335,7 +338,8 @@ def _decide(
         are_compared: whether ``compared_rows`` is there: for none that gives all rows up in any case.
 
     Returns:
-        The ids of the former, and the paths of the latter by their ids.
+        The ids of the former; the paths of the latter by their ids; of the former, those that are declared
+        to be replaced.
     """
     counted = {}
     if are_compared:
@@ -346,7 +350,7 @@ def _decide(
                 "from compared_rows group by file_id"
             ).fetchall()
         }
-    gone, shrunk = set(), {}
+    gone, shrunk, dropped = set(), {}, set()
     for one in earlier:
         change, declared = changes[one.file_id], load.declared(one.path)
         all_repeated, replaced, total = counted.get(one.file_id, (True, 0, 0))
@@ -355,12 +359,13 @@ def _decide(
             gone.add(one.file_id)
         elif declared is Overwritten.REPLACES:
             gone.add(one.file_id)
+            dropped.add(one.file_id)
             load.dropped[one.path] = load.dropped.get(one.path, 0) + total - replaced
         else:
             shrunk[one.file_id] = one.path
             if change is Change.OVERWRITTEN:
                 load.overwritten[one.path] = total - replaced
-    return gone, shrunk
+    return gone, shrunk, dropped
 
 
 def _forget_rejected(load: Load, gone: set[int], followed_by: Mapping[int, int]) -> None:

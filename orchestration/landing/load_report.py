@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from orchestration.landing import arrivals, records
 from orchestration.landing.arrivals import Load
 from orchestration.landing.discovery import Landing
+from orchestration.landing.fall import TooManyGone, too_many_gone
 from orchestration.sql import one_row
 
 # A share of fewer rows than this says nothing.
@@ -44,6 +45,8 @@ class LoadReport:
         not_one_accepted: loaded files of which not one row was accepted, each with its most frequent reason.
         too_many_rejected: what holds publishing back because more of the new rows were rejected than
             ``max_rejected_share`` allows; None when nothing does.
+        too_many_gone: what holds publishing back because more of the published events are gone than
+            ``max_fall`` allows; None when nothing does.
     """
 
     entity: str
@@ -66,6 +69,7 @@ class LoadReport:
     validated_before: list[str] = field(default_factory=list)
     not_one_accepted: dict[str, str] = field(default_factory=dict)
     too_many_rejected: TooManyRejected | None = None
+    too_many_gone: TooManyGone | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def make_report(load: Load, first_id: int, landing: Landing, left: Sequence[str]
         validated_before=sorted(load.validated_before),
         not_one_accepted=_not_one_accepted(load, first_id),
         too_many_rejected=_too_many_rejected(load),
+        too_many_gone=too_many_gone(load),
     )
 
 

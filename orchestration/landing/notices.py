@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orchestration.landing.fall import TooManyGone
 from orchestration.landing.load_report import LoadReport, TooManyRejected
 from orchestration.printable import PATH_CHARACTERS, quoted, shown
 
@@ -97,6 +98,17 @@ def too_many_rejected(entity: str, found: TooManyRejected) -> str:
         f"{found.rejected:,} of the {found.rows:,} new rows of {entity} were rejected, more than "
         f"max_rejected_share = {found.share} in hub.toml allows. Nothing is published until they are "
         f"corrected, or the limit is raised there. {files}."
+    )
+
+
+def too_many_gone(entity: str, found: TooManyGone) -> str:
+    """What holds publishing back when too many published events are gone, and what to do."""
+    files = "".join(f" {named(path)}: {rows:,}, {reason}." for path, (rows, reason) in found.files.items())
+    return (
+        f"{found.gone:,} of the {found.published:,} published {entity} are in no accepted row any more, more "
+        f"than max_fall = {found.share} in hub.toml allows (what was retracted, or dropped because a file "
+        "replaces what it held, does not count). Nothing is published until they are back, or the limit is "
+        f"raised there.{files or ' No landed file says why: look at kept/.'}"
     )
 
 

@@ -51,6 +51,7 @@ def load_kept(load: Load) -> None:
                 "select path from raw.contents where file_id in (select unnest(?))", [stale]
             ).fetchall()
         }
+        warehouse_rows.remember_contents(load.connection, stale, [])
         warehouse_rows.remove(load.connection, load.settings, load.contract, stale, {})
         for table in ("raw.contents", "quarantine.rejected_events"):
             load.connection.execute(f"delete from {table} where file_id in (select unnest(?))", [stale])

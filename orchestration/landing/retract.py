@@ -31,6 +31,7 @@ from orchestration.settings import Settings
 from orchestration.sql import one_row
 
 REQUEST = "request.json"
+ROWS = "kept.parquet"
 UNFINISHED = ".unfinished-"
 
 NO_BYTES = hashlib.sha256().hexdigest()
@@ -138,12 +139,21 @@ def finish(load: Load, folder: Path) -> None:
             for one in arrivals.contents_of(load, request.paths)
             if one.content_hash == request.content_hash
         ]
-        arrivals.save_rows(load, contents, folder / "kept.parquet")
+        arrivals.save_rows(load, contents, folder / ROWS)
         segments.append(arrivals.drop(load, contents))
         _record(load, request)
         records.count_rows(load, request.paths)
     folder.replace(folder.with_name(folder.name.removeprefix(UNFINISHED)))
     sync(folder.parent)
+
+
+def saved_rows(settings: Settings, entity: str) -> list[Path]:
+    """The Parquet files with the rows that retracted contents of an entity had; some may be missing."""
+    return [
+        folder / ROWS
+        for folder, request in _requests(settings.retracted, "[0-9]*")
+        if request.entity == entity
+    ]
 
 
 def restore_records(load: Load) -> None:

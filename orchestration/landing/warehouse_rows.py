@@ -71,6 +71,27 @@ def remove(
     engine_of(settings).delete_events(connection, contract, leaves, bound)
 
 
+def remember_contents(
+    connection: duckdb.DuckDBPyConnection, file_ids: Collection[int], intended: Collection[int]
+) -> None:
+    """Remember contents whose rows are about to leave, as long as their rows are remembered.
+
+    Args:
+        connection: a connection with an open transaction.
+        file_ids: the ids of the contents, which are in the record still.
+        intended: those of them whose rows somebody wants gone: retracted, or declared to be replaced.
+    """
+    connection.execute(
+        """
+        insert into raw.removed_contents
+        select file_id, entity, path, list_contains($intended, file_id)
+        from raw.contents
+        where file_id in (select unnest($file_ids))
+        """,
+        {"file_ids": list(file_ids), "intended": list(intended)},
+    )
+
+
 def count(connection: duckdb.DuckDBPyConnection, contract: EventContract, file_ids: Sequence[int]) -> None:
     """Count how many rows of kept contents are in the warehouse; skipped ones are not kept."""
     if not file_ids:

@@ -14,8 +14,9 @@ import duckdb
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal
 
-# What a spreadsheet can hold: figures and names, not a row for each message or order.
+# What a spreadsheet can hold: figures and names. Facts have a row for each message or order.
 SPREADSHEET_PREFIXES = ("mart_", "dim_", "report_info")
+FACT_PREFIX = "fct_"
 
 # A spreadsheet takes text that begins so for a formula, the wide forms in some languages. The apostrophe is
 # in the list because it marks such text. To undo it, take one apostrophe off each text that begins with one.
@@ -26,10 +27,14 @@ class ExportError(RuntimeError):
     """Nothing was exported; the message says why."""
 
 
-def export(settings: Settings) -> tuple[Path, list[str]]:
+def export(settings: Settings, with_facts: bool = False) -> tuple[Path, list[str]]:
     """Write each published table as Parquet, and the marts as CSV too, all of one published version.
 
     The folder of the last export is replaced when the new one is whole.
+
+    Args:
+        settings: the settings of the hub.
+        with_facts: whether the facts are written as CSV too.
 
     Returns:
         The folder, and the names of the files in it.
@@ -48,7 +53,7 @@ def export(settings: Settings) -> tuple[Path, list[str]]:
             for (table,) in tables:
                 rows = f"from {identifier(table)}"
                 _copy(connection, rows, building / f"{table}.parquet", "format parquet")
-                if table.startswith(SPREADSHEET_PREFIXES):
+                if table.startswith((*SPREADSHEET_PREFIXES, *([FACT_PREFIX] if with_facts else []))):
                     rows = _without_formulas(connection, table)
                     _copy(connection, rows, building / f"{table}.csv", "format csv, header")
         shutil.rmtree(settings.exported, ignore_errors=True)

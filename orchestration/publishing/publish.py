@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -23,11 +25,16 @@ from orchestration.incremental import plan
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal, one_row
 from orchestration.warehouse import databases
+from orchestration.warehouse.schema import REFRESHES_COLUMN_COMMENTS, REFRESHES_COMMENT
 
 # The layers that readers need; the others stay in the warehouse.
 PUBLISHED_LAYERS = ("attribution", "facts", "marts")
 
+# The newest versions stay, and the last one of each day for some days.
 VERSIONS_KEPT = 5
+DAYS_KEPT = 14
+
+NAME_OF_VERSION = "%Y%m%dT%H%M%S.%fZ"
 
 
 class PublishError(RuntimeError):
@@ -72,7 +79,7 @@ def _publish(settings: Settings, run_id: str) -> Published:
     for unfinished in settings.versions.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 
-    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    name = datetime.now(UTC).strftime(NAME_OF_VERSION)
     building = settings.versions / f".{name}"
     building.mkdir()
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
@@ -154,9 +161,9 @@ def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int
 
 def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection) -> None:
     """Table functions name the database that they were made in; those of the copy must not."""
-    for name, parameters, definition in connection.execute(
+    for name, parameters, definition, comment in connection.execute(
         """
-        select function_name, parameters, macro_definition
+        select function_name, parameters, macro_definition, comment
         from duckdb_functions()
         where function_type = 'table_macro' and schema_name = 'main' and not internal
         """
@@ -167,6 +174,8 @@ def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection) -> None:
         )
         body = re.sub(r"\breports\.main\.", "", definition)
         connection.execute(f"create or replace macro {identifier(name)}({signature}) as table {body}")
+        # What is replaced loses its comment.
+        connection.execute(f"comment on macro table {identifier(name)} is {literal(comment or '')}")
 
 
 def _add_refreshes(
@@ -176,6 +185,9 @@ def _add_refreshes(
     connection.execute(f"attach {literal(str(settings.warehouse))} as warehouse (read_only)")
     connection.execute("create table refreshes as from warehouse.raw.refreshes")
     connection.execute("detach warehouse")
+    connection.execute(f"comment on table refreshes is {literal(REFRESHES_COMMENT)}")
+    for column, comment in REFRESHES_COLUMN_COMMENTS.items():
+        connection.execute(f"comment on column refreshes.{identifier(column)} is {literal(comment)}")
     connection.execute(
         "update refreshes set finished_at = ?, version_published = ? where run_id = ?",
         [datetime.now(UTC).replace(tzinfo=None), file.parent.name.removeprefix("."), run_id],
@@ -217,9 +229,31 @@ def _point_to(published: Path, version: Path) -> None:
     sync(published.parent)
 
 
+def versions_to_remove(names: Iterable[str], timezone: str) -> set[str]:
+    """All versions but the newest few, and the last one of each day until the day is too old.
+
+    Days are counted back from the newest version, so that no version leaves while none is published.
+
+    Args:
+        names: the names in the folder of the versions; what is no version stays.
+        timezone: the zone of the days, as an IANA name.
+    """
+    published = {}
+    for name in names:
+        with suppress(ValueError):
+            published[name] = datetime.strptime(name, NAME_OF_VERSION).replace(tzinfo=UTC)
+    newest_first = sorted(published, reverse=True)
+    last_of_day = {
+        published[name].astimezone(ZoneInfo(timezone)).date(): name for name in reversed(newest_first)
+    }
+    days = sorted(last_of_day, reverse=True)
+    recent = [day for day in days if days[0] - day < timedelta(days=DAYS_KEPT)]
+    return {*newest_first[VERSIONS_KEPT:]} - {last_of_day[day] for day in recent}
+
+
 def _remove_old_versions(settings: Settings) -> None:
-    current = settings.published.resolve().parent
-    versions = sorted(path for path in settings.versions.iterdir() if path.is_dir() and path != current)
-    for version in versions[: max(0, len(versions) - (VERSIONS_KEPT - 1))]:
+    names = {path.name for path in settings.versions.iterdir() if path.is_dir()}
+    current = settings.published.resolve().parent.name
+    for name in versions_to_remove(names, settings.timezone) - {current}:
         # What cannot be removed, as where a reader on a network drive holds it, is tried again next time.
-        shutil.rmtree(version, ignore_errors=True)
+        shutil.rmtree(settings.versions / name, ignore_errors=True)

@@ -64,10 +64,12 @@ def print_reports(published: Path, period: str, console: Console) -> None:
     _print_overview(figures, console)
     _print_team_engagement(figures, console)
     info, newest = figures.info, figures.info["newest_event_at"]
+    later = info["events_after_as_of"]
     console.print(
         f"\n[dim]{figures.overview['messages_in_open_window']:,} of the messages sent still have an open "
         f"window: their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
-        f"{f'newest event {newest} UTC' if newest else 'no event yet'}.[/]"
+        f"{f'newest event {newest} UTC' if newest else 'no event yet'}."
+        f"{f' Events later than that day, not in the figures: {later:,}.' if later else ''}[/]"
     )
 
 

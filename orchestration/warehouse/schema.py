@@ -77,6 +77,14 @@ create table if not exists quarantine.rejected_events (
 
 -- Added in version 0.4.0.
 alter table quarantine.rejected_events add column if not exists mapped_text varchar;
+
+-- The contents of the rows in raw.removed_*, as long as these are remembered.
+create table if not exists raw.removed_contents (
+    file_id integer not null,
+    entity varchar not null,
+    path varchar not null,
+    is_intended boolean not null
+);
 """
 
 REFRESHES = """
@@ -111,6 +119,35 @@ alter table raw.refreshes add column if not exists engine varchar default 'duckd
 alter table raw.refreshes add column if not exists timezone varchar;
 alter table raw.refreshes add column if not exists currency varchar;
 """
+
+
+# What readers of the published table are told.
+REFRESHES_COMMENT = (
+    "One row per refresh, finished or not: what it loaded, computed and published. Instants are in UTC."
+)
+REFRESHES_COLUMN_COMMENTS = {
+    "refresh_number": "The number of the refresh: 1 is the first one of the hub.",
+    "run_id": "The run of Dagster that did the refresh.",
+    "started_at": "When it began.",
+    "finished_at": "When readers could see what it published. NULL when it did not get so far.",
+    "files_loaded": "How many landed files it loaded.",
+    "files_failed": "How many landed files could not be loaded.",
+    "messages_accepted": "Rows of messages that it accepted.",
+    "messages_rejected": "Rows of messages that it rejected, into the quarantine.",
+    "orders_accepted": "Rows of orders that it accepted.",
+    "orders_rejected": "Rows of orders that it rejected, into the quarantine.",
+    "days_recomputed": "How many days of messages it gave other figures.",
+    "rows_replaced": "How many rows of all tables are new or other than at the last finished refresh.",
+    "rows_replaced_by_model": "The same for each table.",
+    "rebuilt_because": "Why it rebuilt models, by reason. Empty when it computed only what changed.",
+    "seconds_by_step": "How many seconds each step took.",
+    "version_published": "The name of the version that it published, below published/versions.",
+    "loaded_through": "The number of the last landed file that it took in: the next high-water mark.",
+    "software_version": "Version of this software.",
+    "engine": "What computed the models: duckdb or spark.",
+    "timezone": "The reporting time zone (IANA name) that it computed with.",
+    "currency": "The reporting currency (ISO 4217) that it loaded orders with.",
+}
 
 
 def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:

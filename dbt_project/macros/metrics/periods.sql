@@ -1,4 +1,4 @@
-{#- The periods of the period marts: some numbers of days that end with the as-of day, and all time. -#}
+{#- The periods of the period marts: some numbers of days, and all time. All end with the as-of day. -#}
 
 {% macro period_lengths() -%}
     {{ return([7, 30, 90, 365]) }}
@@ -29,4 +29,5 @@
         cast('0001-01-01' as date) as period_start,
         *
     from {{ relation }}
+    where message_date <= cast('{{ as_of_day() }}' as date)
 {%- endmacro %}
