@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ from landing import land_csv
 from orchestration.dbt_runner.project import ModelsError
 from orchestration.dbt_runner.results import require_checked
 from orchestration.definitions import build_definitions, defs
-from orchestration.defs import schedules
+from orchestration.defs import dbt_models, schedules
 from orchestration.defs.resources import LockedHub
 from orchestration.operations import runs
 from orchestration.settings import REPOSITORY, Settings
@@ -123,12 +124,78 @@ def test_the_refresh_covers_every_asset() -> None:
     assert job.asset_layer.executable_asset_keys == {spec.key for spec in SPECS}
 
 
-def load_messages(definitions: dg.Definitions) -> dg.ExecuteInProcessResult:
+def load_messages(
+    definitions: dg.Definitions, instance: dg.DagsterInstance | None = None
+) -> dg.ExecuteInProcessResult:
     """What a run of the asset of messages did."""
-    with dg.DagsterInstance.ephemeral() as instance:
+    with nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used:
         return definitions.resolve_job_def("refresh").execute_in_process(
-            asset_selection=[dg.AssetKey(["raw", "message_events"])], instance=instance
+            asset_selection=[dg.AssetKey(["raw", "message_events"])], instance=used
         )
+
+
+def test_a_run_of_one_asset_is_not_recorded_as_a_refresh(hub: Settings) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    with dg.DagsterInstance.ephemeral() as instance:
+        loaded = load_messages(defs, instance)
+
+        assert loaded.success
+        assert runs.latest_attempts(instance) == []
+    with duckdb.connect(str(hub.warehouse), read_only=True) as warehouse:
+        assert warehouse.sql("select is_partial from raw.refreshes").fetchall() == [(True,)]
+
+
+def test_only_a_run_of_all_steps_is_a_refresh() -> None:
+    job, one, everything = defs.resolve_job_def("refresh"), SPECS[-1].key, {spec.key for spec in SPECS}
+    check = dg.DagsterRun(
+        "refresh",
+        step_keys_to_execute=["dbt_models"],
+        asset_check_selection={dg.AssetCheckKey(one, "unique")},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert runs.is_refresh(instance.create_run_for_job(job))
+        assert runs.is_refresh(instance.create_run_for_job(job, asset_selection=everything))
+        assert not runs.is_refresh(instance.create_run_for_job(job, asset_selection={one}))
+    assert not runs.is_refresh(check)
+
+
+def test_a_selection_is_not_taken_for_definitions_that_are_out_of_date() -> None:
+    job, one = defs.resolve_job_def("refresh"), dg.AssetKey(["facts", "dim_users"])
+    with dg.DagsterInstance.ephemeral() as instance:
+        whole, selected = (
+            dbt_models._outputs_when_loaded(
+                instance, instance.create_run_for_job(job, asset_selection=selection), "dbt_models"
+            )
+            for selection in (None, {one})
+        )
+
+    assert whole
+    assert len(whole) > 50
+    assert selected == whole
+
+
+def test_a_run_of_definitions_that_are_out_of_date_says_to_reload_them(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs_when_loaded = dbt_models._outputs_when_loaded
+
+    def loaded_before(instance: dg.DagsterInstance, run: dg.DagsterRun, op: str) -> set[str]:
+        outputs = outputs_when_loaded(instance, run, op)
+        assert outputs
+        return outputs - {"facts__dim_users"} | {"marts__mart_of_before"}
+
+    monkeypatch.setattr(dbt_models, "_outputs_when_loaded", loaded_before)
+    with dg.DagsterInstance.ephemeral() as instance:
+        finished = defs.resolve_job_def("refresh").execute_in_process(
+            asset_selection=[dg.AssetKey(["facts", "fct_orders"])], instance=instance, raise_on_error=False
+        )
+
+    (failure,) = [event for event in finished.all_events if event.is_step_failure]
+    said = failure.step_failure_data.error_display_string
+    assert "(new: dim_users; gone: marts__mart_of_before)" in said
+    assert "Reload definitions" in said
+    # Nothing was planned either, after which models count as not built.
+    assert not hub.warehouse.exists()
 
 
 def test_definitions_may_be_of_other_settings_than_those_of_the_environment(
