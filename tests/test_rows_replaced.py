@@ -42,6 +42,7 @@ def publish(hub: Settings, query: str) -> None:
         (ROWS, 0),
         (f"select day, id, rate from ({ROWS}) order by id desc", 0),
         (f"{ROWS} where id = 1", 1),
+        (f"from ({ROWS}) union all from ({ROWS})", 0),
         (f"select id, rate, day + 1 as day from ({ROWS})", 1),
         (f"select * exclude (day) from ({ROWS})", 2),
         (f"select *, 1 as more from ({ROWS})", 2),
@@ -59,6 +60,15 @@ def test_before_anything_is_published_every_row_counts(
     hub: Settings, reports: duckdb.DuckDBPyConnection
 ) -> None:
     assert TablesOfDuckDB(hub).count_unpublished(reports, [NODE]) == {"mart": 2}
+
+
+def test_a_row_that_is_there_more_often_than_before_counts(
+    hub: Settings, reports: duckdb.DuckDBPyConnection
+) -> None:
+    publish(hub, ROWS)
+    reports.execute("insert into reports.main.mart from reports.main.mart limit 1")
+
+    assert TablesOfDuckDB(hub).count_unpublished(reports, [NODE]) == {"mart": 1}
 
 
 @pytest.mark.parametrize("intact", [0, 12_288, 60_000])

@@ -71,16 +71,15 @@ def require_current(context: dg.AssetExecutionContext) -> None:
 
 
 def _outputs_when_loaded(instance: dg.DagsterInstance, run: dg.DagsterRun, op: str) -> set[str] | None:
-    """The outputs of an op, one for each model and check, in the definitions that a run was started by."""
+    """The outputs of an op, one for each model and check, in the definitions that a run was started by.
+
+    They are all there for a run with a selection too.
+    """
     snapshot = instance.get_job_snapshot(run.job_snapshot_id) if run.job_snapshot_id else None
-    lineage = snapshot.lineage_snapshot if snapshot else None
-    if lineage:
-        # Of a run with a selection; the whole job is its parent.
-        snapshot = instance.get_job_snapshot(lineage.parent_snapshot_id)
-    if snapshot is None:
-        return None
-    (found,) = [found for found in snapshot.node_defs_snapshot.op_def_snaps if found.name == op]
-    return {output.name for output in found.output_def_snaps}
+    ops = snapshot.node_defs_snapshot.op_def_snaps if snapshot else []
+    return next(
+        ({output.name for output in found.output_def_snaps} for found in ops if found.name == op), None
+    )
 
 
 def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
