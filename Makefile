@@ -53,8 +53,8 @@ files: $(VENV)/ready  ## each landed file with its state, and what to do
 preview: $(VENV)/ready  ## how a file would be read, without loading it: make preview FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli preview -- "$$FILE"
 
-quarantine: $(VENV)/ready  ## the rejected rows by file and reason, the newest first
-	@$(VENV)/bin/python -m orchestration.cli quarantine
+quarantine: $(VENV)/ready  ## the rejected rows by file and reason, the newest first (CSV=yes: all, as a file)
+	@$(VENV)/bin/python -m orchestration.cli quarantine $(if $(CSV),--csv)
 
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"

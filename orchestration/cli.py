@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("files", help="each landed file with its state")
     commands.add_parser("preview", help="how a file would be read, without loading it").add_argument("file")
     commands.add_parser("quarantine", help="the rejected rows, by file and reason")
+    commands.choices["quarantine"].add_argument("--csv", action="store_true", help="all of them as a file")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
@@ -119,7 +120,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         "docs": lambda: docs(settings, options.port),
         "export": lambda: export(settings),
         "files": lambda: files(settings),
-        "quarantine": lambda: quarantine(settings),
+        "quarantine": lambda: quarantine(settings, options.csv),
         "retract": lambda: retract(settings, options.file),
         "backup": lambda: backup(settings, options.folder, options.landing),
         "restore": lambda: restore(settings, options.folder, options.over_newer),
@@ -326,11 +327,16 @@ def files(settings: Settings) -> int:
     return 0
 
 
-def quarantine(settings: Settings) -> int:
-    """Print the rejected rows, as the last load left them."""
+def quarantine(settings: Settings, as_csv: bool) -> int:
+    """Print the rejected rows, as the last load left them, or write all of them as a CSV file."""
     from orchestration.landing.quarantine import read_quarantine
+    from orchestration.operations.quarantine_csv import write_csv
     from orchestration.terminal.printed_quarantine import print_quarantine
 
+    if as_csv:
+        file, rows = write_csv(settings)
+        CONSOLE.print(f"[green]✓[/] {rows:,} rejected rows written to {markup(file)}")
+        return 0
     found = read_quarantine(settings)
     if found is None:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
