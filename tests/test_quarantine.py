@@ -19,9 +19,15 @@ from hostile import STEERING, TEXTS
 from landing import land
 from rich.console import Console
 
-from orchestration.landing.contracts import ORDERS
+from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.load import load_entity
-from orchestration.landing.quarantine import MOST_ROWS, QuarantineError, Rejections, read_quarantine
+from orchestration.landing.quarantine import (
+    MOST_ROWS,
+    QuarantineError,
+    Rejections,
+    count_rejected,
+    read_quarantine,
+)
 from orchestration.operations.quarantine_csv import COLUMNS, write_csv
 from orchestration.operations.status import copy_record_of_files
 from orchestration.settings import Settings
@@ -195,3 +201,19 @@ def test_a_csv_is_not_written_while_a_refresh_has_the_warehouse(
     assert not (hub.data_dir / "quarantine.csv").exists()
     assert command(hub, "quarantine", "--csv").returncode == 0
     assert (hub.data_dir / "quarantine.csv").stat().st_mode & 0o077 == 0
+
+
+def test_a_row_is_open_until_a_good_row_with_its_id_has_landed(
+    hub: Settings, load_at: Callable[[int], None]
+) -> None:
+    bad = [{**GOOD, "order_id": order_id, "order_value": "x"} for order_id in ("o1", "o2", "o3", "")]
+    land(hub.landing / "orders" / "a.csv", bad)
+    load_at(1)
+    with connect(hub) as connection:
+        assert count_rejected(connection, ORDERS) == (4, 4)
+        assert count_rejected(connection, MESSAGES) == (0, 0)
+    land(hub.landing / "orders" / "b.csv", [GOOD, {**GOOD, "order_id": " o3"}])
+    load_at(2)
+
+    with connect(hub) as connection:
+        assert count_rejected(connection, ORDERS) == (4, 2)

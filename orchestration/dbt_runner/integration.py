@@ -35,6 +35,7 @@ with _as_not_installed("dbt.version"):
         DbtProject,
         dbt_assets,
     )
+    from dagster_dbt.dbt_manifest import validate_manifest
 
 __all__ = [
     "DagsterDbtCliRuntimeError",
@@ -43,4 +44,5 @@ __all__ = [
     "DbtCliResource",
     "DbtProject",
     "dbt_assets",
+    "validate_manifest",
 ]
