@@ -29,6 +29,10 @@ override FILE := $(value FILE)
 override TO := $(value TO)
 override FROM := $(value FROM)
 export FILE TO FROM
+ifdef PORT
+override PORT := $(value PORT)
+export PORT
+endif
 
 .PHONY: help demo run rebuild files preview quarantine retract backup restore status soak export ui docs dashboard test check test-quick \
 	test-dashboard test-spark cluster-test java example lint lint-python lint-sql \
@@ -71,14 +75,14 @@ status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or re
 export: $(VENV)/ready  ## write what is published as Parquet and CSV files
 	@$(VENV)/bin/python -m orchestration.cli export
 
-ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1
-	@$(VENV)/bin/python -m orchestration.cli ui
+ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1 (PORT=3000)
+	@$(VENV)/bin/python -m orchestration.cli ui $(if $(PORT),--port "$$PORT")
 
-docs: $(VENV)/ready  ## build and serve the dbt docs on 127.0.0.1
-	@$(VENV)/bin/python -m orchestration.cli docs
+docs: $(VENV)/ready  ## build and serve the dbt docs on 127.0.0.1 (PORT=8080)
+	@$(VENV)/bin/python -m orchestration.cli docs $(if $(PORT),--port "$$PORT")
 
-dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0.0.1
-	@$(DASHBOARD)/python -m dashboards.cli
+dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0.0.1 (PORT=8088)
+	@$(DASHBOARD)/python -m dashboards.cli $(if $(PORT),--port "$$PORT")
 
 test: .venv/ready-dev  ## every test but those of the dashboard
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
@@ -147,47 +151,51 @@ SOURCES_OF_SPARK := pure-sasl,pyhive,pyspark,thrift
 # They are built with what requirements-build.lock pins, instead of the newest that pip would fetch.
 BUILD := --no-build-isolation --use-pep517 --no-binary
 
+# A command that says every five seconds that it is at work: pip says nothing while it unpacks what it has fetched.
+WORKING := bash -c 'while sleep 5 >/dev/null 2>&1; do echo "  still at work, $$SECONDS s"; done & \
+	trap "kill $$!" EXIT; "$$@"' working
+
 # The environment in the folder of the target.
 define MAKE_ENVIRONMENT
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 	|| { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-@$(PYTHON) -m venv $(@D)
+@$(WORKING) $(PYTHON) -m venv $(@D)
 endef
 
 # Spark brings half a gigabyte, so it has an environment of its own.
 .venv-spark/ready: requirements-spark.lock requirements-build.lock
 	@echo "Setting up .venv-spark from requirements-spark.lock ..."
 	$(MAKE_ENVIRONMENT)
-	@.venv-spark/bin/$(INSTALL) -r requirements-build.lock
-	@.venv-spark/bin/$(INSTALL) $(BUILD) $(SOURCES_OF_SPARK) -r requirements-spark.lock
+	@$(WORKING) .venv-spark/bin/$(INSTALL) -r requirements-build.lock
+	@$(WORKING) .venv-spark/bin/$(INSTALL) $(BUILD) $(SOURCES_OF_SPARK) -r requirements-spark.lock
 	@touch $@
 
 .venv-spark/ready-dev: .venv-spark/ready requirements-dev.lock
 	@echo "Setting up .venv-spark from requirements-dev.lock ..."
-	@.venv-spark/bin/$(INSTALL) -r requirements-dev.lock
+	@$(WORKING) .venv-spark/bin/$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."
 	$(MAKE_ENVIRONMENT)
-	@$(BIN)/$(INSTALL) -r requirements.lock
+	@$(WORKING) $(BIN)/$(INSTALL) -r requirements.lock
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.lock tests/readers/duckdb-1.5.lock
 	@echo "Setting up .venv from requirements-dev.lock ..."
-	@$(BIN)/$(INSTALL) -r requirements-dev.lock
-	@$(BIN)/$(INSTALL) --upgrade --target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
+	@$(WORKING) $(BIN)/$(INSTALL) -r requirements-dev.lock
+	@$(WORKING) $(BIN)/$(INSTALL) --upgrade --target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
 	@touch $@
 
 # Superset wants older versions of what the pipeline uses, so it has an environment of its own.
 .venv-dashboard/ready: dashboards/requirements.lock requirements-build.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements.lock ..."
 	$(MAKE_ENVIRONMENT)
-	@$(DASHBOARD)/$(INSTALL) -r requirements-build.lock
-	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements.lock
+	@$(WORKING) $(DASHBOARD)/$(INSTALL) -r requirements-build.lock
+	@$(WORKING) $(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements.lock
 	@touch $@
 
 .venv-dashboard/ready-dev: .venv-dashboard/ready dashboards/requirements-dev.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements-dev.lock ..."
-	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements-dev.lock
+	@$(WORKING) $(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements-dev.lock
 	@touch $@
