@@ -60,7 +60,7 @@ def serve(settings: Settings, port: int) -> int:
     home = DashboardHome.of(settings)
     make_home(home)
     with (home.folder / "serving").open("a+") as serving:
-        served = port_of_the_server(serving)
+        served = port_of_the_server(serving, port)
         if not served and is_used(port):
             CONSOLE.print(f"[red]✗[/] {about_port(port, 'another program listens on it')}")
             return 1
@@ -72,21 +72,29 @@ def serve(settings: Settings, port: int) -> int:
             CONSOLE.print(f"Brought up to date. It is served already: {address}")
             return 0
         CONSOLE.print(f"Serving the dashboard on {address} (stop with Ctrl+C)")
-        serving.truncate(0)
-        serving.write(str(port))
-        serving.flush()
         # Of the server: the lock that tells that it is there stays for as long as it lives.
         os.set_inheritable(serving.fileno(), True)
         return become_the_server(port)
 
 
-def port_of_the_server(serving: TextIO) -> int | None:
-    """The port on which the dashboard of this hub is served; None after locking the file when it is not."""
+def port_of_the_server(serving: TextIO, port: int) -> int | None:
+    """The port on which the dashboard of this hub is served, or about to be.
+
+    Args:
+        serving: the file of the port, locked for as long as the server lives.
+        port: what to write there when there is no server.
+
+    Returns:
+        The port; None when there is no server, after locking the file.
+    """
     try:
         fcntl.flock(serving, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         serving.seek(0)
-        return int(serving.read() or 0) or None
+        return int(serving.read())
+    serving.truncate(0)
+    serving.write(str(port))
+    serving.flush()
     return None
 
 
