@@ -32,6 +32,10 @@ override FILE := $(value FILE)
 override TO := $(value TO)
 override FROM := $(value FROM)
 export FILE TO FROM
+ifdef PORT
+override PORT := $(value PORT)
+export PORT
+endif
 
 .PHONY: help demo run rebuild files preview quarantine retract backup restore status soak export ui docs dashboard test check test-quick \
 	test-dashboard test-spark cluster-test java example lint lint-python lint-sql \
@@ -56,8 +60,8 @@ files: $(VENV)/ready  ## each landed file with its state, and what to do
 preview: $(VENV)/ready  ## how a file would be read, without loading it: make preview FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli preview -- "$$FILE"
 
-quarantine: $(VENV)/ready  ## the rejected rows by file and reason, the newest first
-	@$(VENV)/bin/python -m orchestration.cli quarantine
+quarantine: $(VENV)/ready  ## the rejected rows by file and reason, the newest first (CSV=yes: all, as a file)
+	@$(VENV)/bin/python -m orchestration.cli quarantine $(if $(CSV),--csv)
 
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
@@ -74,14 +78,14 @@ status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or re
 export: $(VENV)/ready  ## write what is published as Parquet and CSV files (FACTS=yes: facts as CSV too)
 	@$(VENV)/bin/python -m orchestration.cli export $(if $(FACTS),--facts)
 
-ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1
-	@$(VENV)/bin/python -m orchestration.cli ui
+ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1 (PORT=3000)
+	@$(VENV)/bin/python -m orchestration.cli ui $(if $(PORT),--port "$$PORT")
 
-docs: $(VENV)/ready  ## build and serve the dbt docs on 127.0.0.1
-	@$(VENV)/bin/python -m orchestration.cli docs
+docs: $(VENV)/ready  ## build and serve the dbt docs on 127.0.0.1 (PORT=8080)
+	@$(VENV)/bin/python -m orchestration.cli docs $(if $(PORT),--port "$$PORT")
 
-dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0.0.1
-	@$(DASHBOARD)/python -m dashboards.cli
+dashboard: .venv-dashboard/ready  ## the two reports in Apache Superset on 127.0.0.1 (PORT=8088)
+	@$(DASHBOARD)/python -m dashboards.cli $(if $(PORT),--port "$$PORT")
 
 test: .venv/ready-dev  ## every test but those of the dashboard
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
@@ -150,16 +154,20 @@ SOURCES_OF_SPARK := pure-sasl,pyhive,pyspark,thrift
 # They are built with what requirements-build.lock pins, instead of the newest that pip would fetch.
 BUILD := --no-build-isolation --use-pep517 --no-binary
 
+# A command that says every five seconds that it is at work: pip says nothing while it unpacks what it has fetched.
+WORKING := bash -c 'while sleep 5 >/dev/null 2>&1; do echo "  still at work, $$SECONDS s"; done & \
+	trap "kill $$!" EXIT; "$$@"' working
+
 # $(call MAKE_ENVIRONMENT,versions): the environment in the folder of the target, by PYTHON if that is given, else by the
 # first Python of these versions that the machine has, else by one that uv brings. The commands run in bash.
 define MAKE_ENVIRONMENT
 @for version in $(1); do for python in $(if $(PYTHON),'$(PYTHON)',python$$version python3); do \
 	[[ $$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) != "$$version" ]] \
-		|| exec "$$python" -m venv $(@D); \
+		|| exec $(WORKING) "$$python" -m venv $(@D); \
 done; done; \
 if [[ -z '$(PYTHON)' ]] && command -v uv >/dev/null; then \
 	echo "No Python $(1) is here, so uv is asked for $(firstword $(1)) ..."; \
-	exec uv venv --quiet --allow-existing --seed --managed-python --python $(firstword $(1)) $(@D); \
+	exec $(WORKING) uv venv --quiet --allow-existing --seed --managed-python --python $(firstword $(1)) $(@D); \
 fi; \
 echo "$(or $(PYTHON),This machine) has none of the versions of Python that $(@D) can have: $(1)."; \
 echo "Nothing was done. Install one, or name it: make PYTHON=/path/to/python$(firstword $(1)) ..."; exit 1
@@ -169,36 +177,36 @@ endef
 .venv-spark/ready: requirements-spark.lock requirements-build.lock
 	@echo "Setting up .venv-spark from requirements-spark.lock ..."
 	$(call MAKE_ENVIRONMENT,$(PYTHONS))
-	@.venv-spark/bin/$(INSTALL) -r requirements-build.lock
-	@.venv-spark/bin/$(INSTALL) $(BUILD) $(SOURCES_OF_SPARK) -r requirements-spark.lock
+	@$(WORKING) .venv-spark/bin/$(INSTALL) -r requirements-build.lock
+	@$(WORKING) .venv-spark/bin/$(INSTALL) $(BUILD) $(SOURCES_OF_SPARK) -r requirements-spark.lock
 	@touch $@
 
 .venv-spark/ready-dev: .venv-spark/ready requirements-dev.lock
 	@echo "Setting up .venv-spark from requirements-dev.lock ..."
-	@.venv-spark/bin/$(INSTALL) -r requirements-dev.lock
+	@$(WORKING) .venv-spark/bin/$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."
 	$(call MAKE_ENVIRONMENT,$(PYTHONS))
-	@$(BIN)/$(INSTALL) -r requirements.lock
+	@$(WORKING) $(BIN)/$(INSTALL) -r requirements.lock
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.lock tests/readers/duckdb-1.5.lock
 	@echo "Setting up .venv from requirements-dev.lock ..."
-	@$(BIN)/$(INSTALL) -r requirements-dev.lock
-	@$(BIN)/$(INSTALL) --upgrade --target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
+	@$(WORKING) $(BIN)/$(INSTALL) -r requirements-dev.lock
+	@$(WORKING) $(BIN)/$(INSTALL) --upgrade --target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
 	@touch $@
 
 # Superset wants older versions of what the pipeline uses, so it has an environment of its own.
 .venv-dashboard/ready: dashboards/requirements.lock requirements-build.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements.lock ..."
 	$(call MAKE_ENVIRONMENT,$(PYTHONS_OF_DASHBOARD))
-	@$(DASHBOARD)/$(INSTALL) -r requirements-build.lock
-	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements.lock
+	@$(WORKING) $(DASHBOARD)/$(INSTALL) -r requirements-build.lock
+	@$(WORKING) $(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements.lock
 	@touch $@
 
 .venv-dashboard/ready-dev: .venv-dashboard/ready dashboards/requirements-dev.lock
 	@echo "Setting up .venv-dashboard from dashboards/requirements-dev.lock ..."
-	@$(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements-dev.lock
+	@$(WORKING) $(DASHBOARD)/$(INSTALL) $(BUILD) $(SOURCES_OF_DASHBOARD) -r dashboards/requirements-dev.lock
 	@touch $@

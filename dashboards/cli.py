@@ -7,6 +7,7 @@ see it (provision.py).
 from __future__ import annotations
 
 import argparse
+import fcntl
 import io
 import logging
 import os
@@ -16,16 +17,17 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NoReturn
-
-from rich.console import Console
+from typing import NoReturn, TextIO
 
 from dashboards.home import DashboardHome
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup
 from orchestration.settings import REPOSITORY, Settings, SettingsError
+from orchestration.terminal.heartbeat import heartbeat
+from orchestration.terminal.output import console
+from orchestration.web.ports import about_port, port_of
 
-CONSOLE = Console(file=sys.__stdout__, highlight=False, emoji=False, soft_wrap=True)
+CONSOLE = console()
 HOST = "127.0.0.1"
 # More than the requests for data that are served at a time (limits.py).
 THREADS = 32
@@ -34,7 +36,7 @@ THREADS = 32
 def main(arguments: list[str] | None = None) -> int:
     """Make the dashboard ready and serve it; the result is the exit status of the process."""
     parser = argparse.ArgumentParser(prog="python -m dashboards.cli", description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, default=8088)
+    parser.add_argument("--port", type=port_of, default=8088)
     options = parser.parse_args(arguments)
     keep_to_owner()
     try:
@@ -55,12 +57,64 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(settings: Settings, port: int) -> int:
     """Bring Superset's database up to date, then serve it until interrupted."""
-    from dashboards.reports import Published, write
-
     home = DashboardHome.of(settings)
     make_home(home)
+    with (home.folder / "serving").open("a+") as serving:
+        served = port_of_the_server(serving, port)
+        if not served and is_used(port):
+            CONSOLE.print(f"[red]✗[/] {about_port(port, 'another program listens on it')}")
+            return 1
+        if served and not is_used(served):
+            CONSOLE.print(
+                f"[red]✗[/] The dashboard of this hub is being started on port {served} at this moment. Nothing "
+                "was done: open it there once it is served, or run this again to update it."
+            )
+            return 1
+        CONSOLE.print("Making the dashboard ready ...")
+        with heartbeat(CONSOLE):
+            make_ready(settings, home)
+        address = f"http://{HOST}:{served or port}/superset/dashboard/contact-reports/"
+        if served:
+            CONSOLE.print(f"Brought up to date. It is served already: {address}")
+            return 0
+        CONSOLE.print(f"Serving the dashboard on {address} (stop with Ctrl+C)")
+        # Of the server: the lock that tells that it is there stays for as long as it lives.
+        os.set_inheritable(serving.fileno(), True)
+        return become_the_server(port)
+
+
+def port_of_the_server(serving: TextIO, port: int) -> int | None:
+    """The port on which the dashboard of this hub is served, or about to be.
+
+    Args:
+        serving: the file of the port, locked for as long as the server lives.
+        port: what to write there when there is no server.
+
+    Returns:
+        The port; None when there is no server, after locking the file.
+    """
+    try:
+        fcntl.flock(serving, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        serving.seek(0)
+        return int(serving.read())
+    serving.truncate(0)
+    serving.write(str(port))
+    serving.flush()
+    return None
+
+
+def is_used(port: int) -> bool:
+    """Whether another program listens on a port of this machine."""
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def make_ready(settings: Settings, home: DashboardHome) -> None:
+    """Bring Superset's database up to date: the reports, and the users of a new one."""
+    from dashboards.reports import Published, write
+
     os.environ.update(environment_of(settings, home))
-    CONSOLE.print("Making the dashboard ready ...")
     write(Published.read(settings.published), home.assets)
     # Superset says a lot that is of no use here; what goes wrong is an exception.
     logging.disable(logging.WARNING)
@@ -75,13 +129,6 @@ def serve(settings: Settings, port: int) -> int:
             f"  The passwords of the users {' and '.join(passwords)} are in {markup(home.trial_passwords)}. "
             "Sign in, change them, then remove the file."
         )
-    address = f"http://{HOST}:{port}/superset/dashboard/contact-reports/"
-    with closing(socket.socket()) as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            CONSOLE.print(f"Brought up to date. Port {port} is served already: {address}")
-            return 0
-    CONSOLE.print(f"Serving the dashboard on {address} (stop with Ctrl+C)")
-    return become_the_server(port)
 
 
 def become_the_server(port: int) -> NoReturn:

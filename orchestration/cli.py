@@ -25,7 +25,9 @@ from orchestration.hub.hub_toml import SettingsError
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup, shown
 from orchestration.settings import REPOSITORY, Settings, log_of
+from orchestration.terminal.heartbeat import heartbeat
 from orchestration.terminal.output import console
+from orchestration.web.ports import about_port, port_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("files", help="each landed file with its state")
     commands.add_parser("preview", help="how a file would be read, without loading it").add_argument("file")
     commands.add_parser("quarantine", help="the rejected rows, by file and reason")
+    commands.choices["quarantine"].add_argument("--csv", action="store_true", help="all of them as a file")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.choices["export"].add_argument("--facts", action="store_true", help="facts as CSV too")
@@ -82,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("ui", help="Dagster's web UI on 127.0.0.1")
     commands.add_parser("docs", help="build the dbt docs and serve them on 127.0.0.1")
     for name, port in (("ui", 3000), ("docs", 8080)):
-        commands.choices[name].add_argument("--port", type=_port, default=port)
+        commands.choices[name].add_argument("--port", type=port_of, default=port)
     for name in ("run", "rebuild", "demo"):
         commands.choices[name].add_argument(
             "--period",
@@ -120,13 +123,20 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         "docs": lambda: docs(settings, options.port),
         "export": lambda: export(settings, options.facts),
         "files": lambda: files(settings),
-        "quarantine": lambda: quarantine(settings),
+        "quarantine": lambda: quarantine(settings, options.csv),
         "retract": lambda: retract(settings, options.file),
         "backup": lambda: backup(settings, options.folder, options.landing),
         "restore": lambda: restore(settings, options.folder, options.over_newer),
     }
-    if options.command in others:
+    # A server says nothing while it serves.
+    if options.command in ("ui", "docs"):
         return others[options.command]()
+    with heartbeat(CONSOLE):
+        return others[options.command]() if options.command in others else refresh(options, settings)
+
+
+def refresh(options: argparse.Namespace, settings: Settings) -> int:
+    """Refresh as one of the commands says that do so; the result is the exit status of the process."""
     if options.command == "demo":
         land_sample_if_nothing_has_landed(settings)
     if not engine_is_ready(settings):
@@ -331,11 +341,16 @@ def files(settings: Settings) -> int:
     return 0
 
 
-def quarantine(settings: Settings) -> int:
-    """Print the rejected rows, as the last load left them."""
+def quarantine(settings: Settings, as_csv: bool) -> int:
+    """Print the rejected rows, as the last load left them, or write all of them as a CSV file."""
     from orchestration.landing.quarantine import read_quarantine
+    from orchestration.operations.quarantine_csv import write_csv
     from orchestration.terminal.printed_quarantine import print_quarantine
 
+    if as_csv:
+        file, rows = write_csv(settings)
+        CONSOLE.print(f"[green]✓[/] {rows:,} rejected rows written to {markup(file)}")
+        return 0
     found = read_quarantine(settings)
     if found is None:
         CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
@@ -502,15 +517,32 @@ def status(settings: Settings, as_json: bool) -> int:
     return 0 if found.is_well else 1
 
 
-def _port(text: str) -> int:
-    """A port of this machine, as it is typed; 0 is any that is free."""
-    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
-        raise argparse.ArgumentTypeError("is no number from 0 to 65535")
-    return int(text)
-
-
 def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
+    site = settings.data_dir / "docs" / "site"
+    # Bound first: whoever finds the port taken has built nothing.
+    try:
+        server = ThreadingHTTPServer(
+            ("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(site))
+        )
+    except OSError as error:
+        CONSOLE.print(f"[red]✗[/] {about_port(port, str(error.strerror))}")
+        return 1
+    with server:
+        CONSOLE.print("Building the docs ...")
+        with heartbeat(CONSOLE):
+            status = build_docs(settings, site)
+        if status:
+            return status
+        CONSOLE.print(f"The docs are one file: {markup(site / 'index.html')}")
+        CONSOLE.print(f"Serving the docs on http://127.0.0.1:{server.server_port} (stop with Ctrl+C)")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def build_docs(settings: Settings, site: Path) -> int:
+    """Build the dbt docs as one file in a folder; the result is the exit status of dbt."""
     from orchestration.dbt_runner.docs_site import page_of
     from orchestration.dbt_runner.project import (
         PARSING_ALL,
@@ -522,7 +554,6 @@ def docs(settings: Settings, port: int) -> int:
     from orchestration.warehouse.lock import hub_lock
 
     arguments = project_arguments(settings.data_dir / "docs")
-    CONSOLE.print("Building the docs ...")
     # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
     with hub_lock(settings, notify=notify):
         if not settings.warehouse.exists():
@@ -533,23 +564,12 @@ def docs(settings: Settings, port: int) -> int:
             built = subprocess.run(
                 [dbt_executable(), *generate, *arguments], check=False, start_new_session=True
             )
-    if built.returncode:
-        return built.returncode
-    # The one file holds all that the site needs; it may be sent or put anywhere.
-    page = settings.data_dir / "docs" / "site" / "index.html"
-    page.parent.mkdir(exist_ok=True)
-    page.write_text(without_paths(page_of(settings.data_dir / "docs"), settings), encoding="utf-8")
-    site = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), site)
-    except OSError as error:
-        CONSOLE.print(f"[red]✗[/] Port {port} cannot be used: {error.strerror}. Stop what uses it.")
-        return 1
-    CONSOLE.print(f"The docs are one file: {markup(page)}")
-    CONSOLE.print(f"Serving the docs on http://127.0.0.1:{port} (stop with Ctrl+C)")
-    with server, suppress(KeyboardInterrupt):
-        server.serve_forever()
-    return 0
+    if built.returncode == 0:
+        # The one file holds all that the site needs; it may be sent or put anywhere.
+        site.mkdir(exist_ok=True)
+        page = without_paths(page_of(settings.data_dir / "docs"), settings)
+        (site / "index.html").write_text(page, encoding="utf-8")
+    return built.returncode
 
 
 def without_paths(page: str, settings: Settings) -> str:
@@ -567,7 +587,7 @@ def ui(settings: Settings, port: int) -> int:
     from orchestration.web import ui as web
 
     try:
-        web.serve(settings.dagster_home, port, notify=lambda line: CONSOLE.print(markup(line)))
+        web.serve(settings.dagster_home, port, notify, starting=heartbeat(CONSOLE))
     except web.UiError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1

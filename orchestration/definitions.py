@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
+from dagster import with_source_code_references
 
+from orchestration.dbt_runner.integration import validate_manifest
 from orchestration.dbt_runner.project import prepared_project
 from orchestration.defs.alert_sensors import build_alert_sensors
-from orchestration.defs.assets import build_published_asset, event_assets
+from orchestration.defs.assets import REJECTED_EVENTS, build_event_asset, build_published_asset
 from orchestration.defs.dbt_models import build_dbt_assets
+from orchestration.defs.outside import dashboards, landing_folders
 from orchestration.defs.resources import build_lock
 from orchestration.defs.schedules import build_schedule, build_sensor, refresh
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.publishing.publish import PUBLISHED_LAYERS
 from orchestration.settings import Settings
 from orchestration.terminal.progress import console_logger
@@ -22,6 +28,14 @@ def no_values(_context: dg.InitResourceContext) -> dg.InMemoryIOManager:
     """What would hand values from one step to the next."""
     # Its constructor declares no types.
     return dg.InMemoryIOManager()  # type: ignore[no-untyped-call]
+
+
+def _with_code_references(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
+    """The assets, each with the place in the code where it is defined."""
+    with warnings.catch_warnings():
+        # References to code are in beta; a terminal need not say so at each start.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return with_source_code_references(assets)
 
 
 def build_definitions(
@@ -39,13 +53,20 @@ def build_definitions(
 
     now = read_settings()
     project = prepared_project(now.engine)
+    manifest = validate_manifest(project.manifest_path)
     dbt_models = build_dbt_assets(project)
+    events = [build_event_asset(contract, manifest) for contract in CONTRACTS]
     # By the schema, not by the group: change sets are of a layer too, and stay in the warehouse.
     published = build_published_asset(
         [spec.key for spec in dbt_models.specs if spec.key.path[0] in PUBLISHED_LAYERS]
     )
     return dg.Definitions(
-        assets=[*event_assets, dbt_models, published],
+        assets=[
+            *landing_folders(),
+            *_with_code_references([*events, dbt_models, published]),
+            REJECTED_EVENTS,
+            *dashboards(manifest),
+        ],
         jobs=[refresh],
         schedules=[build_schedule(now, read_settings)],
         sensors=[build_sensor(read_settings), *build_alert_sensors(read_settings)],

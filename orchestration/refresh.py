@@ -40,19 +40,21 @@ Dbt = Callable[[Sequence[str]], Iterator[Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """One refresh.
+    """One refresh, or a run of some of its steps.
 
     Attributes:
         settings: the settings that it has from its first step to its last.
         run_id: its name in the log of refreshes; all steps of one refresh have the same.
         dbt_target: where dbt leaves its artifacts.
         log: called with each sentence that an operator should read.
+        is_partial: whether it is a run of some steps alone, which is not shown among the refreshes.
     """
 
     settings: Settings
     run_id: str
     dbt_target: Path
     log: Callable[[str], object]
+    is_partial: bool = False
 
 
 def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
@@ -84,7 +86,7 @@ def load(connection: duckdb.DuckDBPyConnection, run: Run, contract: EventContrac
         LandingError: when the landing folder is away.
     """
     started = time.monotonic()
-    number = run_log.begin(connection, run.run_id, run.settings)
+    number = run_log.begin(connection, run.run_id, run.settings, run.is_partial)
     report = load_entity(connection, run.settings, contract)
     run_log.record_load(connection, number, report, time.monotonic() - started)
     copy_record_of_files(connection, run.settings)
@@ -103,7 +105,7 @@ def plan(run: Run, manifest: Manifest) -> Plan:
     with explained(run.settings), databases.connect(run.settings, run.log) as connection:
         for sentence in stamps.about_published(connection, run.settings):
             run.log(sentence)
-        number = run_log.begin(connection, run.run_id, run.settings)
+        number = run_log.begin(connection, run.run_id, run.settings, run.is_partial)
         return make_plan(connection, manifest, run.settings, number)
 
 
@@ -141,7 +143,7 @@ def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any
     with databases.connect(settings) as connection:
         run_log.record_models(
             connection,
-            run_log.begin(connection, run.run_id, settings),
+            run_log.begin(connection, run.run_id, settings, run.is_partial),
             rows_replaced(connection, manifest, planned, tables_of(settings)),
             days_recomputed(connection, manifest, planned, tables_of(settings)),
             seconds,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,7 +90,7 @@ def test_an_interrupted_command_ends_with_one_line(hub: Settings, arguments: lis
     *repeated, last = printed.splitlines(keepends=True)
     assert last.decode().startswith(INTERRUPTED)
     # A line that was being printed may be printed once more.
-    assert set(repeated) <= {before}
+    assert {line for line in repeated if b"still at work" not in line} <= {before}
 
 
 def test_a_disk_that_dagster_finds_full_first_is_named(hub: Settings) -> None:
@@ -140,6 +142,55 @@ def test_a_port_that_is_none_is_refused_before_anything_starts(
     assert "--port" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not hub.warehouse.exists()
+
+
+def test_a_port_that_is_taken_ends_the_docs_before_they_are_built(hub: Settings, command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = command(hub, "docs", "--port", port)
+
+    assert refused.returncode == 1
+    assert refused.stdout.startswith(f"✗ Port {port} cannot be used: ")
+    assert "PORT=..." in refused.stdout
+    assert "Building" not in refused.stdout
+    assert not hub.warehouse.exists()
+
+
+@pytest.mark.parametrize("target", ["ui", "docs", "dashboard"])
+def test_make_hands_a_port_over_as_it_was_typed(target: str) -> None:
+    with_port, without = (
+        subprocess.run(
+            ["make", "--dry-run", target, *variables],
+            cwd=REPOSITORY,
+            env={name: value for name, value in os.environ.items() if name != "PORT"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for variables in (["PORT=$(shell echo 1)"], [])
+    )
+
+    assert f'{"dashboards.cli" if target == "dashboard" else target} --port "$PORT"\n' in with_port
+    assert "--port" not in without
+
+
+def test_what_sets_up_an_environment_says_that_it_is_at_work() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    installing = [line for line in makefile.splitlines() if re.search(r"\$\(INSTALL\)|-m venv", line)]
+    working = makefile.partition("WORKING := ")[2].partition("\n\n")[0].replace("sleep 5", "sleep 0.1")
+
+    assert len(installing) > 5
+    assert [line for line in installing if "@$(WORKING) " not in line] == []
+    ran = subprocess.run(
+        ["make", "--file=-"],
+        input=f"SHELL := /bin/bash\nWORKING := {working}\nslow:\n\t@$(WORKING) bash -c 'sleep 1; exit 3'\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "still at work" in ran.stdout
+    # The command's own failure, which make reports.
+    assert "Error 3" in ran.stderr
 
 
 def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path, command: Command) -> None:

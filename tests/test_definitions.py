@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,26 +14,42 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-import yaml
 from dagster._config import ConfigTypeKind
+from dagster._core.workspace.load_target import WorkspaceFileTarget
 from landing import land_csv, load
 
+from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
 from orchestration.dbt_runner.project import ModelsError
 from orchestration.dbt_runner.results import require_checked
 from orchestration.definitions import build_definitions, defs
-from orchestration.defs import schedules
+from orchestration.defs import dbt_models, schedules
 from orchestration.defs.assets import _load_metadata
 from orchestration.defs.resources import LockedHub
-from orchestration.landing.contracts import MESSAGES
+from orchestration.landing.contracts import CONTRACTS, MESSAGES
 from orchestration.operations import runs
+from orchestration.refresh import Run
 from orchestration.settings import REPOSITORY, Settings
 from orchestration.warehouse import databases
+from orchestration.warehouse.schema import columns_of_raw
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
-LAYERS = ("raw", "staging", "attribution", "facts", "marts")
+LAYERS = (
+    "landing",
+    "raw",
+    "quarantine",
+    "staging",
+    "attribution",
+    "facts",
+    "marts",
+    "published",
+    "dashboards",
+)
 
-SPECS = list(defs.resolve_all_asset_specs())
+ALL_SPECS = list(defs.resolve_all_asset_specs())
+
+# What has steps of its own. Around it lie the landing folders and the dashboard; loads report the quarantine.
+SPECS = [spec for spec in ALL_SPECS if spec.group_name not in ("landing", "quarantine", "dashboards")]
 
 
 @pytest.fixture
@@ -53,9 +71,13 @@ def test_an_event_after_the_as_of_day_makes_no_load_look_fresh(hub: Settings) ->
 
 
 def test_the_workspace_loads_the_definitions() -> None:
-    workspace = yaml.safe_load((REPOSITORY / "workspace.yaml").read_text())
+    target = WorkspaceFileTarget([str(REPOSITORY / "workspace.yaml")])
 
-    assert workspace == {"load_from": [{"python_module": "orchestration.definitions"}]}
+    (origin,) = target.create_origins()
+
+    loaded = origin.loadable_target_origin
+    # `dagster definitions validate -w workspace.yaml` looks for the module in no other folder.
+    assert (loaded.module_name, loaded.working_directory) == ("orchestration.definitions", ".")
 
 
 def test_every_model_and_seed_is_an_asset_of_its_layer() -> None:
@@ -91,11 +113,11 @@ def test_what_an_incremental_refresh_looks_at_is_upstream_of_what_it_refreshes()
 
 
 def test_data_only_moves_downstream() -> None:
-    order = {layer: place for place, layer in enumerate((*LAYERS, "published"))}
-    layer_of = {spec.key: spec.group_name for spec in SPECS}
+    order = {layer: place for place, layer in enumerate(LAYERS)}
+    layer_of = {spec.key: spec.group_name for spec in ALL_SPECS}
     backwards = [
         (dep.asset_key.to_user_string(), spec.key.to_user_string())
-        for spec in SPECS
+        for spec in ALL_SPECS
         for dep in spec.deps
         if order[layer_of[dep.asset_key]] > order[layer_of[spec.key]]
     ]
@@ -110,6 +132,44 @@ def test_every_asset_has_an_owner_a_kind_a_description_and_a_freshness_policy() 
         assert spec.kinds, spec.key
         assert spec.description, spec.key
         assert spec.freshness_policy, spec.key
+
+
+def test_the_lineage_begins_with_landing_folders_and_ends_with_the_dashboard() -> None:
+    upstream = {
+        spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps} for spec in ALL_SPECS
+    }
+
+    assert upstream["raw/order_events"] == {"landing/orders"}
+    assert upstream["quarantine/rejected_events"] == {"raw/message_events", "raw/order_events"}
+    assert upstream["dashboards/overview_report"] == {"published/contact_reports"}
+    assert not any(upstream[f"landing/{contract.entity}"] for contract in CONTRACTS)
+
+
+def test_every_asset_check_sensor_and_schedule_is_described_without_sql() -> None:
+    graph = defs.resolve_asset_graph()
+    described = {
+        **{spec.key.to_user_string(): spec.description for spec in ALL_SPECS},
+        **{key.name: graph.get_check_spec(key).description for key in graph.asset_check_keys},
+        "refresh_when_files_land": defs.get_sensor_def("refresh_when_files_land").description,
+        "refresh_daily": defs.get_schedule_def("refresh_daily").description,
+    }
+
+    assert [name for name, text in described.items() if not text or not text.strip(". ")] == []
+    sql = re.compile(r"(?i)\bselect\b|\{\{|\{%|```")
+    assert [name for name, text in described.items() if sql.search(text or "")] == []
+    assert described["unique_fct_orders_order_id"] == "Each order_id comes once."
+    assert described["assert_daily_marts_add_up_to_the_facts"].startswith("What adds up over messages is")
+
+
+def test_every_asset_leads_to_its_code_and_each_raw_column_is_described() -> None:
+    for spec in SPECS:
+        (reference, *_) = spec.metadata["dagster/code_references"].value.code_references
+        assert Path(reference.file_path).is_file(), spec.key
+    for contract in CONTRACTS:
+        (raw,) = [spec for spec in SPECS if spec.key.path[-1] == contract.table]
+        schema = raw.metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == [name for name, _ in columns_of_raw(contract)]
+        assert all(column.type and column.description for column in schema.columns)
 
 
 def test_nothing_is_published_before_all_facts_and_marts_are_there() -> None:
@@ -136,12 +196,95 @@ def test_the_refresh_covers_every_asset() -> None:
     assert job.asset_layer.executable_asset_keys == {spec.key for spec in SPECS}
 
 
-def load_messages(definitions: dg.Definitions) -> dg.ExecuteInProcessResult:
-    """What a run of the asset of messages did."""
-    with dg.DagsterInstance.ephemeral() as instance:
+def load_messages(
+    definitions: dg.Definitions, instance: dg.DagsterInstance | None = None
+) -> dg.ExecuteInProcessResult:
+    """What a run of the asset of messages did, whether it succeeded or not."""
+    with nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used:
         return definitions.resolve_job_def("refresh").execute_in_process(
-            asset_selection=[dg.AssetKey(["raw", "message_events"])], instance=instance
+            asset_selection=[dg.AssetKey(["raw", "message_events"])], instance=used, raise_on_error=False
         )
+
+
+def test_a_run_of_one_asset_is_not_recorded_as_a_refresh(hub: Settings) -> None:
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
+    with dg.DagsterInstance.ephemeral() as instance:
+        loaded = load_messages(defs, instance)
+
+        assert loaded.success
+        assert runs.latest_attempts(instance) == []
+    with duckdb.connect(str(hub.warehouse), read_only=True) as warehouse:
+        assert warehouse.sql("select is_partial from raw.refreshes").fetchall() == [(True,)]
+
+
+def test_rows_that_hold_publishing_back_are_shown_in_the_quarantine(hub: Settings) -> None:
+    rejected = [{**MESSAGE, "message_id": f"m{number}", "status": "lost"} for number in range(101)]
+    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE, *rejected])
+    with dg.DagsterInstance.ephemeral() as instance:
+        loaded = load_messages(defs, instance)
+        event = instance.get_latest_materialization_event(dg.AssetKey(["quarantine", "rejected_events"]))
+
+    held_back = [check.check_name for check in loaded.get_asset_check_evaluations() if not check.passed]
+    assert "few_new_rows_were_rejected" in held_back
+    assert event
+    assert event.asset_materialization
+    shown = event.asset_materialization.metadata
+    # The id m1 has a good row too.
+    assert (shown["dagster/row_count"].value, shown["open_rows"].value) == (101, 100)
+    assert shown["open_rows_of_orders"].value == 0
+    assert "unknown_status" in str(shown["by_file_and_reason"].value)
+
+
+def test_only_a_run_of_all_steps_is_a_refresh() -> None:
+    job, one, everything = defs.resolve_job_def("refresh"), SPECS[-1].key, {spec.key for spec in SPECS}
+    check = dg.DagsterRun(
+        "refresh",
+        step_keys_to_execute=["dbt_models"],
+        asset_check_selection={dg.AssetCheckKey(one, "unique")},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert runs.is_refresh(instance.create_run_for_job(job))
+        assert runs.is_refresh(instance.create_run_for_job(job, asset_selection=everything))
+        assert not runs.is_refresh(instance.create_run_for_job(job, asset_selection={one}))
+    assert not runs.is_refresh(check)
+
+
+def test_a_selection_is_not_taken_for_definitions_that_are_out_of_date() -> None:
+    job = defs.resolve_job_def("refresh")
+    selected = job.get_subset(asset_selection={dg.AssetKey(["facts", "fct_orders"])})
+    with dg.DagsterInstance.ephemeral() as instance:
+        outputs, outputs_of_all = (
+            dbt_models._outputs_when_loaded(instance, instance.create_run_for_job(each), "dbt_models")
+            for each in (selected, job)
+        )
+
+    assert outputs_of_all
+    assert len(outputs_of_all) > 50
+    assert outputs == outputs_of_all
+
+
+def test_a_run_of_definitions_that_are_out_of_date_says_to_reload_them(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs_when_loaded = dbt_models._outputs_when_loaded
+
+    def loaded_before(instance: dg.DagsterInstance, run: dg.DagsterRun, op: str) -> set[str]:
+        outputs = outputs_when_loaded(instance, run, op)
+        assert outputs
+        return outputs - {"facts__dim_users"} | {"marts__mart_of_before"}
+
+    monkeypatch.setattr(dbt_models, "_outputs_when_loaded", loaded_before)
+    with dg.DagsterInstance.ephemeral() as instance:
+        finished = defs.resolve_job_def("refresh").execute_in_process(
+            asset_selection=[dg.AssetKey(["facts", "fct_orders"])], instance=instance, raise_on_error=False
+        )
+
+    (failure,) = [event for event in finished.all_events if event.is_step_failure]
+    said = failure.step_failure_data.error_display_string
+    assert "(new: dim_users; gone: marts__mart_of_before)" in said
+    assert "Reload definitions" in said
+    # Nothing was planned either, after which models count as not built.
+    assert not hub.warehouse.exists()
 
 
 def test_definitions_may_be_of_other_settings_than_those_of_the_environment(
@@ -309,3 +452,32 @@ def test_what_failed_or_was_left_out_is_not_published(tmp_path: Path, results: l
 def test_nothing_is_published_without_a_record_of_dbt(tmp_path: Path) -> None:
     with pytest.raises(ModelsError):
         require_checked(tmp_path)
+
+
+def test_a_check_that_did_not_pass_shows_the_first_rows_that_it_found(
+    hub: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = dg.AssetKey(["facts", "fct_orders"])
+    passed, failed = (
+        dg.AssetCheckResult(
+            passed=is_good, asset_key=key, check_name=name, metadata={"unique_id": f"test.{name}"}
+        )
+        for name, is_good in (("good", True), ("bad", False))
+    )
+    built = dg.Output(None, "facts__fct_orders")
+
+    def events() -> Iterator[Any]:
+        yield from (failed, passed, built)
+        raise DagsterDbtCliRuntimeError("a check failed")
+
+    found = {"test.bad": "order_id\n\x1b[31mo1"}
+    monkeypatch.setattr(dbt_models.results, "rows_found", lambda target, settings: found)
+    shown: list[Any] = []
+    with pytest.raises(DagsterDbtCliRuntimeError):
+        shown.extend(dbt_models.with_rows_found(events(), Run(hub, "a run", tmp_path, print)))
+
+    # Once dbt has ended and the databases can be read.
+    assert shown[:2] == [passed, built]
+    assert len(shown) == 3
+    assert shown[2].check_name == "bad"
+    assert shown[2].metadata["first_rows"].value == "order_id\n\\x1b[31mo1"

@@ -34,7 +34,7 @@ from landing import Content, Loaded, csv_text, gzipped, json_lines_text, land, l
 from orchestration.hub.hub_toml import Hub
 from orchestration.landing import batch_loader, formats
 from orchestration.landing.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
-from orchestration.landing.discovery import LandingError
+from orchestration.landing.discovery import LandingError, find
 from orchestration.landing.formats.headers import HELP
 from orchestration.landing.load import load_entity
 from orchestration.landing.load_report import LoadReport
@@ -112,6 +112,32 @@ def test_files_of_all_five_endings_load(hub: Settings, contract: EventContract) 
         f"a{ending}": "loaded" for ending in ENDINGS
     }
     assert loaded.report.files_loaded == 5
+
+
+def test_what_lies_beside_the_folders_that_are_read_is_named_with_its_place(hub: Settings) -> None:
+    for path in ("stray.csv", "orders_2026.csv", "Messages/a.csv", "exports/deep/b.csv", ".keep"):
+        land(hub.landing / path, messages("m1"))
+    land(hub.landing / "messages" / "a.csv", messages("m1"))
+    # As where letter case does not count.
+    (hub.landing / "MESSAGES").symlink_to("messages")
+
+    of_messages, of_orders = (find(hub, contract.entity) for contract in (MESSAGES, ORDERS))
+
+    assert list(of_messages.files) == ["landing/messages/a.csv"]
+    assert of_messages.left_alone == {
+        "landing/Messages": (
+            "is a folder that is not read: move what it holds to landing/messages/, in lower case"
+        ),
+        "landing/exports": (
+            "is a folder that is not read: move what it holds to landing/messages/ or landing/orders/"
+        ),
+        "landing/stray.csv": (
+            "lies beside the folders that are read: move it to landing/messages/ or landing/orders/"
+        ),
+    }
+    assert of_orders.left_alone == {
+        "landing/orders_2026.csv": "lies beside the folders that are read: move it to landing/orders/"
+    }
 
 
 def test_files_with_an_unsupported_extension_are_left_alone_and_named(hub: Settings) -> None:

@@ -6,6 +6,7 @@ Belongs here: the copy of the quarantine and how it is printed. Does not belong 
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import subprocess
@@ -18,9 +19,16 @@ from hostile import STEERING, TEXTS
 from landing import land
 from rich.console import Console
 
-from orchestration.landing.contracts import ORDERS
+from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.load import load_entity
-from orchestration.landing.quarantine import MOST_ROWS, QuarantineError, Rejections, read_quarantine
+from orchestration.landing.quarantine import (
+    MOST_ROWS,
+    QuarantineError,
+    Rejections,
+    count_rejected,
+    read_quarantine,
+)
+from orchestration.operations.quarantine_csv import COLUMNS, write_csv
 from orchestration.operations.status import copy_record_of_files
 from orchestration.settings import Settings
 from orchestration.terminal.printed_quarantine import print_quarantine
@@ -146,3 +154,66 @@ def test_a_damaged_copy_is_named(hub: Settings) -> None:
 
     with pytest.raises(QuarantineError, match=r"rejected_rows\.parquet, the copy of the quarantine"):
         read_quarantine(hub)
+
+
+def test_all_rejected_rows_are_written_as_csv_in_which_no_text_is_a_formula(
+    hub: Settings, load_at: Callable[[int], None]
+) -> None:
+    rows = [{**GOOD, "order_value": "x"}] * (MOST_ROWS + 5)
+    land(hub.landing / "orders" / "a.csv", [*rows, {**GOOD, "order_value": "x", "sales_channel": "=1+1"}])
+    land(hub.landing / "orders" / "=cmd,\n.csv", [{**GOOD, "order_id": ""}])
+    load_at(1)
+
+    file, count = write_csv(hub)
+
+    with file.open(encoding="utf-8", newline="") as lines:
+        written = list(csv.DictReader(lines))
+    assert file == hub.data_dir / "quarantine.csv"
+    assert count == len(written) == MOST_ROWS + 7
+    assert written[-1]["reasons"] == "malformed_order_value; unknown_sales_channel"
+    assert written[-1]["row_number"] == str(MOST_ROWS + 6)
+    assert json.loads(written[-1]["raw_text"])["sales_channel"] == "=1+1"
+    assert not any(value.startswith(("=", "+", "-", "@")) for row in written for value in row.values())
+
+
+def test_text_that_begins_as_a_formula_is_marked(
+    hub: Settings, load_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(hub.landing / "orders" / "a.csv", [{**GOOD, "order_value": "x"}])
+    load_at(1)
+    monkeypatch.setitem(COLUMNS, "path", "'=' || path")
+
+    file, _ = write_csv(hub)
+
+    assert ",'=landing/orders/a.csv," in file.read_text(encoding="utf-8")
+
+
+def test_a_csv_is_not_written_while_a_refresh_has_the_warehouse(
+    hub: Settings, load_at: Callable[[int], None], command: Command
+) -> None:
+    land(hub.landing / "orders" / "a.csv", [{**GOOD, "order_value": "x"}])
+    load_at(1)
+    with hub_lock(hub, notify=str), connect(hub):
+        refused = command(hub, "quarantine", "--csv")
+
+    assert refused.returncode == 1
+    assert "Try again when it has ended" in refused.stdout
+    assert not (hub.data_dir / "quarantine.csv").exists()
+    assert command(hub, "quarantine", "--csv").returncode == 0
+    assert (hub.data_dir / "quarantine.csv").stat().st_mode & 0o077 == 0
+
+
+def test_a_row_is_open_until_a_good_row_with_its_id_has_landed(
+    hub: Settings, load_at: Callable[[int], None]
+) -> None:
+    bad = [{**GOOD, "order_id": order_id, "order_value": "x"} for order_id in ("o1", "o2", "o3", "")]
+    land(hub.landing / "orders" / "a.csv", bad)
+    load_at(1)
+    with connect(hub) as connection:
+        assert count_rejected(connection, ORDERS) == (4, 4)
+        assert count_rejected(connection, MESSAGES) == (0, 0)
+    land(hub.landing / "orders" / "b.csv", [GOOD, {**GOOD, "order_id": " o3"}])
+    load_at(2)
+
+    with connect(hub) as connection:
+        assert count_rejected(connection, ORDERS) == (4, 2)

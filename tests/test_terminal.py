@@ -1,13 +1,23 @@
-"""What is said never stops the work: another encoding, a closed pipe, a full disk behind the output."""
+"""What is said never stops the work: another encoding, a closed pipe, a full disk behind the output.
+
+Nobody waits for long without a word, and what is printed fits the terminal.
+"""
 
 from __future__ import annotations
 
 import io
 import os
+import threading
+import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
+from orchestration.terminal import output, printed_reports
+from orchestration.terminal.heartbeat import heartbeat
 from orchestration.terminal.output import STAND_INS, Output
 
 
@@ -63,3 +73,70 @@ def test_an_output_that_was_closed_is_no_error() -> None:
     output = Output(stream)
     output.write("said to nobody")
     output.flush()
+
+
+def test_a_step_that_says_nothing_is_said_to_be_at_work() -> None:
+    stream = io.StringIO()
+    has_been_said = threading.Event()
+    said = Console(file=stream)
+    print_line = said.print
+
+    def print_and_tell(text: str) -> None:
+        print_line(text)
+        has_been_said.set()
+
+    said.print = print_and_tell  # type: ignore[method-assign, assignment]
+    with heartbeat(said, seconds=0.02):
+        assert has_been_said.wait(60)
+
+    assert stream.getvalue().startswith("  still at work, ")
+    ended = stream.getvalue()
+    has_been_said.clear()
+    assert not has_been_said.wait(0.1)
+    assert stream.getvalue() == ended
+
+
+def test_whoever_reads_other_lines_is_told_no_such_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    looked = threading.Semaphore(0)
+
+    def just_now() -> float:
+        looked.release()
+        return time.monotonic() + 60
+
+    monkeypatch.setattr(output, "last_written_at", just_now)
+    with heartbeat(Console(file=stream), seconds=0.02):
+        for _ in range(20):
+            assert looked.acquire(timeout=60)
+
+    assert stream.getvalue() == ""
+
+
+def test_an_output_knows_when_it_was_written_to_last() -> None:
+    before = time.monotonic()
+    written("utf-8", "a line")
+
+    assert before <= output.last_written_at() <= time.monotonic()
+
+
+@pytest.mark.parametrize("name", ["x" * 500, "two words " * 40, "漢" * 200])
+def test_names_of_any_length_fit_a_table_of_80_columns_beside_whole_numbers(name: str) -> None:
+    row = {
+        "user_id": name,
+        "user_name": name,
+        "messages_sent": 12_345_678,
+        "messages_skipped": 1_234_567,
+        "revenue_generated": Decimal("123456789.10"),
+        "revenue_per_message": Decimal("10.00"),
+    }
+    for over_time in (None, {name: "▁" * 15}):
+        stream = io.StringIO()
+        table = printed_reports._breakdown("User", "user_name", [row], "USD", over_time)
+        Console(file=stream, width=80, soft_wrap=True).print(table)
+        lines = stream.getvalue().splitlines()
+
+        assert max(map(cell_len, lines)) <= 80
+        for number in ("12,345,678", "1,234,567", "123,456,789.10", "10.00", *(over_time or {}).values()):
+            assert any(number in line for line in lines), number
+        # All that is shown of the name.
+        assert stream.getvalue().count(name[0]) >= 59 / len(set(name)) - 1

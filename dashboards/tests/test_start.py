@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,14 @@ def test_without_published_data_it_says_what_to_do(hub: dict[str, str], tmp_path
     assert started_in_vain.returncode == 1
     assert "make demo" in started_in_vain.stdout
     assert "Traceback" not in started_in_vain.stdout + started_in_vain.stderr
+
+
+def test_a_port_of_another_program_ends_at_once_with_a_word(hub: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "published").symlink_to(Path(hub["CONTACT_DATA_DIR"]) / "published")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = started({**hub, "CONTACT_DATA_DIR": str(tmp_path)}, "--port", port)
+
+    assert refused.returncode == 1
+    assert f"Port {port} cannot be used: another program listens on it. Nothing" in refused.stdout
+    assert "ready" not in refused.stdout

@@ -31,16 +31,20 @@ with _as_not_installed("dbt.version"):
         DagsterDbtCliRuntimeError,
         DagsterDbtTranslator,
         DagsterDbtTranslatorSettings,
+        DbtCliInvocation,
         DbtCliResource,
         DbtProject,
         dbt_assets,
     )
+    from dagster_dbt.dbt_manifest import validate_manifest
 
 __all__ = [
     "DagsterDbtCliRuntimeError",
     "DagsterDbtTranslator",
     "DagsterDbtTranslatorSettings",
+    "DbtCliInvocation",
     "DbtCliResource",
     "DbtProject",
     "dbt_assets",
+    "validate_manifest",
 ]

@@ -6,6 +6,8 @@ Belongs here: reading dbt's own record of a run. Does not belong here: how dbt i
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from orchestration.dbt_runner.project import ModelsError
@@ -39,6 +41,31 @@ def seconds_of(target: Path, seconds: float) -> dict[str, float]:
     return {"models": seconds * (1 - share_of_checks), "checks": seconds * share_of_checks}
 
 
+def rows_found(target: Path, settings: Settings) -> Mapping[str, str]:
+    """The first rows that each check of the last run of dbt found, as text, by the unique id of the check.
+
+    Args:
+        target: the target folder of the run.
+        settings: the settings of the hub.
+    """
+    run_results = target / RUN_RESULTS
+    if not run_results.exists():
+        return {}
+    return _rows_found(run_results, run_results.stat().st_mtime_ns, settings)
+
+
+@lru_cache(maxsize=1)
+def _rows_found(run_results: Path, _modified_ns: int, settings: Settings) -> Mapping[str, str]:
+    """Found once for all who show them, because it takes as long as the checks do."""
+    results = json.loads(run_results.read_text(encoding="utf-8"))["results"]
+    engine = engine_of(settings)
+    return {
+        result["unique_id"]: engine.failing_rows(result["compiled_code"], FAILING_ROWS_SHOWN)
+        for result in results
+        if result["status"] in ("fail", "warn")
+    }
+
+
 def why_dbt_failed(target: Path, settings: Settings) -> str | None:
     """Which checks or models failed, with the first rows that a failed check found.
 
@@ -58,7 +85,7 @@ def why_dbt_failed(target: Path, settings: Settings) -> str | None:
     for result in results:
         name = result["unique_id"].split(".")[2]
         if result["status"] == "fail":
-            rows = engine.failing_rows(result["compiled_code"], FAILING_ROWS_SHOWN)
+            rows = rows_found(target, settings)[result["unique_id"]]
             parts.append(f"The check {name} failed: {result['message']}. Its first failing rows:\n{rows}")
         elif result["status"] == "error":
             message, advice = engine.explain(result["message"])
@@ -82,7 +109,7 @@ def warnings(target: Path, settings: Settings) -> list[str]:
     for result in json.loads((target / RUN_RESULTS).read_text(encoding="utf-8"))["results"]:
         if result["status"] == "warn":
             name = result["unique_id"].split(".")[2]
-            rows = engine_of(settings).failing_rows(result["compiled_code"], FAILING_ROWS_SHOWN)
+            rows = rows_found(target, settings)[result["unique_id"]]
             found.append(printable(f"The check {name} warns. The first rows that it found:\n{rows}"))
     return found
 

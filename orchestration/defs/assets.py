@@ -4,13 +4,16 @@ Belongs here: what Dagster shows of a step. Does not belong here: the step (refr
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 import duckdb
 
 from orchestration import refresh
+from orchestration.defs.metadata_tables import table, table_of
+from orchestration.defs.outside import landing_key
 from orchestration.defs.plot import plot_of_messages
 from orchestration.defs.resources import LockedHub
 from orchestration.engines.engine import EngineError
@@ -20,32 +23,41 @@ from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.discovery import LandingError
 from orchestration.landing.load_report import LoadReport
 from orchestration.landing.notices import left_behind, notices, too_many_gone, too_many_rejected
+from orchestration.landing.quarantine import count_rejected, read_quarantine
 from orchestration.operations import runs
 from orchestration.operations.status import status_of
-from orchestration.printable import shown
 from orchestration.publishing.publish import Published
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 from orchestration.warehouse import databases
+from orchestration.warehouse.schema import columns_of_raw
 
 PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
 REFRESHES_SHOWN = 10
-CELL_CHARACTERS = 300
+REJECTIONS_SHOWN = 20
 
 
-def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
-    """The asset that loads the landed files of one entity."""
+def build_event_asset(contract: EventContract, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
+    """The asset that loads the landed files of one entity.
+
+    Args:
+        contract: the contract of the entity.
+        manifest: dbt's manifest, which describes the columns.
+    """
     key = dg.AssetKey(["raw", contract.table])
 
     @dg.asset(
         key=key,
+        deps=[landing_key(contract)],
         group_name="raw",
         # A run configures nothing.
         config_schema={},
         owners=OWNERS,
         freshness_policy=FRESHNESS,
         kinds={"python", "duckdb"},
+        tags={"entity": contract.entity},
+        metadata={"dagster/column_schema": _columns_of(contract, manifest)},
         description=(
             f"Accepted rows of the files in landing/{contract.entity}, with the rows that are kept of files "
             "that have left. Rejected rows are in quarantine.rejected_events, what became of each file in "
@@ -60,12 +72,25 @@ def build_event_asset(contract: EventContract) -> dg.AssetsDefinition:
         with writing(run.settings), databases.connect(run.settings, run.log) as connection:
             report = refresh.load(connection, run, contract)
             metadata = _load_metadata(connection, run.settings, contract, report)
+            context.log_event(_rejected_events(connection, run.settings))
         for notice in notices(report):
             context.log.warning(notice)
         yield dg.MaterializeResult(metadata=metadata)
         yield from _check_results(report)
 
     return event_asset
+
+
+def _columns_of(contract: EventContract, manifest: Mapping[str, Any]) -> dg.TableSchema:
+    """The columns of the table of an entity, described as in the source of dbt."""
+    (source,) = [source for source in manifest["sources"].values() if source["name"] == contract.table]
+    columns = source["columns"]
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, kind, columns[name]["description"] if name in columns else None)
+            for name, kind in columns_of_raw(contract)
+        ]
+    )
 
 
 def _checks_of(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -160,7 +185,46 @@ def writing(settings: Settings) -> Iterator[None]:
         raise dg.Failure(description=str(error)) from None
 
 
-event_assets = [build_event_asset(contract) for contract in CONTRACTS]
+REJECTED_EVENTS = dg.AssetSpec(
+    ["quarantine", "rejected_events"],
+    deps=[dg.AssetKey(["raw", contract.table]) for contract in CONTRACTS],
+    group_name="quarantine",
+    owners=OWNERS,
+    freshness_policy=FRESHNESS,
+    kinds={"python", "duckdb"},
+    description=(
+        "The rejected rows of the landed files, each with its file, row number and every reason. A row is "
+        "open as long as no good row has landed with its id. `make quarantine` shows the rows in a terminal, "
+        "`make quarantine CSV=yes` writes all of them to a file."
+    ),
+)
+
+
+def _rejected_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dg.AssetMaterialization:
+    """What is in the quarantine.
+
+    Each load reports it, not a step of its own: a check that holds publishing back because rows were rejected
+    would keep that step from running.
+    """
+    counts = {contract.entity: count_rejected(connection, contract) for contract in CONTRACTS}
+    found = read_quarantine(settings)
+    rejections = found.rejections[:REJECTIONS_SHOWN] if found else ()
+    newest = found.rows if found else ()
+    return dg.AssetMaterialization(
+        REJECTED_EVENTS.key,
+        metadata={
+            "dagster/row_count": sum(rows for rows, _ in counts.values()),
+            "open_rows": sum(open_rows for _, open_rows in counts.values()),
+            **{f"open_rows_of_{entity}": open_rows for entity, (_, open_rows) in counts.items()},
+            "by_file_and_reason": table_of(
+                ("rows", "path", "reason"), [(one.rows, one.path, one.reason) for one in rejections]
+            ),
+            "newest_rows": table_of(
+                ("path", "row_number", "reasons", "raw_text"),
+                [(row.path, row.row_number, ", ".join(row.reasons), row.raw_text) for row in newest],
+            ),
+        },
+    )
 
 
 def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -178,6 +242,7 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         owners=OWNERS,
         freshness_policy=FRESHNESS,
         kinds={"python", "duckdb"},
+        tags={"audience": "readers"},
         description="The file that readers open: facts, marts and table functions, replaced in one step.",
     )
     def contact_reports(
@@ -219,42 +284,19 @@ def _load_metadata(
         "rows_rejected": dg.MetadataValue.int(report.rows_rejected),
         "days_touched": dg.MetadataValue.int(report.days_touched),
         "newest_event_at": dg.MetadataValue.text(str(newest)),
-        "preview": _table(preview),
+        "preview": table(preview),
     }
-
-
-def _table(relation: duckdb.DuckDBPyRelation) -> dg.TableMetadataValue:
-    """Rows as records, each value as text.
-
-    Not as Markdown: a landed value would be markup there, and its pictures would be fetched by the browser of
-    whoever looks.
-    """
-    return _table_of(relation.columns, relation.fetchall())
-
-
-def _table_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.TableMetadataValue:
-    # Apart from the relation: Dagster keeps the variables of the function that makes the first record.
-    records = [
-        dg.TableRecord(
-            {
-                name: "" if value is None else shown(value, CELL_CHARACTERS)
-                for name, value in zip(names, row, strict=True)
-            }
-        )
-        for row in rows
-    ]
-    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
 def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
     with duckdb.connect(str(settings.published), read_only=True) as connection:
-        overview = _table(
+        overview = table(
             connection.sql(
                 "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
                 "from mart_overview"
             )
         )
-        refreshes = _table(
+        refreshes = table(
             connection.sql(
                 "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
                 "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "

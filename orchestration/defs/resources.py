@@ -37,7 +37,13 @@ class LockedHub:
 
     def run_of(self, context: dg.AssetExecutionContext) -> Run:
         """The refresh that a step belongs to."""
-        return Run(self.settings, context.run_id, self.settings.dbt_target, context.log.warning)
+        return Run(
+            self.settings,
+            context.run_id,
+            self.settings.dbt_target,
+            context.log.warning,
+            is_partial=not runs.is_refresh(context.run),
+        )
 
 
 def build_lock(read_settings: ReadSettings) -> dg.ResourceDefinition:

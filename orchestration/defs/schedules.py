@@ -49,7 +49,15 @@ def build_schedule(
 def build_sensor(read_settings: ReadSettings = Settings.from_environment) -> dg.SensorDefinition:
     """The sensor that starts a refresh soon after files have landed."""
 
-    @dg.sensor(job=refresh, minimum_interval_seconds=60)
+    @dg.sensor(
+        job=refresh,
+        minimum_interval_seconds=60,
+        description=(
+            "Looks each minute, and starts a refresh when files have landed, changed or left and have been "
+            "at rest for a minute. A refresh that failed is tried again; one that a check held back waits "
+            "for other files or settings."
+        ),
+    )
     def refresh_when_files_land(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Starts a refresh when the landing folder holds other files than those that were last published.
 

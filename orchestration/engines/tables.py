@@ -6,14 +6,15 @@ Belongs here: finding, counting and preparing tables. Does not belong here: what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import duckdb
 
 from orchestration.engines import spark
 from orchestration.settings import Engine, Settings
-from orchestration.sql import identifier, one_row
+from orchestration.sql import identifier, literal, one_row
 from orchestration.warehouse import databases, stamps
 from orchestration.warehouse.stamps import Stamp
 
@@ -64,6 +65,11 @@ class Tables(Protocol):
 
     def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
         """The same of the changes of a table since the last finished refresh."""
+
+    def count_unpublished(
+        self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
+    ) -> dict[str, int]:
+        """How many rows of each table are not in the published file: all of them where it cannot tell."""
 
 
 def tables_of(settings: Settings) -> Tables:
@@ -135,6 +141,13 @@ class TablesOfDuckDB:
     def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
         return one_row(connection, f"select count({counted}) from {_change_feed_of(node)}")[0]
 
+    def count_unpublished(
+        self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
+    ) -> dict[str, int]:
+        return _count_unpublished(
+            connection, self.settings, {node["name"]: _table_of(node) for node in nodes}
+        )
+
 
 class TablesOfSpark:
     """Folders of Parquet files, one for each table, with those of the changes among them."""
@@ -194,9 +207,67 @@ class TablesOfSpark:
     def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
         return self._count(connection, "changes", node["name"], counted)
 
+    def count_unpublished(
+        self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
+    ) -> dict[str, int]:
+        rows = {node["name"]: spark.rows_of(self.settings, node["schema"], node["name"]) for node in nodes}
+        counts = _count_unpublished(
+            connection, self.settings, {name: table for name, table in rows.items() if table}
+        )
+        return {**dict.fromkeys(rows, 0), **counts}
+
     def _count(self, connection: duckdb.DuckDBPyConnection, schema: str, name: str, counted: str) -> int:
         rows = spark.rows_of(self.settings, schema, name)
         return one_row(connection, f"select count({counted}) from {rows}")[0] if rows else 0
+
+
+def _count_unpublished(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, tables: Mapping[str, str]
+) -> dict[str, int]:
+    """How many rows of each table the published file does not hold.
+
+    Args:
+        connection: a connection to the warehouse.
+        settings: the settings of the hub.
+        tables: what to select from, by the name of the table.
+    """
+    counts = {}
+    with _published_tables(connection, settings) as published:
+        for name, table in tables.items():
+            columns = {column for column, *_ in connection.execute(f"describe from {table}").fetchall()}
+            counted = table
+            # A table that has other columns now is another one.
+            if columns == set(published.get(name, ())):
+                listed = ", ".join(map(identifier, published[name]))
+                counted = f"(select {listed} from {table} except all from published.{identifier(name)})"
+            try:
+                (counts[name],) = one_row(connection, f"select count(*) from {counted}")
+            except duckdb.Error:
+                # The published file is damaged, which holds no refresh back.
+                (counts[name],) = one_row(connection, f"select count(*) from {table}")
+    return counts
+
+
+@contextmanager
+def _published_tables(
+    connection: duckdb.DuckDBPyConnection, settings: Settings
+) -> Iterator[Mapping[str, Sequence[str]]]:
+    """The columns of each published table, which is in the database ``published`` within the block."""
+    try:
+        connection.execute(f"attach {literal(str(settings.published.resolve()))} as published (read_only)")
+    except duckdb.Error:
+        # There is none yet, or it is damaged: then the next one is published in its place.
+        yield {}
+        return
+    try:
+        yield dict(
+            connection.execute(
+                "select table_name, list(column_name order by column_index) from duckdb_columns() "
+                "where database_name = 'published' group by table_name"
+            ).fetchall()
+        )
+    finally:
+        connection.execute("detach published")
 
 
 def _forget_changes_before(connection: duckdb.DuckDBPyConnection, database: str, last_finished: int) -> None:

@@ -38,6 +38,9 @@ create table if not exists raw.model_states (
 # The model whose rows are the days.
 DAYS = "counts_by_day"
 
+# The model whose row is about the refresh itself, so that it is another one each time.
+REPORT_INFO = "report_info"
+
 Manifest = Mapping[str, Any]
 
 
@@ -199,17 +202,24 @@ def finish(
 def rows_replaced(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan, tables: Tables
 ) -> dict[str, int]:
-    """How many rows of each table are new or other than after the last finished refresh."""
-    counts = {}
+    """How many rows of each table are new or other than after the last finished refresh.
+
+    A model with a full refresh has all its rows replaced. One that is a table by itself is computed in each
+    refresh, so its rows are compared with the published ones.
+    """
+    counts: dict[str, int] = {}
+    compared = []
     for node in manifest["nodes"].values():
-        if node["resource_type"] != "model" or node["config"]["materialized"] not in ("incremental", "table"):
+        if node["resource_type"] != "model" or node["name"] == REPORT_INFO:
             continue
-        counts[node["name"]] = (
-            tables.count_changes(connection, node, "case when change = 'inserted' then 1 end")
-            if _is_incremental(node) and node["name"] not in plan.full_refresh
-            else tables.count(connection, node)
-        )
-    return counts
+        if node["name"] in plan.full_refresh and node["config"]["materialized"] in ("incremental", "table"):
+            counts[node["name"]] = tables.count(connection, node)
+        elif _is_incremental(node):
+            inserted = "case when change = 'inserted' then 1 end"
+            counts[node["name"]] = tables.count_changes(connection, node, inserted)
+        elif node["config"]["materialized"] == "table":
+            compared.append(node)
+    return counts | tables.count_unpublished(connection, compared)
 
 
 def days_recomputed(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -178,7 +180,49 @@ def find(settings: Settings, entity: str) -> Landing:
         folders += folders_below
         links = sorted(links + links_below)
     _tell_apart(walk.landing)
+    walk.landing.left_alone.update(_misplaced(settings, entity))
     return walk.landing.sort()
+
+
+def _misplaced(settings: Settings, entity: str) -> dict[str, str]:
+    """Why what lies beside the folders that are read is not read: what is most likely of this entity.
+
+    A name that tells of no entity is reported with the first one.
+    """
+    entities = [contract.entity for contract in CONTRACTS]
+    found = {}
+    try:
+        with os.scandir(settings.landing) as entries:
+            listed = list(entries)
+    except OSError:
+        return {}
+    for entry in listed:
+        location = settings.landing / entry.name
+        is_read_folder = entry.name in entities or _is_any_of(settings.landing, entities, location)
+        if is_read_folder or entry.name.startswith(AT_WORK):
+            continue
+        likely = next((one for one in entities if entry.name.lower().startswith(one[:-1])), None)
+        if entity == (likely or entities[0]):
+            path = recordable(location.relative_to(settings.data_dir).as_posix())
+            found[path] = _why_misplaced(entry.is_dir(), likely)
+    return found
+
+
+def _is_any_of(landing: Path, entities: Sequence[str], location: Path) -> bool:
+    """Whether a place is the folder of an entity by another name, as where letter case does not count."""
+    with suppress(OSError):
+        return any((landing / one).exists() and location.samefile(landing / one) for one in entities)
+    return False
+
+
+def _why_misplaced(is_folder: bool, likely: str | None) -> str:
+    """Why a name in the landing folder itself is not read, to be put behind the name."""
+    if not is_folder:
+        folder = f"landing/{likely}/" if likely else "landing/messages/ or landing/orders/"
+        return f"lies beside the folders that are read: move it to {folder}"
+    if likely:
+        return f"is a folder that is not read: move what it holds to landing/{likely}/, in lower case"
+    return "is a folder that is not read: move what it holds to landing/messages/ or landing/orders/"
 
 
 def _tell_apart(landing: Landing) -> None:

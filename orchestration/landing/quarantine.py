@@ -3,8 +3,8 @@
 The copy can be read while the warehouse is locked. Of the rows it has the newest ones alone, because a source
 that changed its notation fills the quarantine with millions.
 
-Belongs here: the copy. Does not belong here: how rows come into the quarantine (batch_loader.py), how they
-are printed (terminal/printed_quarantine.py).
+Belongs here: the copy, and how many rows are open. Does not belong here: how rows come into the quarantine
+(batch_loader.py), how they are printed (terminal/printed_quarantine.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.faults import first_line
+from orchestration.landing.contracts import EventContract
 from orchestration.settings import Settings
-from orchestration.sql import replace_parquet
+from orchestration.sql import one_row, replace_parquet
 
 MOST_ROWS = 20
 
@@ -75,6 +76,27 @@ def copy_rejected_rows(connection: duckdb.DuckDBPyConnection, settings: Settings
         )
     """
     replace_parquet(connection, query, settings.rejected_rows)
+
+
+def count_rejected(connection: duckdb.DuckDBPyConnection, contract: EventContract) -> tuple[int, int]:
+    """How many rows of an entity are in the quarantine, and how many of them are open.
+
+    A row is open as long as no good row has landed with its id: in the same file or in another.
+    """
+    # What is no JSON is a row whose fields could not be told apart.
+    text = "coalesce(mapped_text, raw_text)"
+    event_id = f"trim(case when json_valid({text}) then {text} ->> '$.{contract.event_id}' end)"
+    rows, closed = one_row(
+        connection,
+        f"""
+        select
+            count(*),
+            count(*) filter (event_id in (select {contract.event_id} from raw.{contract.table}))
+        from (select {event_id} as event_id from quarantine.rejected_events where entity = ?)
+        """,
+        [contract.entity],
+    )
+    return rows, rows - closed
 
 
 def read_quarantine(settings: Settings) -> Quarantine | None:

@@ -21,7 +21,7 @@ TO_DO = {
     "left": "nothing: its rows stay; `make retract FILE=...` takes them back",
     "retracted": "nothing; land it again to load it again",
     "passed over": "rename it when it is whole",
-    "not read": "rename it, move it away, or see links_to in hub.toml",
+    "not read": "rename or move it, or see links_to in hub.toml",
 }
 
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,6 +38,12 @@ UNFINISHED = [
 ]
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+# The steps that make a run a refresh. A run of some of them, as when somebody materializes one asset or
+# evaluates one check, is none.
+STEPS_OF_A_REFRESH = frozenset(
+    {*(f"raw__{contract.table}" for contract in CONTRACTS), "dbt_models", "published__contact_reports"}
+)
 
 # Tags of a run: the landed files that it took in, the settings that it had, the version that it published.
 LANDED, SETTINGS, PUBLISHED = "contact/landed", "contact/settings", "contact/published"
@@ -199,6 +205,12 @@ def is_any_unfinished(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)))
 
 
+def is_refresh(run: dg.DagsterRun) -> bool:
+    """Whether a run does all steps of a refresh; one with a selection, or that repeats another, may not."""
+    is_whole_job = not run.asset_selection and run.asset_check_selection is None and run.parent_run_id is None
+    return is_whole_job or set(run.step_keys_to_execute or ()) >= STEPS_OF_A_REFRESH
+
+
 def record_taken_in(
     instance: dg.DagsterInstance, settings: Settings, run_id: str, landed: str | None
 ) -> None:
@@ -241,9 +253,14 @@ def settings_fingerprint(settings: Settings) -> str:
 
 
 def latest_attempts(instance: dg.DagsterInstance) -> list[Attempt]:
-    """The refreshes that ended last, the newest first."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=FINISHED), limit=ATTEMPTS_READ)
-    return [_attempt(instance, record, is_newest=not number) for number, record in enumerate(records)]
+    """The refreshes that ended last, the newest first; runs that are none are left out."""
+    attempts: list[Attempt] = []
+    for record in _finished_runs(instance):
+        if is_refresh(record.dagster_run):
+            attempts.append(_attempt(instance, record, is_newest=not attempts))
+        if len(attempts) == ATTEMPTS_READ:
+            break
+    return attempts
 
 
 def record_canceled(
@@ -315,6 +332,16 @@ def why_none_is_due(state: State, attempts: Sequence[Attempt], now: float) -> st
         wait = newest.ended_at + delay - now
         return f"The last refresh failed; it is tried again in {wait:.0f} s. The last run says why it failed."
     return None
+
+
+def _finished_runs(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
+    """The runs that have ended, the newest first, read a few at a time."""
+    cursor = None
+    while records := instance.get_run_records(
+        dg.RunsFilter(statuses=FINISHED), limit=ATTEMPTS_READ, cursor=cursor
+    ):
+        yield from records
+        cursor = records[-1].dagster_run.run_id
 
 
 def _attempt(instance: dg.DagsterInstance, record: dg.RunRecord, is_newest: bool) -> Attempt:

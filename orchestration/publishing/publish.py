@@ -183,7 +183,10 @@ def _add_refreshes(
 ) -> None:
     """The record of refreshes; this one is finished as soon as readers can see it."""
     connection.execute(f"attach {literal(str(settings.warehouse))} as warehouse (read_only)")
-    connection.execute("create table refreshes as from warehouse.raw.refreshes")
+    connection.execute(
+        "create table refreshes as "
+        "select * exclude (is_partial) from warehouse.raw.refreshes where is_partial is not true"
+    )
     connection.execute("detach warehouse")
     connection.execute(f"comment on table refreshes is {literal(REFRESHES_COMMENT)}")
     for column, comment in REFRESHES_COLUMN_COMMENTS.items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+import time
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO, cast
@@ -19,6 +20,15 @@ from rich.console import Console
 
 # What is shown where an encoding lacks a character; a question mark for all others. Bars become their height.
 STAND_INS = {"✓": "+", "✗": "x", "…": "...", "→": "->", **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True))}
+
+
+# When something was written last, by any of the outputs, on the clock that only goes forward.
+_written_at = [0.0]
+
+
+def last_written_at() -> float:
+    """When something was written last, in seconds of :func:`time.monotonic`."""
+    return _written_at[0]
 
 
 class Output:
@@ -31,6 +41,7 @@ class Output:
 
     def write(self, text: str) -> int:
         """Write as much as can be written."""
+        _written_at[0] = time.monotonic()
         try:
             return self._stream.write(text)
         except (OSError, ValueError):

@@ -150,28 +150,28 @@ def _heroes(figures: Mapping[str, str]) -> Columns:
 def _breakdown(
     title: str, name: str, rows: Sequence[Row], currency: str, over_time: Mapping[str, str] | None = None
 ) -> Table:
-    table = Table(title=f"{title} breakdown", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column(title, no_wrap=True)
+    table = Table(
+        title=f"{title} breakdown",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    # Only names give way where a terminal is narrow: a long one takes several lines.
+    table.add_column(title, overflow="fold")
     if over_time is not None:
         table.add_column("Sent over time", style="cyan", no_wrap=True)
-    for heading in (
-        "Messages sent",
-        "Messages skipped",
-        f"Revenue generated {currency}",
-        f"Revenue per message {currency}",
-    ):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        cells: list[str | Text] = [Text(shown(row[name]))]
-        if over_time is not None:
-            cells.append(over_time[row["user_id"]])
-        table.add_row(
-            *cells,
-            f"{row['messages_sent']:,}",
-            f"{row['messages_skipped']:,}",
-            _money(row["revenue_generated"]),
-            _money(row["revenue_per_message"]),
-        )
+    numbers = {
+        "Messages\nsent": [f"{row['messages_sent']:,}" for row in rows],
+        "Messages\nskipped": [f"{row['messages_skipped']:,}" for row in rows],
+        f"Revenue\ngenerated\n{currency}": [_money(row["revenue_generated"]) for row in rows],
+        f"Revenue\nper message\n{currency}": [_money(row["revenue_per_message"]) for row in rows],
+    }
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, *cells in zip(rows, *numbers.values(), strict=True):
+        bars = [over_time[row["user_id"]]] if over_time is not None else []
+        table.add_row(Text(shown(row[name])), *bars, *cells)
     return table
 
 

@@ -49,6 +49,9 @@ class ProgressHandler(logging.Handler):
                 self._step_started = time.monotonic()
                 step = event.step_key or ""
                 self._console.print(f"[bold]{STEPS.get(step, step)}[/] ...")
+            # The load that it is reported by says how many rows were rejected.
+            case dg.DagsterEventType.ASSET_MATERIALIZATION if _is_of_quarantine(event):
+                return
             case dg.DagsterEventType.ASSET_MATERIALIZATION:
                 self._console.print(f"  [green]✓[/] {self._materialized(event)}")
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -104,6 +107,10 @@ class ProgressHandler(logging.Handler):
                 f"{metadata['rows_accepted']} accepted, {metadata['rows_rejected']} rejected"
             )
         return f"[dim]{layer}[/] {name}"
+
+
+def _is_of_quarantine(event: dg.DagsterEvent) -> bool:
+    return event.asset_key is not None and event.asset_key.path[0] == "quarantine"
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:

@@ -45,13 +45,17 @@ def take_over(connection: duckdb.DuckDBPyConnection, published_file: Path) -> No
         connection.unregister("recorded_refreshes")
 
 
-def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings) -> int:
+def begin(
+    connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings, is_partial: bool = False
+) -> int:
     """Begin the refresh of a run, or find it when an earlier step of the run has begun it.
 
     Args:
         connection: a connection to the warehouse.
         run_id: the run of the refresh.
         settings: the settings of the hub.
+        is_partial: whether the run does only some of the steps. It has a number as well, because it may
+            write to the tables of the models, but readers do not see it among the refreshes.
 
     Returns:
         The number of the refresh.
@@ -73,7 +77,8 @@ def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings
             $software_version as software_version,
             $engine as engine,
             $timezone as timezone,
-            $currency as currency
+            $currency as currency,
+            $is_partial as is_partial
         where $run_id not in (select run_id from raw.refreshes)
         """,
         {
@@ -83,6 +88,7 @@ def begin(connection: duckdb.DuckDBPyConnection, run_id: str, settings: Settings
             "engine": settings.engine.value,
             "timezone": settings.timezone,
             "currency": settings.currency,
+            "is_partial": is_partial,
         },
     )
     return one_row(connection, "select refresh_number from raw.refreshes where run_id = ?", [run_id])[0]

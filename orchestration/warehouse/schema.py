@@ -118,6 +118,9 @@ alter table raw.refreshes add column if not exists engine varchar default 'duckd
 -- Added when zone and currency came to belong to the hub.
 alter table raw.refreshes add column if not exists timezone varchar;
 alter table raw.refreshes add column if not exists currency varchar;
+
+-- Added in version 0.4.0: runs of some of the steps, which are not published.
+alter table raw.refreshes add column if not exists is_partial boolean default false;
 """
 
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from orchestration.settings import REPOSITORY
+from orchestration.web.ports import about_port
 
 HOST = "127.0.0.1"
 LOCAL_NAMES = (HOST, "localhost")
@@ -40,13 +41,19 @@ class UiError(RuntimeError):
     """The web UI cannot be served; the message says why and what to do."""
 
 
-def serve(home: Path, port: int, notify: Callable[[str], object]) -> None:
+def serve(
+    home: Path,
+    port: int,
+    notify: Callable[[str], object],
+    starting: AbstractContextManager[object] | None = None,
+) -> None:
     """Serve the web UI, with the daemon beside it, until interrupted.
 
     Args:
         home: Dagster's home; it has one daemon at a time.
         port: the port on this machine.
         notify: called with lines for whoever started it; the address with the token is one.
+        starting: a context that is open until the web UI is served.
 
     Raises:
         UiError: when the port is taken, the web UI of this hub is being served already, or the daemon ends by
@@ -61,8 +68,9 @@ def serve(home: Path, port: int, notify: Callable[[str], object]) -> None:
         notify(f"Starting Dagster's web UI on http://{HOST}:{port} (stop with Ctrl+C) ...")
         try:
             with ExitStack() as stack:
-                process_context, workspace = _code_location(stack)
-                daemon = stack.enter_context(_daemon(workspace))
+                with starting or nullcontext():
+                    process_context, workspace = _code_location(stack)
+                    daemon = stack.enter_context(_daemon(workspace))
                 address = f"http://{HOST}:{port}/" + ("" if given else f"?token={token}")
                 notify(f"Serving the web UI on {address}")
                 _serve_web(process_context, listener, token, daemon)
@@ -78,10 +86,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
             listener.bind((HOST, port))
             listener.listen()
         except OSError as error:
-            raise UiError(
-                f"Port {port} cannot be used: {error.strerror}. Nothing was started. Stop what uses it, or "
-                "choose another with --port."
-            ) from None
+            raise UiError(about_port(port, str(error.strerror))) from None
         yield listener
 
 
