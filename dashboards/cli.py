@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(settings: Settings, port: int) -> int:
     """Bring Superset's database up to date, then serve it until interrupted."""
-    from dashboards.reports import Published, write
+    from dashboards.reports import ADDRESS, Published, write
 
     home = DashboardHome.of(settings)
     make_home(home)
@@ -75,7 +75,7 @@ def serve(settings: Settings, port: int) -> int:
             f"  The passwords of the users {' and '.join(passwords)} are in {markup(home.trial_passwords)}. "
             "Sign in, change them, then remove the file."
         )
-    address = f"http://{HOST}:{port}/superset/dashboard/contact-reports/"
+    address = f"http://{HOST}:{port}{ADDRESS}"
     with closing(socket.socket()) as probe:
         if probe.connect_ex((HOST, port)) == 0:
             CONSOLE.print(f"Brought up to date. Port {port} is served already: {address}")
@@ -110,14 +110,12 @@ def keep_passwords(home: DashboardHome, passwords: Mapping[str, str]) -> None:
 
 
 def environment_of(settings: Settings, home: DashboardHome) -> dict[str, str]:
-    """The environment of Superset: its configuration, its folder, and the zone in which days begin."""
+    """The environment of Superset: its configuration and its folder."""
     return {
         **settings.as_environment(),
         "SUPERSET_CONFIG_PATH": str(Path(__file__).with_name("superset_config.py")),
         "SUPERSET_HOME": str(home.folder),
         "PYTHONPATH": str(REPOSITORY),
-        # "Last 30 days" ends with the day before today in the reporting zone.
-        "TZ": settings.timezone,
     }
 
 
