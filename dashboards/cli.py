@@ -57,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(settings: Settings, port: int) -> int:
     """Bring Superset's database up to date, then serve it until interrupted."""
+    from dashboards.reports import ADDRESS
+
     home = DashboardHome.of(settings)
     make_home(home)
     with (home.folder / "serving").open("a+") as serving:
@@ -73,7 +75,7 @@ def serve(settings: Settings, port: int) -> int:
         CONSOLE.print("Making the dashboard ready ...")
         with heartbeat(CONSOLE):
             make_ready(settings, home)
-        address = f"http://{HOST}:{served or port}/superset/dashboard/contact-reports/"
+        address = f"http://{HOST}:{served or port}{ADDRESS}"
         if served:
             CONSOLE.print(f"Brought up to date. It is served already: {address}")
             return 0
@@ -157,14 +159,12 @@ def keep_passwords(home: DashboardHome, passwords: Mapping[str, str]) -> None:
 
 
 def environment_of(settings: Settings, home: DashboardHome) -> dict[str, str]:
-    """The environment of Superset: its configuration, its folder, and the zone in which days begin."""
+    """The environment of Superset: its configuration and its folder."""
     return {
         **settings.as_environment(),
         "SUPERSET_CONFIG_PATH": str(Path(__file__).with_name("superset_config.py")),
         "SUPERSET_HOME": str(home.folder),
         "PYTHONPATH": str(REPOSITORY),
-        # "Last 30 days" ends with the day before today in the reporting zone.
-        "TZ": settings.timezone,
     }
 
 

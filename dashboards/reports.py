@@ -1,7 +1,7 @@
 """The dashboard as code: what Superset imports, built from what is published.
 
-Belongs here: datasets, charts, tabs, the filter bar. Does not belong here: any figure. Figures come from the
-table functions of the published file, and their words from its comments, which are those of the dbt docs.
+Belongs here: charts, tabs, the filter bar. Does not belong here: figures, which the table functions of the
+published file compute, the SQL that asks for them (datasets.py), and words (words.py).
 """
 
 from __future__ import annotations
@@ -11,149 +11,44 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
-import jinja2
 import yaml
 
+from dashboards import words
 from dashboards.connection import address_of
+from dashboards.datasets import DATASETS, LINES, without_filters
+from dashboards.days import DEFAULT_PERIOD
 
 TITLE = "Contact reports"
 SLUG = "contact-reports"
+ADDRESS = f"/superset/dashboard/{SLUG}/"
 DATABASE = "Contact reports"
-DEFAULT_DAYS = "Last 30 days"
 
 # An open dashboard asks again this often, so that it shows what was published since.
 SECONDS_BETWEEN_UPDATES = 60
 
+# How the pages of the dashboard differ from Superset's own.
+STYLE = Path(__file__).with_name("dashboard.css")
+
 VERSION = {"version": "1.0.0"}
 
-# Where each figure's description is found: the columns of this table carry those of the dbt docs.
-DESCRIBED = "mart_overview"
-
-LABELS = {
-    "messages_sent": "Messages sent",
-    "messages_skipped": "Messages skipped",
-    "customers_messaged": "Customers messaged",
-    "customers_converted": "Customers converted",
-    "conversion_rate": "Conversion rate",
-    "orders_generated": "Orders generated",
-    "revenue_generated": "Revenue generated",
-    "revenue_refunded": "Revenue refunded",
-    "revenue_credited": "Revenue credited",
-    "active_users": "Active users",
-    "revenue_per_message": "Revenue per message",
-    "messages_in_open_window": "Messages with an open window",
-}
 MONEY = ("revenue_generated", "revenue_refunded", "revenue_credited", "revenue_per_message")
 RATES = ("conversion_rate",)
 BREAKDOWN = ("messages_sent", "messages_skipped", "revenue_generated", "revenue_per_message")
 
-# What people choose from. Two queues or agents of one name are told apart by their identifiers.
-NAMES = {
-    label: f"""(
-    select
-        {entity}_id,
-        case
-            when count(*) over (partition by {entity}_name) = 1 then {entity}_name
-            else {entity}_name || ' (' || {entity}_id || ')'
-        end as {label}
-    from dim_{entity}s
-)"""
-    for label, entity in (("queue", "queue"), ("agent", "user"))
-}
-
-# The filter bar. Superset gives half-open ranges of instants, the table functions take the days of both ends.
-# Names are handed over as hexadecimal digits: Superset would take braces in a literal for Jinja, and write %
-# and backslashes twice.
-FILTERS = """
-{%- macro texts(names) -%}
-    {%- for name in names -%}
-        decode(from_hex('{{ (name | string).encode().hex() }}')){{ ', ' if not loop.last }}
-    {%- endfor -%}
-{%- endmacro -%}
-{%- set range = get_time_filter('message_date', strftime='%Y-%m-%d %H:%M:%S', remove_filter=True) -%}
-{%- set queues = filter_values('queue', remove_filter=True) -%}
-{%- set agents = filter_values('agent', remove_filter=True) -%}
-{%- set first_day -%}
-    cast(timestamp '{{ range.from_expr or '0001-01-01 00:00:00' }}' as date)
-{%- endset -%}
-{%- set last_day -%}
-    cast(timestamp '{{ range.to_expr or '9999-12-31 00:00:00' }}' - interval 1 microsecond as date)
-{%- endset -%}
-{%- set queue_ids -%}
-    (select coalesce(list(queue_id), []) from QUEUES where queue in ({{ texts(queues) }}))
-{%- endset -%}
-{%- set user_ids -%}
-    (select coalesce(list(user_id), []) from AGENTS where agent in ({{ texts(agents) }}))
-{%- endset -%}
-""".replace("QUEUES", NAMES["queue"]).replace("AGENTS", NAMES["agent"])
-
-ARGUMENTS = """(
-    {{ first_day }},
-    {{ last_day }},
-    queues := {{ queue_ids if queues else 'null' }},
-    users := {{ user_ids if agents else 'null' }}
-)"""
-
-# Each order once, however many of the messages asked for touched it.
-ORDERS = f"""{FILTERS}
-select
-    touches.order_id,
-    touches.ordered_at,
-    touches.sales_channel,
-    touches.order_value,
-    touches.refunded_value,
-    touches.customer_id,
-    count(*) as touches,
-    min(touches.message_date) as message_date,
-    strftime(min(touches.message_date), '%Y-%m-%d') as first_message_on,
-    string_agg(distinct queues.queue, ', ' order by queues.queue) as queue,
-    string_agg(distinct agents.agent, ', ' order by agents.agent) as agent
-from fct_message_orders as touches
-inner join {NAMES["queue"]} as queues on touches.queue_id = queues.queue_id
-inner join {NAMES["agent"]} as agents on touches.user_id = agents.user_id
-where
-    touches.message_date between {{{{ first_day }}}} and {{{{ last_day }}}}
-    {{% if queues %}}and list_contains({{{{ queue_ids }}}}, touches.queue_id){{% endif %}}
-    {{% if agents %}}and list_contains({{{{ user_ids }}}}, touches.user_id){{% endif %}}
-group by all"""
-
-NO_DAY = "cast(null as date) as message_date"
-NO_QUEUE = "cast(null as varchar) as queue"
-NO_AGENT = "cast(null as varchar) as agent"
-
-
-def _of_function(name: str, given: str, names: str = "") -> str:
-    """A dataset of a table function; columns of the filter bar that it does not give are empty."""
-    return f"{FILTERS}\nselect figures.*, {given}\nfrom {name}{ARGUMENTS} as figures{names}"
-
-
-OF_QUEUES = f"\ninner join {NAMES['queue']} as queues on figures.queue_id = queues.queue_id"
-OF_AGENTS = f"\ninner join {NAMES['agent']} as agents on figures.user_id = agents.user_id"
-
-# Each dataset's columns besides the figures, and its SQL.
-DATASETS = {
-    "overview": _of_function("overview", f"{NO_DAY}, {NO_QUEUE}, {NO_AGENT}"),
-    "messages_over_time": _of_function("messages_over_time", f"{NO_QUEUE}, {NO_AGENT}"),
-    "queue_breakdown": _of_function("queue_breakdown", f"{NO_DAY}, queues.queue, {NO_AGENT}", OF_QUEUES),
-    "user_messages_over_time": _of_function(
-        "user_messages_over_time", f"{NO_QUEUE}, agents.agent", OF_AGENTS
-    ),
-    "user_breakdown": _of_function("user_breakdown", f"{NO_DAY}, {NO_QUEUE}, agents.agent", OF_AGENTS),
-    "orders_behind_the_figures": ORDERS,
-    "queues": f"select * from {NAMES['queue']} as queues",
-    "agents": f"select * from {NAMES['agent']} as agents",
-    "freshness": """
-select
-    strftime(as_of, '%Y-%m-%d') as as_of,
-    refreshed_at,
-    newest_event_at,
-    timezone,
-    currency
-from report_info""",
+# Metrics of a dataset besides the figures: their SQL, and whether they are money.
+FURTHER_METRICS = {
+    "strongest_members_over_time": {"messages_sent": ("sum(messages_sent)", False)},
+    "orders_behind_the_figures": {
+        "order_value": ("sum(order_value)", True),
+        "refunded_value": ("sum(refunded_value)", True),
+        # The newest order first; of orders of one instant always the same one, so that no page repeats a row.
+        "newest_first": ('max(cast(ordered_at as varchar) || "Order")', False),
+    },
+    "periods": {"place": ("min(position)", False)},
+    "days": {"latest_first": ("max(day)", False)},
 }
 
 
@@ -168,6 +63,7 @@ class Chart:
         width: of the twelve columns of a row.
         height: in units of eight pixels.
         figure: the figure it shows, whose words it carries.
+        hint: what can be done with it, shown above it.
     """
 
     name: str
@@ -176,27 +72,21 @@ class Chart:
     width: int
     height: int
     figure: str | None = None
+    hint: str | None = None
 
 
 # Landed names are text, whatever they look like: a cell never renders them.
 PLAIN_TABLE = {"viz_type": "table", "allow_render_html": False, "show_cell_bars": False}
 
-DAYS_ASKED_FOR = {
-    "adhoc_filters": [
-        {
-            "clause": "WHERE",
-            "expressionType": "SIMPLE",
-            "subject": "message_date",
-            "operator": "TEMPORAL_RANGE",
-            "comparator": DEFAULT_DAYS,
-        }
-    ]
-}
 
-
-def _hero(name: str, figure: str, dataset: str = "overview", width: int = 3) -> Chart:
-    params = {"viz_type": "big_number_total", "metric": figure, "header_font_size": 0.4, **DAYS_ASKED_FOR}
-    return Chart(name, dataset, params, width, 18, figure)
+def _hero(name: str, figure: str, width: int = 3) -> Chart:
+    params = {
+        "viz_type": "big_number_total",
+        "metric": figure,
+        "header_font_size": 0.4,
+        "subtitle_font_size": 0.15,
+    }
+    return Chart(name, "overview", params, width, 21, figure)
 
 
 def _over_time(name: str, dataset: str, groupby: list[str]) -> Chart:
@@ -211,6 +101,7 @@ def _over_time(name: str, dataset: str, groupby: list[str]) -> Chart:
         "x_axis_time_format": "%d %b %Y",
         "tooltipTimeFormat": "%A, %d %B %Y",
         "rich_tooltip": True,
+        "tooltipSortByMetric": True,
         "show_legend": bool(groupby),
         "markerEnabled": True,
         "y_axis_format": ",d",
@@ -218,9 +109,9 @@ def _over_time(name: str, dataset: str, groupby: list[str]) -> Chart:
         # A day without messages is a zero, not a line drawn past it.
         "resample_rule": "1D",
         "resample_method": "zerofill",
-        **DAYS_ASKED_FOR,
     }
-    return Chart(name, dataset, params, 12, 44, "messages_sent")
+    hint = words.HINTS["members"].format(lines=LINES) if groupby else None
+    return Chart(name, dataset, params, 12, 44, "messages_sent", hint)
 
 
 def _breakdown(name: str, dataset: str, column: str) -> Chart:
@@ -234,35 +125,39 @@ def _breakdown(name: str, dataset: str, column: str) -> Chart:
         "row_limit": 10_000,
         "page_length": 0,
         "include_search": True,
-        **DAYS_ASKED_FOR,
     }
-    return Chart(name, dataset, params, 12, 60)
+    return Chart(name, dataset, params, 12, 60, hint=words.HINTS["breakdown"])
 
 
 def _orders(name: str) -> Chart:
     params = {
         **PLAIN_TABLE,
-        "query_mode": "raw",
-        "all_columns": [
-            *("order_id", "ordered_at", "sales_channel", "order_value", "refunded_value", "customer_id"),
-            *("touches", "first_message_on", "queue", "agent"),
+        "query_mode": "aggregate",
+        "groupby": [
+            *("Order", "ordered_at", "Channel", "Customer"),
+            *("messages_before", "First message on", "queue", "agent"),
         ],
-        "order_by_cols": ['["ordered_at", false]', '["order_id", true]'],
+        "metrics": ["order_value", "refunded_value"],
+        "timeseries_limit_metric": "newest_first",
+        "order_desc": True,
+        "show_totals": True,
+        "include_search": True,
         "server_pagination": True,
         "server_page_length": 20,
-        "table_timestamp_format": "%Y-%m-%d %H:%M:%S",
-        **DAYS_ASKED_FOR,
+        "table_timestamp_format": "%d %b %Y, %H:%M",
     }
-    return Chart(name, "orders_behind_the_figures", params, 12, 60)
+    return Chart(name, "orders_behind_the_figures", params, 12, 60, hint=words.HINTS["orders"])
 
 
-FRESHNESS = {
+SHOWN = {
     **PLAIN_TABLE,
     "query_mode": "raw",
-    "all_columns": ["as_of", "refreshed_at", "newest_event_at", "timezone", "currency"],
+    "all_columns": ["days_shown", "data_up_to", "refreshed", "timezone"],
     "row_limit": 10,
-    "table_timestamp_format": "%Y-%m-%d %H:%M",
 }
+
+# Above the tabs, for both of them.
+HEAD = Chart("What is shown", "shown", SHOWN, 12, 12)
 
 # The tabs, their rows, and the charts of each row.
 TABS: dict[str, list[list[Chart]]] = {
@@ -271,65 +166,67 @@ TABS: dict[str, list[list[Chart]]] = {
             _hero("Total messages sent", "messages_sent"),
             _hero("Revenue generated", "revenue_generated"),
             _hero("Conversion rate", "conversion_rate"),
-            _hero("Messages with an open window", "messages_in_open_window"),
+            _hero("Messages still open", "messages_in_open_window"),
         ],
         [_over_time("Total messages sent over time", "messages_over_time", [])],
         [_breakdown("Queue breakdown", "queue_breakdown", "queue")],
         [_orders("Orders behind the figures of the overview")],
-        [Chart("Data of the overview", "freshness", FRESHNESS, 12, 20)],
     ],
     "Team engagement": [
         [
             _hero("Active users", "active_users", width=6),
             _hero("Revenue per message", "revenue_per_message", width=6),
         ],
-        [_over_time("Total messages sent over time per team member", "user_messages_over_time", ["agent"])],
+        [
+            _over_time(
+                "Total messages sent over time per team member", "strongest_members_over_time", ["agent"]
+            )
+        ],
         [_breakdown("User breakdown", "user_breakdown", "agent")],
         [_orders("Orders behind the figures of the team")],
-        [Chart("Data of the team", "freshness", FRESHNESS, 12, 20)],
     ],
 }
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the dashboard takes from the published file."""
+    """What the dashboard takes from the published file.
+
+    Attributes:
+        file: the published file.
+        currency: of all money.
+        window_days: the length of the attribution window.
+        columns: of each dataset, with their types.
+    """
 
     file: Path
     currency: str
-    words: Mapping[str, str]
+    window_days: int
     columns: Mapping[str, list[tuple[str, str]]] = field(repr=False)
 
     @classmethod
     def read(cls, file: Path) -> Published:
-        """Read the currency, what the figures mean, and the columns of each dataset."""
+        """Read the settings, and the columns of each dataset."""
         with duckdb.connect(str(file), read_only=True) as connection:
-            (currency,) = connection.execute("select currency from report_info").fetchone()
-            words = dict(
-                connection.execute(
-                    "select column_name, comment from duckdb_columns() where table_name = ?", [DESCRIBED]
-                ).fetchall()
-            )
+            currency, window_days = connection.execute(
+                "select currency, attribution_window_days from report_info"
+            ).fetchone()
             columns = {
                 name: [
                     (column, kind)
-                    for column, kind, *_ in connection.execute(f"describe {_plain(sql)}").fetchall()
+                    for column, kind, *_ in connection.execute(f"describe {without_filters(sql)}").fetchall()
                 ]
                 for name, sql in DATASETS.items()
             }
-        return cls(file, currency, words, columns)
+        return cls(file, currency, window_days, columns)
 
+    def say(self, text: str) -> str:
+        """A text of words.py, with the days of the attribution window."""
+        return text.format(days=self.window_days)
 
-def _plain(sql: str) -> str:
-    """A dataset's SQL when nothing is filtered."""
-    return (
-        jinja2.Environment()
-        .from_string(sql)
-        .render(
-            get_time_filter=lambda *_, **__: SimpleNamespace(from_expr=None, to_expr=None),
-            filter_values=lambda *_, **__: [],
-        )
-    )
+    def meaning(self, figure: str) -> str:
+        """What a figure means."""
+        return self.say(words.MEANINGS[figure])
 
 
 def write(published: Published, folder: Path) -> None:
@@ -356,9 +253,13 @@ def write(published: Published, folder: Path) -> None:
 
 
 def _charts() -> Iterator[Chart]:
+    yield HEAD
     for rows in TABS.values():
         for row in rows:
             yield from row
+
+
+TITLES_OF_CHARTS = frozenset(chart.name for chart in _charts())
 
 
 def _database(file: Path) -> dict[str, Any]:
@@ -382,10 +283,11 @@ def _database(file: Path) -> dict[str, Any]:
 
 def _dataset(name: str, published: Published) -> dict[str, Any]:
     columns = published.columns[name]
-    figures = [column for column, _ in columns if column in LABELS]
+    further = FURTHER_METRICS.get(name, {})
+    figures = [column for column, _ in columns if column in words.LABELS and column not in further]
     return {
         "table_name": name,
-        "main_dttm_col": "message_date" if "message_date" in dict(columns) else None,
+        "main_dttm_col": None,
         "description": None,
         "default_endpoint": None,
         "offset": 0,
@@ -401,11 +303,15 @@ def _dataset(name: str, published: Published) -> dict[str, Any]:
         "normalize_columns": False,
         "always_filter_main_dttm": False,
         "uuid": _id("dataset", name),
-        "metrics": [_metric(figure, published) for figure in figures],
+        "metrics": [
+            # The table function computed a figure: a group holds one row of it.
+            *(_metric(figure, f"max({figure})", figure in MONEY, published) for figure in figures),
+            *(_metric(metric, sql, is_money, published) for metric, (sql, is_money) in further.items()),
+        ],
         "columns": [
             {
                 "column_name": column,
-                "verbose_name": LABELS.get(column, column.replace("_", " ").capitalize()),
+                "verbose_name": _label(column),
                 "is_dttm": kind.startswith(("DATE", "TIMESTAMP")),
                 "is_active": True,
                 "type": kind,
@@ -413,7 +319,7 @@ def _dataset(name: str, published: Published) -> dict[str, Any]:
                 "groupby": True,
                 "filterable": True,
                 "expression": None,
-                "description": published.words.get(column),
+                "description": published.meaning(column) if column in words.MEANINGS else None,
                 "python_date_format": None,
                 "extra": None,
             }
@@ -424,16 +330,20 @@ def _dataset(name: str, published: Published) -> dict[str, Any]:
     }
 
 
-def _metric(figure: str, published: Published) -> dict[str, Any]:
-    """A figure as Superset's metric. The table function computed it: a group holds one row of it."""
-    is_money = figure in MONEY
+def _label(name: str) -> str:
+    """What a column or a metric is called."""
+    return words.LABELS.get(name) or words.COLUMNS.get(name) or name.replace("_", " ").capitalize()
+
+
+def _metric(name: str, sql: str, is_money: bool, published: Published) -> dict[str, Any]:
+    """A metric as Superset has it."""
     return {
-        "metric_name": figure,
-        "verbose_name": LABELS[figure],
+        "metric_name": name,
+        "verbose_name": _label(name),
         "metric_type": None,
-        "expression": f"max({figure})",
-        "description": published.words[figure],
-        "d3format": ".2%" if figure in RATES else ",.2f" if is_money else ",d",
+        "expression": sql,
+        "description": published.meaning(name) if name in words.MEANINGS else None,
+        "d3format": ".2%" if name in RATES else ",.2f" if is_money else ",d",
         "currency": {"symbol": published.currency, "symbolPosition": "prefix"} if is_money else None,
         "extra": None,
         "warning_text": None,
@@ -443,11 +353,11 @@ def _metric(figure: str, published: Published) -> dict[str, Any]:
 def _chart(chart: Chart, published: Published) -> dict[str, Any]:
     return {
         "slice_name": chart.name,
-        "description": published.words[chart.figure] if chart.figure else None,
+        "description": published.meaning(chart.figure) if chart.figure else chart.hint,
         "certified_by": None,
         "certification_details": None,
         "viz_type": chart.params["viz_type"],
-        "params": dict(chart.params),
+        "params": {**chart.params, **_subtitle(chart, published)},
         "query_context": None,
         "cache_timeout": None,
         "uuid": _id("chart", chart.name),
@@ -456,12 +366,18 @@ def _chart(chart: Chart, published: Published) -> dict[str, Any]:
     }
 
 
+def _subtitle(chart: Chart, published: Published) -> dict[str, str]:
+    """The words below a big figure."""
+    is_big = chart.params["viz_type"] == "big_number_total" and chart.figure
+    return {"subtitle": published.say(words.SUBTITLES[chart.figure])} if is_big else {}
+
+
 def _dashboard(published: Published) -> dict[str, Any]:
     numbers = {chart.name: number for number, chart in enumerate(_charts(), start=1)}
     return {
         "dashboard_title": TITLE,
         "description": "What the messages to customers brought.",
-        "css": "",
+        "css": STYLE.read_text(encoding="utf-8"),
         "slug": SLUG,
         "certified_by": None,
         "certification_details": None,
@@ -478,7 +394,7 @@ def _dashboard(published: Published) -> dict[str, Any]:
                 "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
                 "chartsInScope": [],
             },
-            "native_filter_configuration": _filter_bar(numbers),
+            "native_filter_configuration": _filter_bar(),
         },
         **VERSION,
     }
@@ -487,104 +403,129 @@ def _dashboard(published: Published) -> dict[str, Any]:
 def _cross_filters(numbers: Mapping[str, int]) -> dict[str, Any]:
     """A row of a breakdown that is clicked leads to its orders, and changes nothing else."""
     orders = {numbers[chart.name] for chart in _charts() if chart.dataset == "orders_behind_the_figures"}
-    others = [number for number in numbers.values() if number not in orders]
+    charts = set(numbers.values())
     return {
         str(number): {
             "id": number,
             "crossFilters": {
-                "scope": {"rootPath": ["ROOT_ID"], "excluded": others},
+                "scope": {
+                    "rootPath": ["ROOT_ID"],
+                    "excluded": sorted(charts if number in orders else charts - orders),
+                },
                 "chartsInScope": [],
             },
         }
-        for number in numbers.values()
+        for number in sorted(charts)
     }
 
 
-def _filter_bar(numbers: Mapping[str, int]) -> list[dict[str, Any]]:
-    def choice(name: str, column: str, dataset: str) -> dict[str, Any]:
-        return {
-            "filterType": "filter_select",
-            "name": name,
-            "targets": [{"column": {"name": column}, "datasetUuid": _id("dataset", dataset)}],
-            "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
-            "controlValues": {
-                "multiSelect": True,
-                "enableEmptyFilter": False,
-                "defaultToFirstItem": False,
-                "inverseSelection": False,
-                "searchAllOptions": False,
-                "sortAscending": True,
-            },
-        }
-
-    days = {
-        "filterType": "filter_time",
-        "name": "Date range",
-        "targets": [{}],
-        "defaultDataMask": {
-            "extraFormData": {"time_range": DEFAULT_DAYS},
-            "filterState": {"value": DEFAULT_DAYS},
-            "ownState": {},
-        },
-        "controlValues": {"enableEmptyFilter": False},
-    }
-    unfiltered = [numbers[chart.name] for chart in _charts() if chart.dataset == "freshness"]
-    filters = [days, choice("Queues", "queue", "queues"), choice("Agents", "agent", "agents")]
+def _filter_bar() -> list[dict[str, Any]]:
+    """The period and the days first: Superset's own filter of time leaves the last day out, and says so."""
     return [
-        {
-            "id": f"NATIVE_FILTER-{_slug(given['name'])}",
-            "type": "NATIVE_FILTER",
-            "description": "",
-            "cascadeParentIds": [],
-            "scope": {"rootPath": ["ROOT_ID"], "excluded": unfiltered},
-            "chartsInScope": [],
-            "tabsInScope": [],
-            **given,
-        }
-        for given in filters
+        _choice("Period", "period", "periods", {"sortMetric": "place"}, [DEFAULT_PERIOD]),
+        _choice("From", "from_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
+        _choice("To", "to_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
+        _choice("Queues", "queue", "queues", {"multiSelect": True}),
+        _choice("Agents", "agent", "agents", {"multiSelect": True}),
     ]
 
 
-def _position(numbers: Mapping[str, int], published: Published) -> dict[str, Any]:
-    """Where everything stands: tabs of rows of charts, and what the figures mean below."""
-    tabs = f"TABS-{SLUG}"
-    layout: dict[str, Any] = {
-        "DASHBOARD_VERSION_KEY": "v2",
-        "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": [tabs]},
-        "GRID_ID": {"type": "GRID", "id": "GRID_ID", "children": [], "parents": ["ROOT_ID"]},
-        "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}},
-        tabs: {"type": "TABS", "id": tabs, "children": [], "meta": {}, "parents": ["ROOT_ID"]},
+LATEST_FIRST = {"sortMetric": "latest_first", "sortAscending": False, "searchAllOptions": True}
+
+
+def _choice(
+    name: str, column: str, dataset: str, controls: Mapping[str, Any], default: list[str] | None = None
+) -> dict[str, Any]:
+    """A filter: what is chosen of a list.
+
+    Args:
+        name: its title.
+        column: what it filters, and is a list of.
+        dataset: the dataset of the list.
+        controls: how it differs from a list of which one is chosen.
+        default: what is chosen at first, and after a reset.
+    """
+    return {
+        "id": _filter_id(name),
+        "type": "NATIVE_FILTER",
+        "filterType": "filter_select",
+        "name": name,
+        "description": words.HINTS[name],
+        "targets": [{"column": {"name": column}, "datasetUuid": _id("dataset", dataset)}],
+        "defaultDataMask": {
+            "extraFormData": {"filters": [{"col": column, "op": "IN", "val": default}]} if default else {},
+            "filterState": {"value": default, "label": ", ".join(default)} if default else {},
+            "ownState": {},
+        },
+        "controlValues": {
+            "multiSelect": False,
+            # Only what is in the list.
+            "creatable": False,
+            "enableEmptyFilter": False,
+            "defaultToFirstItem": False,
+            "inverseSelection": False,
+            "searchAllOptions": False,
+            "sortAscending": True,
+            **controls,
+        },
+        "sortMetric": controls.get("sortMetric"),
+        "cascadeParentIds": [],
+        "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
+        "chartsInScope": [],
+        "tabsInScope": [],
     }
 
-    def add(kind: str, name: str, parents: list[str], meta: Mapping[str, Any]) -> str:
+
+def _filter_id(name: str) -> str:
+    return f"NATIVE_FILTER-{_slug(name)}"
+
+
+def _position(numbers: Mapping[str, int], published: Published) -> dict[str, Any]:
+    """Where everything stands: what is shown, tabs of rows of charts, and what the figures mean below."""
+    layout: dict[str, Any] = {
+        "DASHBOARD_VERSION_KEY": "v2",
+        "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
+        "GRID_ID": {"type": "GRID", "id": "GRID_ID", "children": [], "parents": ["ROOT_ID"]},
+        "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}},
+    }
+
+    def add(kind: str, name: str, parents: list[str], meta: Mapping[str, Any]) -> list[str]:
+        """Put something into the last of its parents; the answer is the parents of what is put into it."""
         place = f"{kind}-{_slug(name)}"
         layout[place] = {"type": kind, "id": place, "children": [], "meta": dict(meta), "parents": parents}
         layout[parents[-1]]["children"].append(place)
-        return place
+        return [*parents, place]
 
+    def add_row(name: str, parents: list[str], charts: list[Chart]) -> None:
+        row = add("ROW", name, parents, {"background": "BACKGROUND_TRANSPARENT"})
+        for chart in charts:
+            meta = {
+                "chartId": numbers[chart.name],
+                "uuid": _id("chart", chart.name),
+                "sliceName": chart.name,
+                "width": chart.width,
+                "height": chart.height,
+            }
+            add("CHART", chart.name, row, meta)
+
+    def add_words(name: str, parents: list[str], text: str, height: int) -> None:
+        row = add("ROW", name, parents, {"background": "BACKGROUND_TRANSPARENT"})
+        add("MARKDOWN", name, row, {"width": 12, "height": height, "code": text})
+
+    grid = ["ROOT_ID", "GRID_ID"]
+    add_row("head", grid, [HEAD])
+    tabs = add("TABS", SLUG, grid, {})
+    meanings = "\n".join(
+        f"- **{label}**: {published.meaning(figure)}" for figure, label in words.LABELS.items()
+    )
     for title, rows in TABS.items():
-        tab = add("TAB", title, ["ROOT_ID", tabs], {"text": title})
+        tab = add("TAB", title, tabs, {"text": title})
         for number, row in enumerate(rows):
-            line = add(
-                "ROW", f"{title} {number}", ["ROOT_ID", tabs, tab], {"background": "BACKGROUND_TRANSPARENT"}
-            )
             for chart in row:
-                meta = {
-                    "chartId": numbers[chart.name],
-                    "uuid": _id("chart", chart.name),
-                    "sliceName": chart.name,
-                    "width": chart.width,
-                    "height": chart.height,
-                }
-                add("CHART", chart.name, ["ROOT_ID", tabs, tab, line], meta)
-        line = add("ROW", f"{title} words", ["ROOT_ID", tabs, tab], {"background": "BACKGROUND_TRANSPARENT"})
-        meaning = "\n".join(f"- **{label}**: {published.words[figure]}" for figure, label in LABELS.items())
-        add(
-            "MARKDOWN",
-            f"{title} words",
-            ["ROOT_ID", tabs, tab, line],
-            {"width": 12, "height": 60, "code": f"#### What the figures mean\n\n{meaning}"},
-        )
+                if chart.hint:
+                    add_words(f"{chart.name} hint", tab, chart.hint, 6)
+            add_row(f"{title} {number}", tab, row)
+        add_words(f"{title} words", tab, f"#### What the figures mean\n\n{meanings}", 60)
     return layout
 
 

@@ -8,9 +8,11 @@ sign-in by its identity provider: see sign_in_by_identity_provider.py.
 import os
 import runpy
 
-from dashboards import connection, limits
+from dashboards import connection, limits, pages
 from dashboards.access import refuse_expressions, with_our_readers
+from dashboards.days import read_requested_days
 from dashboards.home import DashboardHome
+from dashboards.reports import ADDRESS, TITLE
 from orchestration.settings import Settings
 
 _settings = Settings.from_environment()
@@ -28,6 +30,11 @@ FEATURE_FLAGS = {
     # They write to disk or send what they read elsewhere.
     "ALERT_REPORTS": False,
     "THUMBNAILS": False,
+}
+
+# The datasets learn from it which days the filter bar requests.
+JINJA_CONTEXT_ADDONS = {
+    "requested_days": read_requested_days(_settings.published, _settings.memory_limit),
 }
 
 # Nobody sees anything before signing in, and nobody makes an account for oneself.
@@ -53,7 +60,24 @@ def FLASK_APP_MUTATOR(application):
     limits.limit_requests(application)
     limits.limit_sign_ins(application)
     limits.refuse_pictures_of_pages(application)
+    pages.use_our_words(application)
+    pages.include_our_script(application)
+    pages.lead_to_the_reports(application)
+    pages.keep_sign_ins(application)
+    pages.name_downloads(application)
 
+
+def COMMON_BOOTSTRAP_OVERRIDES_FUNC(_bootstrap):
+    """What every page of Superset is told."""
+    return {"locale": pages.LOCALE}
+
+
+# The name of the pages, and where a click on the logo leads.
+APP_NAME = TITLE
+LOGO_TARGET_PATH = ADDRESS
+
+# Whom somebody asks who may not see the reports: a name, or an address.
+CONTACT_ADMINISTRATOR = "whoever administers this dashboard"
 
 # Nothing is cached, so that charts show what was published last.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}

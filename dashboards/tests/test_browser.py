@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 import duckdb
+from browsing import PATH, apply, chart, choose, expect_figures, figures, hero, money, open_reports, sign_in
 from playwright.sync_api import ConsoleMessage, Page, expect
 from serving import PATIENCE, Dashboard
 
-PATH = "/superset/dashboard/contact-reports/"
 # Superset's pages ask for a picture that tells others that they were opened; the configuration forbids it.
 PIXEL = "scarf.sh"
 # The table looks whether a name is markup, in a document that is never shown. The browser reports each
@@ -20,56 +19,10 @@ NOT_RUN = "Executing inline event handler violates"
 HOSTILE = '<img src="/logout/">'
 
 
-def sign_in(page: Page, dashboard: Dashboard, user: str) -> None:
-    page.goto(f"{dashboard.address}/login/")
-    page.fill("input[name=username], #username", user)
-    page.fill("input[name=password], #password", dashboard.passwords[user])
-    page.get_by_role("button", name=re.compile("sign in", re.IGNORECASE)).click()
-    page.wait_for_url(lambda address: "/login" not in address)
-
-
-def hero(page: Page, title: str) -> str:
-    """The text of the figure in the chart of a title, as soon as it is drawn."""
-    charts = page.locator(".dashboard-chart, .chart-slice").filter(has=page.locator(".header-line"))
-    figure = charts.filter(has_text=title).first.locator(".header-line").first
-    figure.wait_for()
-    return figure.inner_text()
-
-
-def figures(dashboard: Dashboard, **filters: list[str]) -> dict[str, object]:
-    """What the last 30 days should show: they end with the day before today."""
-    last = date.today() - timedelta(days=1)
-    with duckdb.connect(str(dashboard.published), read_only=True) as connection:
-        answer = connection.execute(
-            "from overview(?, ?, queues := ?)", [last - timedelta(days=29), last, filters.get("queues")]
-        )
-        names = [column[0] for column in answer.description]
-        return dict(zip(names, answer.fetchone(), strict=True))
-
-
-def money(value: Decimal) -> str:
-    return f"{value.quantize(Decimal('0.01')):,}"
-
-
-def open_reports(page: Page, dashboard: Dashboard) -> None:
-    sign_in(page, dashboard, "manager")
-    page.goto(f"{dashboard.address}{PATH}")
-    hero(page, "Total messages sent")
-
-
-def choose(page: Page, name: str) -> None:
-    """Choose a queue in the filter bar, by typing its name."""
-    page.locator("[data-test=filter-bar] .ant-select").nth(0).click()
-    page.keyboard.type(name)
-    page.locator(".ant-select-item-option").filter(has_text=name).first.click()
-    page.keyboard.press("Escape")
-
-
 def test_a_manager_sees_both_tabs_with_the_right_figures(page: Page, dashboard: Dashboard) -> None:
     said: list[ConsoleMessage] = []
-    sign_in(page, dashboard, "manager")
     page.on("console", lambda message: said.append(message))
-    page.goto(f"{dashboard.address}{PATH}")
+    open_reports(page, dashboard)
     expected = figures(dashboard)
 
     assert hero(page, "Total messages sent") == f"{expected['messages_sent']:,}"
@@ -100,21 +53,13 @@ def test_a_filter_changes_nothing_until_apply(page: Page, dashboard: Dashboard) 
             "select queue_id, queue_name from dim_queues where queue_name = 'Win back'"
         ).fetchall()
 
-    # The filter bar is drawn anew while charts arrive, and forgets what was chosen meanwhile.
-    page.wait_for_load_state("networkidle")
-    choose(page, name)
-    apply = page.locator("[data-test=filter-bar__apply-button]")
-    expect(apply).to_be_enabled()
+    choose(page, "Queues", name)
+    expect(page.locator("[data-test=filter-bar__apply-button]")).to_be_enabled()
     page.wait_for_timeout(2_000)
     assert hero(page, "Total messages sent") == before
 
-    apply.click()
-    expected = figures(dashboard, queues=[queue_id])
-    chart = page.locator(".dashboard-chart, .chart-slice").filter(has_text="Total messages sent").first
-    expect(chart.locator(".header-line").first).to_have_text(
-        f"{expected['messages_sent']:,}", timeout=PATIENCE
-    )
-    assert money(expected["revenue_generated"]) in hero(page, "Revenue generated")
+    apply(page)
+    expect_figures(page, figures(dashboard, queues=[queue_id]))
 
 
 def test_the_tooltip_of_a_day_shows_its_figure(page: Page, dashboard: Dashboard) -> None:
@@ -139,8 +84,9 @@ def test_the_tooltip_of_a_day_shows_its_figure(page: Page, dashboard: Dashboard)
 
 def test_a_row_of_a_breakdown_leads_to_its_orders(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
-    row = page.locator("td").filter(has_text="VIP care").first
-    row.click()
+    row = page.locator("tr:visible").filter(has_text="VIP care").first
+    # Anywhere in the row: here on its last figure.
+    row.locator("td").last.click()
     orders = page.locator(".dashboard-chart, .chart-slice").filter(has_text="Orders behind the figures").first
     # The page of orders is asked for anew.
     expect(orders.locator("tbody tr").first).to_contain_text("VIP care", timeout=PATIENCE)
@@ -163,17 +109,19 @@ def test_no_name_is_markup_anywhere(page: Page, dashboard: Dashboard) -> None:
     expect(cell.first).to_be_visible(timeout=PATIENCE)
     page.get_by_role("tab", name="Team engagement").click()
     expect(cell.first).to_be_visible(timeout=PATIENCE)
-    canvas = page.locator("canvas:visible").first
-    canvas.wait_for()
+    # Alone, the agent has a line: of many, those with few messages share one. Its one day is in the middle.
+    choose(page, "Queues", HOSTILE)
+    choose(page, "Agents", HOSTILE)
+    apply(page)
+    lines = chart(page, "Total messages sent over time per team member")
+    expect(lines.locator("canvas")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")
     page.wait_for_timeout(2_000)
-    box = canvas.bounding_box()
+    box = lines.locator("canvas").bounding_box()
     assert box
-    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + box["height"] / 2)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tooltip = page.locator("div[class*=tooltip]").filter(has_text=re.compile(r"day, \d\d")).first
     expect(tooltip).to_contain_text(HOSTILE)
-    choose(page, HOSTILE)
-    page.locator("[data-test=filter-bar__apply-button]").click()
-    page.wait_for_load_state("networkidle")
     drawn = page.locator("td img, td b, td a, div[class*=tooltip] img, .ant-select img").count()
 
     assert harmed == []
@@ -185,11 +133,22 @@ def test_no_name_is_markup_anywhere(page: Page, dashboard: Dashboard) -> None:
     assert page.request.get(f"{dashboard.address}/api/v1/me/").status == 200
 
 
-def test_an_outsider_is_turned_away(page: Page, dashboard: Dashboard) -> None:
-    sign_in(page, dashboard, "outsider")
-    answer = page.goto(f"{dashboard.address}{PATH}")
-    page.wait_for_timeout(3_000)
+def test_a_sign_in_leads_to_the_reports(page: Page, dashboard: Dashboard) -> None:
+    # Again and again, because a record of the page for signing in must not overtake the sign-in.
+    for _ in range(3):
+        page.context.clear_cookies()
+        sign_in(page, dashboard, "manager")
+        hero(page, "Total messages sent")
+        assert page.url.startswith(f"{dashboard.address}{PATH}")
 
-    assert answer
-    assert answer.status >= 400 or PATH not in page.url or page.locator(".header-line").count() == 0
+
+def test_an_outsider_reads_whom_to_ask(page: Page, dashboard: Dashboard) -> None:
+    sign_in(page, dashboard, "outsider")
+    page.goto(f"{dashboard.address}{PATH}")
+
+    expect(page.get_by_role("heading")).to_have_text("You cannot see the contact reports yet")
+    expect(page.locator("body")).to_contain_text(
+        "Ask whoever administers this dashboard to give this user the role “Contact: Manager”"
+    )
+    assert page.request.get(f"{dashboard.address}{PATH}").status == 403
     assert "Revenue generated" not in page.content()

@@ -11,6 +11,8 @@ import duckdb
 import pytest
 from serving import Dashboard
 
+from dashboards.days import say_day
+
 FIGURES = [
     *("messages_sent", "messages_skipped", "customers_messaged", "customers_converted", "conversion_rate"),
     *("orders_generated", "revenue_generated", "revenue_refunded", "revenue_credited", "active_users"),
@@ -69,9 +71,11 @@ def drawn_filters(published: Any) -> list[Filter]:
 
 
 def as_superset_says_it(drawn: Filter) -> list[dict[str, Any]]:
-    day_after = drawn.last + timedelta(days=1)
+    """What the filter bar sends; days are written as its lists have them."""
     filters: list[dict[str, Any]] = [
-        {"col": "message_date", "op": "TEMPORAL_RANGE", "val": f"{drawn.first} : {day_after}"}
+        {"col": "period", "op": "IN", "val": ["All time"]},
+        {"col": "from_day", "op": "IN", "val": [say_day(drawn.first)]},
+        {"col": "to_day", "op": "IN", "val": [say_day(drawn.last)]},
     ]
     if drawn.queues is not None:
         filters.append({"col": "queue", "op": "IN", "val": drawn.queues})
@@ -136,10 +140,31 @@ def test_orders_behind_the_figures_are_the_orders_generated(dashboard: Dashboard
     manager = dashboard.signed_in("manager")
     number = manager.datasets()["orders_behind_the_figures"]
     for drawn in drawn_filters(dashboard.published):
-        answer = manager.ask(number, ["order_id", "order_value"], [], as_superset_says_it(drawn))
+        answer = manager.ask(number, ["Order"], ["order_value"], as_superset_says_it(drawn))
         assert answer.ok, answer.text
         orders = answer.json()["result"][0]["data"]
         wanted = expected(dashboard.published, "overview", [], drawn)[0]
         assert str(len(orders)) == wanted[FIGURES.index("orders_generated")]
         total = sum(round(order["order_value"] * 100) for order in orders) / 100
         assert _said(total) == wanted[FIGURES.index("revenue_generated")]
+
+
+def test_lines_of_the_strongest_members_and_of_the_others_add_up(dashboard: Dashboard) -> None:
+    manager = dashboard.signed_in("manager")
+    datasets = manager.datasets()
+    everything = [{"col": "period", "op": "IN", "val": ["All time"]}]
+
+    answer = manager.ask(datasets["strongest_members_over_time"], ["agent"], ["messages_sent"], everything)
+    assert answer.ok, answer.text
+    lines = {row["agent"]: row["messages_sent"] for row in answer.json()["result"][0]["data"]}
+    with duckdb.connect(str(dashboard.published), read_only=True) as connection:
+        rows = connection.execute(
+            "select user_name, messages_sent from mart_user_breakdown where period = 'all_time' "
+            "order by messages_sent desc"
+        ).fetchall()
+
+    strongest = dict(rows[:10])
+    assert lines == {
+        **strongest,
+        f"The {len(rows) - 10} others": sum(sent for _, sent in rows) - sum(strongest.values()),
+    }

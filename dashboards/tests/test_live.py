@@ -8,6 +8,8 @@ from pathlib import Path
 
 from serving import Dashboard, refresh
 
+from dashboards.days import say_day
+
 MESSAGE = "message_id,customer_id,queue_id,user_id,status,occurred_at\n"
 
 
@@ -24,11 +26,8 @@ def test_new_data_shows_without_a_restart_while_somebody_looks(
             [],
             ["messages_sent"],
             [
-                {
-                    "col": "message_date",
-                    "op": "TEMPORAL_RANGE",
-                    "val": f"{yesterday} : {yesterday + timedelta(days=1)}",
-                }
+                {"col": "from_day", "op": "IN", "val": [say_day(yesterday)]},
+                {"col": "to_day", "op": "IN", "val": [say_day(yesterday)]},
             ],
         )
         assert answer.ok, answer.text

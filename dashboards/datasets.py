@@ -1,0 +1,212 @@
+"""What Superset asks the published file: the SQL of each dataset, a template that takes in the filter bar.
+
+Belongs here: the SQL. Does not belong here: any figure, because the table functions of the published file
+compute them; which days are requested (days.py); charts and their place (reports.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import jinja2
+
+from dashboards.days import PublishedDays
+
+# What people choose from. Two queues or agents of one name are told apart by their identifiers.
+NAMES = {
+    label: f"""(
+    select
+        {entity}_id,
+        case
+            when count(*) over (partition by {entity}_name) = 1 then {entity}_name
+            else {entity}_name || ' (' || {entity}_id || ')'
+        end as {label}
+    from dim_{entity}s
+)"""
+    for label, entity in (("queue", "queue"), ("agent", "user"))
+}
+
+# Text is handed over as hexadecimal digits: Superset would take braces in a literal for Jinja, and write %
+# and backslashes twice.
+TEXTS = """
+{%- macro texts(names) -%}
+    {%- for name in names -%}
+        decode(from_hex('{{ (name | string).encode().hex() }}')){{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro -%}
+"""
+
+# The filter bar. The table functions take the days of both ends, and lists of identifiers.
+FILTERS = (
+    TEXTS
+    + """
+{%- set days = requested_days(
+    filter_values('period', remove_filter=True),
+    filter_values('from_day', remove_filter=True),
+    filter_values('to_day', remove_filter=True)
+) -%}
+{%- set queues = filter_values('queue', remove_filter=True) -%}
+{%- set agents = filter_values('agent', remove_filter=True) -%}
+{%- set first_day -%} cast('{{ days.first }}' as date) {%- endset -%}
+{%- set last_day -%} cast('{{ days.last }}' as date) {%- endset -%}
+{%- set queue_ids -%}
+    (select coalesce(list(queue_id), []) from QUEUES where queue in ({{ texts(queues) }}))
+{%- endset -%}
+{%- set user_ids -%}
+    (select coalesce(list(user_id), []) from AGENTS where agent in ({{ texts(agents) }}))
+{%- endset -%}
+""".replace("QUEUES", NAMES["queue"]).replace("AGENTS", NAMES["agent"])
+)
+
+ARGUMENTS = """(
+    {{ first_day }},
+    {{ last_day }},
+    queues := {{ queue_ids if queues else 'null' }},
+    users := {{ user_ids if agents else 'null' }}
+)"""
+
+# The columns of the filter bar that a dataset does not give are empty: a chart is filtered by columns that
+# it has.
+FILTER_COLUMNS = ("period", "from_day", "to_day", "queue", "agent")
+
+
+def _empty(*given: str) -> str:
+    """The columns of the filter bar but those that are given."""
+    return ", ".join(f"cast(null as varchar) as {name}" for name in FILTER_COLUMNS if name not in given)
+
+
+def _of_function(name: str, given: str = "", names: str = "") -> str:
+    """A dataset of a table function, and the column of the filter bar that it gives."""
+    columns = f"{names}s.{given}, " if given else ""
+    join = (
+        f"\ninner join {NAMES[given]} as {names}s on figures.{names}_id = {names}s.{names}_id"
+        if given
+        else ""
+    )
+    return f"{FILTERS}\nselect figures.*, {columns}{_empty(given)}\nfrom {name}{ARGUMENTS} as figures{join}"
+
+
+# As many members have a line of their own; the others share one, so that lines can be told apart.
+LINES = 10
+
+STRONGEST_MEMBERS = f"""{FILTERS}
+with daily as (
+    select figures.message_date, figures.messages_sent, figures.user_id, users.agent
+    from user_messages_over_time{ARGUMENTS} as figures
+    inner join {NAMES["agent"]} as users on figures.user_id = users.user_id
+),
+
+ranked as (
+    select user_id, row_number() over (order by sum(messages_sent) desc, agent) as place
+    from daily
+    group by user_id, agent
+)
+
+select
+    daily.message_date,
+    case
+        when ranked.place <= {LINES} or (select count(*) from ranked) = {LINES + 1} then daily.agent
+        else 'The ' || (select count(*) - {LINES} from ranked) || ' others'
+    end as agent,
+    sum(daily.messages_sent) as messages_sent,
+    {_empty("agent")}
+from daily
+inner join ranked on daily.user_id = ranked.user_id
+group by all"""
+
+# Each order once, however many of the messages asked for touched it. Columns of text have names that people
+# read, because Superset lists those beside the search box.
+ORDERS = f"""{FILTERS}
+select
+    touches.order_id as "Order",
+    touches.ordered_at,
+    case touches.sales_channel
+        when 'online' then 'Online'
+        when 'in_store' then 'In store'
+    end as "Channel",
+    touches.order_value,
+    touches.refunded_value,
+    touches.customer_id as "Customer",
+    count(*) as messages_before,
+    strftime(min(touches.message_date), '%-d %b %Y') as "First message on",
+    string_agg(distinct queues.queue, ', ' order by queues.queue) as queue,
+    string_agg(distinct agents.agent, ', ' order by agents.agent) as agent,
+    {_empty("queue", "agent")}
+from fct_message_orders as touches
+inner join {NAMES["queue"]} as queues on touches.queue_id = queues.queue_id
+inner join {NAMES["agent"]} as agents on touches.user_id = agents.user_id
+where
+    touches.message_date between {{{{ first_day }}}} and {{{{ last_day }}}}
+    {{% if queues %}}and list_contains({{{{ queue_ids }}}}, touches.queue_id){{% endif %}}
+    {{% if agents %}}and list_contains({{{{ user_ids }}}}, touches.user_id){{% endif %}}
+group by all"""
+
+# One row: what the charts show, in words, and how far the data goes.
+SHOWN = f"""{FILTERS}
+select
+    {{{{ texts([days.said]) }}}} as days_shown,
+    'Data up to ' || strftime(as_of, '%-d %b %Y')
+    || coalesce((
+        select '; ' || sum(messages_sent) || ' messages are dated later'
+        from mart_overview_daily
+        where message_date > as_of
+        having sum(messages_sent) > 0
+    ), '') as data_up_to,
+    strftime(refreshed_at, 'Refreshed %-d %b %Y, %H:%M UTC') as refreshed,
+    'Days in ' || timezone as timezone,
+    {_empty()}
+from report_info"""
+
+PERIODS = f"""{FILTERS}
+select position, period
+from (
+    values
+    {{%- for period in days.periods %}}
+    ({{{{ loop.index }}}}, {{{{ texts([period]) }}}}){{{{ ',' if not loop.last }}}}
+    {{%- endfor %}}
+) as periods (position, period)"""
+
+# The days of the chosen period, from the last one on. Not the chosen days, so that each can be changed.
+DAYS = (
+    TEXTS
+    + """
+{%- set days = requested_days(filter_values('period', remove_filter=True), [], []) -%}
+select
+    day,
+    strftime(day, '%-d %b %Y') as from_day,
+    strftime(day, '%-d %b %Y') as to_day,
+    cast(null as varchar) as period
+from generate_series(
+    timestamp '{{ days.first }}',
+    timestamp '{{ days.last }}',
+    interval 1 day
+) as days (day)"""
+)
+
+DATASETS = {
+    "overview": _of_function("overview"),
+    "messages_over_time": _of_function("messages_over_time"),
+    "queue_breakdown": _of_function("queue_breakdown", "queue", "queue"),
+    "user_messages_over_time": _of_function("user_messages_over_time", "agent", "user"),
+    "strongest_members_over_time": STRONGEST_MEMBERS,
+    "user_breakdown": _of_function("user_breakdown", "agent", "user"),
+    "orders_behind_the_figures": ORDERS,
+    "shown": SHOWN,
+    "periods": PERIODS,
+    "days": DAYS,
+    "queues": f"select * from {NAMES['queue']} as queues",
+    "agents": f"select * from {NAMES['agent']} as agents",
+}
+
+
+def without_filters(sql: str) -> str:
+    """A dataset's SQL when nothing is filtered, of any days: for its columns."""
+    some = date(2026, 1, 1)
+    return (
+        jinja2.Environment()
+        .from_string(sql)
+        .render(
+            filter_values=lambda *_, **__: [],
+            requested_days=PublishedDays(some, some, some).requested,
+        )
+    )
