@@ -226,7 +226,7 @@ def count_as_published(hub: Settings) -> None:
 
 
 def publish_orders(hub: Settings, count: int) -> None:
-    """A published file with orders and the record of refreshes, and nothing else."""
+    """A published file with orders and the record of refreshes, and no messages."""
     count_as_published(hub)
     with databases.connect(hub) as connection:
         refreshes = connection.sql("from raw.refreshes").to_arrow_table()
@@ -234,6 +234,7 @@ def publish_orders(hub: Settings, count: int) -> None:
     with duckdb.connect(str(hub.published)) as connection:
         connection.register("recorded", refreshes)
         connection.execute("create table refreshes as from recorded")
+        connection.execute("create table fct_messages (message_id varchar)")
         connection.execute(f"create table fct_orders as select 'o' || range as order_id from range({count})")
 
 

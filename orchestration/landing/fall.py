@@ -11,7 +11,6 @@ retracted or dropped (retract.py, arrivals.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,9 +71,7 @@ def too_many_gone(load: Load) -> TooManyGone | None:
     if goes_on:
         return _gone_since_published(load, mark)
     # After a rebuild the warehouse does not know what it held before; the published file does.
-    with suppress(duckdb.Error):
-        return _gone_from_published_file(load)
-    return None
+    return _gone_from_published_file(load)
 
 
 def hand_over(connection: duckdb.DuckDBPyConnection, settings: Settings, contract: EventContract) -> None:
@@ -164,7 +161,11 @@ def _gone_from_published_file(load: Load) -> TooManyGone | None:
     if not load.settings.published.exists():
         return None
     connection, event_id = load.connection, load.contract.event_id
-    connection.execute(f"attach {literal(str(load.settings.published))} as last_published (read_only)")
+    try:
+        connection.execute(f"attach {literal(str(load.settings.published))} as last_published (read_only)")
+    except duckdb.Error:
+        # One that is damaged says nothing, and is replaced by what this refresh publishes.
+        return None
     try:
         events = f"last_published.fct_{load.contract.entity}"
         files_of_intended = [
