@@ -64,6 +64,12 @@ def serve(settings: Settings, port: int) -> int:
         if not served and is_used(port):
             CONSOLE.print(f"[red]✗[/] {about_port(port, 'another program listens on it')}")
             return 1
+        if served and not is_used(served):
+            CONSOLE.print(
+                f"[red]✗[/] The dashboard of this hub is being started on port {served}. Nothing was "
+                "done: open it there once it is served, or run this again to update it."
+            )
+            return 1
         CONSOLE.print("Making the dashboard ready ...")
         with heartbeat(CONSOLE):
             make_ready(settings, home)

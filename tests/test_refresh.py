@@ -219,9 +219,13 @@ def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, 
     assert second["finished_at"] > second["started_at"] > first["finished_at"]
 
     with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
+        orders = instance.get_latest_materialization_event(dg.AssetKey(["facts", "fct_orders"]))
         event = instance.get_latest_materialization_event(dg.AssetKey(["published", "contact_reports"]))
         assert event
         assert event.asset_materialization
         shown = event.asset_materialization.metadata
+    assert orders
+    assert orders.asset_materialization
+    assert orders.asset_materialization.metadata["dagster/row_count"].value == 1
     assert shown["days_recomputed"].value == 1
     assert second["version_published"] in str(shown["refreshes"].value)

@@ -17,6 +17,7 @@ from orchestration.dbt_runner.integration import (
     DagsterDbtCliRuntimeError,
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
+    DbtCliInvocation,
     DbtProject,
     dbt_assets,
 )
@@ -134,6 +135,24 @@ def _outputs_when_loaded(instance: dg.DagsterInstance, run: dg.DagsterRun, op: s
     )
 
 
+def with_row_counts(started: DbtCliInvocation) -> Iterator[Any]:
+    """The events of dbt, in which each table has the number of rows that its process says (process.py)."""
+    for said in started.stream_raw_events():
+        rows = said.raw_event["data"].get("node_info", {}).get("row_count")
+        for event in said.to_default_asset_events(
+            manifest=started.manifest,
+            dagster_dbt_translator=started.dagster_dbt_translator,
+            context=started.context,
+            target_path=started.target_path,
+            project=started.project,
+        ):
+            if rows is not None and isinstance(event, dg.Output):
+                counted = {**event.metadata, "dagster/row_count": rows}
+                yield dg.Output(event.value, event.output_name, metadata=counted)
+            else:
+                yield event
+
+
 def with_rows_found(events: Iterable[Any], run: Run) -> Iterator[Any]:
     """The events of dbt, in which each check that did not pass shows the first rows that it found.
 
@@ -173,7 +192,7 @@ def build_dbt_assets(project: DbtProject) -> dg.AssetsDefinition:
 
         def dbt(arguments: Sequence[str]) -> Iterator[Any]:
             started = dbt_of(project).cli([*arguments], context=context, target_path=run.dbt_target)
-            return with_rows_found(started.stream(), run)
+            return with_rows_found(with_row_counts(started), run)
 
         try:
             yield from refresh.build(run, manifest, planned, dbt)
