@@ -68,8 +68,8 @@ def serve(settings: Settings, port: int) -> int:
             return 1
         if served and not is_used(served):
             CONSOLE.print(
-                f"[red]✗[/] The dashboard of this hub is being started on port {served} at this moment. Nothing "
-                "was done: open it there once it is served, or run this again to update it."
+                f"[red]✗[/] The dashboard of this hub is being started on port {served}. Nothing was "
+                "done: open it there once it is served, or run this again to update it."
             )
             return 1
         CONSOLE.print("Making the dashboard ready ...")

@@ -132,10 +132,12 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
     if options.command in ("ui", "docs"):
         return others[options.command]()
     with heartbeat(CONSOLE):
-        return others[options.command]() if options.command in others else refresh(options, settings)
+        return (
+            others[options.command]() if options.command in others else refresh_by_command(options, settings)
+        )
 
 
-def refresh(options: argparse.Namespace, settings: Settings) -> int:
+def refresh_by_command(options: argparse.Namespace, settings: Settings) -> int:
     """Refresh as one of the commands says that do so; the result is the exit status of the process."""
     if options.command == "demo":
         land_sample_if_nothing_has_landed(settings)

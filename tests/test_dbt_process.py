@@ -8,13 +8,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, cast
 
+import dagster as dg
 import pytest
 from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 
 from orchestration.dbt_runner import project
 from orchestration.dbt_runner.project import dbt_of, prepared_project
+from orchestration.defs.dbt_models import with_row_counts
 from orchestration.settings import REPOSITORY
 
 
@@ -105,3 +108,26 @@ def test_the_definitions_are_loaded_without_dbt_in_their_process() -> None:
 
     assert "dagster_dbt" in loaded
     assert [module for module in loaded if module.startswith(("dbt.adapters", "dbt.contracts"))] == []
+
+
+def test_each_table_has_its_number_of_rows() -> None:
+    class Said:
+        def __init__(self, node: dict[str, object]) -> None:
+            self.raw_event = {"data": {"node_info": node}}
+
+        def to_default_asset_events(self, **_: object) -> list[Any]:
+            return [dg.Output(None, "facts__fct_orders", metadata={"status": "success"})]
+
+    class Started:
+        manifest = dagster_dbt_translator = context = target_path = project = None
+
+        def stream_raw_events(self) -> list[Said]:
+            return [Said({"row_count": 7}), Said({})]
+
+    counted, other = with_row_counts(cast("DbtCliInvocation", Started()))
+
+    assert {name: value.value for name, value in counted.metadata.items()} == {
+        "status": "success",
+        "dagster/row_count": 7,
+    }
+    assert "dagster/row_count" not in other.metadata

@@ -25,6 +25,8 @@ from orchestration.publishing.publish import (
     versions_to_remove,
 )
 from orchestration.settings import REPOSITORY, Settings
+from orchestration.warehouse import run_log
+from orchestration.warehouse.databases import connect
 
 OLD_DUCKDB = REPOSITORY / ".venv" / "duckdb-1.5"
 """Where `make test` installs the DuckDB that many drivers still carry."""
@@ -67,6 +69,18 @@ def hub(built: Settings, tmp_path: Path) -> Settings:
     own.warehouse.symlink_to(built.warehouse)
     own.reports.symlink_to(built.reports)
     return own
+
+
+def test_a_run_of_some_of_the_steps_is_not_among_the_published_refreshes(hub: Settings) -> None:
+    with connect(hub) as connection:
+        run_log.begin(connection, "one asset", hub, is_partial=True)
+    publish(hub, RUN)
+    with connect(hub) as connection:
+        # The other tests share the warehouse.
+        connection.execute("delete from raw.refreshes where run_id = 'one asset'")
+
+    with reading(hub.published) as connection:
+        assert connection.sql("select run_id from refreshes").fetchall() == [(RUN,)]
 
 
 def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub: Settings) -> None:

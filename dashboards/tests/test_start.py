@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import subprocess
 import sys
@@ -42,6 +43,22 @@ def test_without_published_data_it_says_what_to_do(hub: dict[str, str], tmp_path
     assert started_in_vain.returncode == 1
     assert "make demo" in started_in_vain.stdout
     assert "Traceback" not in started_in_vain.stdout + started_in_vain.stderr
+
+
+def test_one_that_is_being_started_is_left_to_start(hub: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "published").symlink_to(Path(hub["CONTACT_DATA_DIR"]) / "published")
+    (tmp_path / "dashboard").mkdir()
+    with socket.socket() as unused, (tmp_path / "dashboard" / "serving").open("w") as serving:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        serving.write(str(port))
+        serving.flush()
+        fcntl.flock(serving, fcntl.LOCK_EX)
+        second = started({**hub, "CONTACT_DATA_DIR": str(tmp_path)})
+
+    assert second.returncode == 1
+    assert f"is being started on port {port}" in second.stdout
+    assert "ready" not in second.stdout
 
 
 def test_a_port_of_another_program_ends_at_once_with_a_word(hub: dict[str, str], tmp_path: Path) -> None:
