@@ -81,8 +81,10 @@ def look(hub: Settings, instance: dg.DagsterInstance, cursor: str | None) -> str
     return context.cursor
 
 
-def end_refresh(hub: Settings, instance: dg.DagsterInstance, is_success: bool, warned: str = "") -> None:
-    """A refresh ends, and its sensor looks."""
+def run_refresh(
+    instance: dg.DagsterInstance, is_success: bool, warned: str = ""
+) -> dg.ExecuteInProcessResult:
+    """A refresh that fails, or whose checks warn."""
 
     @dg.asset
     def published() -> None:
@@ -101,9 +103,14 @@ def end_refresh(hub: Settings, instance: dg.DagsterInstance, is_success: bool, w
     definitions = dg.Definitions(
         assets=[published], asset_checks=[customers_meet, equal_versions], jobs=[job]
     )
-    result = definitions.resolve_job_def(refresh.name).execute_in_process(
+    return definitions.resolve_job_def(refresh.name).execute_in_process(
         instance=instance, raise_on_error=False
     )
+
+
+def end_refresh(hub: Settings, instance: dg.DagsterInstance, is_success: bool, warned: str = "") -> None:
+    """A refresh ends, and its sensor looks."""
+    result = run_refresh(instance, is_success, warned)
     on_failure, on_warnings, _ = sensors.build_alert_sensors(lambda: hub)
     sensor = on_warnings if is_success else on_failure
     context = dg.build_run_status_sensor_context(
@@ -124,6 +131,27 @@ def test_a_failed_refresh_is_reported_once_until_one_succeeds(hub: Settings, rec
     assert str(hub.data_dir) in receiver.received[0]["message"]
     assert "make status" in receiver.received[0]["message"]
     assert "landed text" not in str(receiver.received)
+
+
+def test_a_refresh_of_the_command_line_is_reported_too(hub: Settings, receiver: Receiver) -> None:
+    on_failure, *_ = sensors.build_alert_sensors(lambda: hub)
+    definitions = dg.Definitions(sensors=[on_failure])
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+        for _ in range(2):
+            context = dg.build_sensor_context(
+                instance,
+                cursor=cursor,
+                repository_name="of the daemon",
+                sensor_name=on_failure.name,
+                definitions=definitions,
+            )
+            cursor = on_failure.evaluate_tick(context).cursor
+            # After the first look, which says from when on runs are looked at.
+            if not receiver.received:
+                run_refresh(instance, is_success=False)
+
+    assert [one["title"] for one in receiver.received] == ["Contact reporting: a refresh failed"]
 
 
 @pytest.mark.parametrize(

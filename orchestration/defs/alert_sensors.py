@@ -25,6 +25,8 @@ SECONDS_BETWEEN_LOOKS = 15 * 60
 # With the longest delay between two attempts, those of a week and more.
 FAILURES_READ = 200
 
+NO_REFRESH = "This run is no refresh."
+
 OFF = dg.DefaultSensorStatus.STOPPED
 
 
@@ -38,13 +40,16 @@ def build_alert_sensors(
 def _on_failure(read_settings: ReadSettings) -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="alert_when_a_refresh_fails",
-        monitored_jobs=[refresh],
+        # Those of the command line too, which Dagster takes for runs of another code location.
+        monitor_all_code_locations=True,
         default_status=OFF,
         description="Alerts when a refresh fails; once a day while refreshes keep failing.",
     )
     def alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         run_id = context.dagster_run.run_id
         to = alerts.addresses()
+        if context.dagster_run.job_name != refresh.name:
+            return dg.SkipReason(NO_REFRESH)
         if not to:
             return dg.SkipReason(alerts.HOW_TO_SET)
         if not is_first_of_its_day(*_failures(context.instance, run_id)):
@@ -59,13 +64,16 @@ def _on_warnings(read_settings: ReadSettings) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
         name="alert_when_checks_warn",
-        monitored_jobs=[refresh],
+        # Those of the command line too, which Dagster takes for runs of another code location.
+        monitor_all_code_locations=True,
         default_status=OFF,
         description="Alerts when a check warns that had not warned in the refresh before.",
     )
     def alert(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         instance, run_id = context.instance, context.dagster_run.run_id
         to = alerts.addresses()
+        if context.dagster_run.job_name != refresh.name:
+            return dg.SkipReason(NO_REFRESH)
         if not to:
             return dg.SkipReason(alerts.HOW_TO_SET)
         before = _refreshes_before(instance, run_id, [dg.DagsterRunStatus.SUCCESS], limit=1)
