@@ -147,7 +147,10 @@ select
     {{{{ texts([days.said]) }}}} as days_shown,
     'Data up to ' || strftime(as_of, '%-d %b %Y')
     || coalesce((
-        select '; ' || sum(messages_sent) || ' messages are dated later'
+        select
+            '; ' || sum(messages_sent)
+            || case when sum(messages_sent) = 1 then ' message is' else ' messages are' end
+            || ' dated later'
         from mart_overview_daily
         where message_date > as_of
         having sum(messages_sent) > 0

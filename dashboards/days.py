@@ -96,9 +96,7 @@ class PublishedDays:
     def _requested(
         self, periods: Sequence[str], first: Sequence[str], last: Sequence[str]
     ) -> tuple[date, date, str]:
-        (period,) = (
-            periods if len(periods) == 1 else (DEFAULT_PERIOD,) if not periods else (", ".join(periods),)
-        )
+        period = ", ".join(periods) or DEFAULT_PERIOD
         if period not in self.periods():
             return *NEVER, f"No days: there is no period “{period}”. Choose one from the list."
         whole = self.periods()[period]
@@ -110,6 +108,8 @@ class PublishedDays:
                     f"{say_day(self.as_of)}."
                 )
             days.append(day)
+        if first and last and days[0] > days[1]:
+            return *NEVER, f"No days: {say_day(days[0])} is after {say_day(days[1])}."
         begin, end = max(days[0], whole[0]), min(days[1], whole[1])
         if begin > end:
             return *NEVER, (

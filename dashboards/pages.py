@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import mimetypes
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,13 +102,13 @@ def name_downloads(application: Flask) -> None:
                 rows = archive.namelist()[0]
                 response.set_data(archive.read(rows))
             ending = rows.rpartition(".")[2]
-            response.mimetype = "text/csv" if ending == "csv" else "application/vnd.ms-excel"
+            response.mimetype = mimetypes.guess_type(rows)[0] or response.mimetype
         response.headers.set("Content-Disposition", "attachment", filename=f"{_name_of(requested)}.{ending}")
         return response
 
 
 def _name_of(requested: Mapping[str, Any]) -> str:
-    """The chart and the days that a request for data asks for."""
+    """The chart of a request for data, and its days."""
     from flask import current_app
     from superset import db
     from superset.models.slice import Slice
@@ -118,8 +119,11 @@ def _name_of(requested: Mapping[str, Any]) -> str:
 
     def chosen(column: str) -> list[str]:
         filters = requested["queries"][0].get("filters") or []
-        return [str(value) for given in filters if given["col"] == column for value in given["val"]]
+        lists = [given["val"] for given in filters if given["col"] == column]
+        return [str(value) for values in lists if isinstance(values, list) for value in values]
 
     requested_days = current_app.config["JINJA_CONTEXT_ADDONS"]["requested_days"]
     days = requested_days(*(chosen(column) for column in ("period", "from_day", "to_day")))
+    if days["first"] > days["last"]:
+        return f"{title}, no days"
     return f"{title}, {days['first']} to {days['last']}"

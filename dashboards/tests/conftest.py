@@ -1,4 +1,4 @@
-"""One hub with the sample and names that mean harm, one dashboard on it, and one browser, for all tests."""
+"""One hub with the sample, names that mean harm and a message of the future; one dashboard, one browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hostile import MARKUP
 from playwright.sync_api import Browser, Page, sync_playwright
-from serving import PATIENCE, Dashboard, free_port, refresh, start
+from serving import LATER, PATIENCE, Dashboard, free_port, refresh, start
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
     refresh(environment, "demo")
     land_hostile_names(Path(environment["CONTACT_DATA_DIR"]))
+    land_later_message(Path(environment["CONTACT_DATA_DIR"]))
     refresh(environment, "run")
     return environment
 
@@ -47,6 +48,15 @@ def land_hostile_names(folder: Path) -> None:
     ]
     landed = folder / "landing" / "messages" / "hostile.jsonl"
     landed.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def land_later_message(folder: Path) -> None:
+    """A message that is dated after the as-of day, by a clock that is wrong or a day that is not over."""
+    landed = folder / "landing" / "messages" / "later.csv"
+    landed.write_text(
+        "message_id,customer_id,queue_id,user_id,status,occurred_at\n"
+        f"later-1,later-customer,later-queue,later-user,sent,{LATER}T10:00:00Z\n"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import requests
@@ -18,6 +19,8 @@ from superset_client import Superset
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINE = REPOSITORY / ".venv" / "bin" / "python"
 SECONDS_TO_START = 240
+# The day of a message that is dated after the as-of day.
+LATER = date.today() + timedelta(days=5)
 PATIENCE = 60_000  # milliseconds until something is drawn
 
 

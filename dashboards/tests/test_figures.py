@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from serving import Dashboard
+from serving import LATER, Dashboard
 
 from dashboards.days import say_day
 
@@ -73,7 +73,7 @@ def drawn_filters(published: Any) -> list[Filter]:
 def as_superset_says_it(drawn: Filter) -> list[dict[str, Any]]:
     """What the filter bar sends; days are written as its lists have them."""
     filters: list[dict[str, Any]] = [
-        {"col": "period", "op": "IN", "val": ["All time"]},
+        {"col": "period", "op": "IN", "val": ["All time and later"]},
         {"col": "from_day", "op": "IN", "val": [say_day(drawn.first)]},
         {"col": "to_day", "op": "IN", "val": [say_day(drawn.last)]},
     ]
@@ -159,8 +159,8 @@ def test_lines_of_the_strongest_members_and_of_the_others_add_up(dashboard: Dash
     lines = {row["agent"]: row["messages_sent"] for row in answer.json()["result"][0]["data"]}
     with duckdb.connect(str(dashboard.published), read_only=True) as connection:
         rows = connection.execute(
-            "select user_name, messages_sent from mart_user_breakdown where period = 'all_time' "
-            "order by messages_sent desc"
+            "select user_name, messages_sent from user_breakdown(date '0001-01-01', "
+            "(select as_of from report_info)) order by messages_sent desc"
         ).fetchall()
 
     strongest = dict(rows[:10])
@@ -168,3 +168,26 @@ def test_lines_of_the_strongest_members_and_of_the_others_add_up(dashboard: Dash
         **strongest,
         f"The {len(rows) - 10} others": sum(sent for _, sent in rows) - sum(strongest.values()),
     }
+
+
+def test_no_chart_goes_beyond_the_as_of_day_unless_it_is_asked_to(dashboard: Dashboard) -> None:
+    manager = dashboard.signed_in("manager")
+    datasets = manager.datasets()
+    with duckdb.connect(str(dashboard.published), read_only=True) as connection:
+        ((as_of,),) = connection.execute("select as_of from report_info").fetchall()
+
+    def ask(dataset: str, columns: list[str], *periods: str) -> list[dict[str, Any]]:
+        filters = [{"col": "period", "op": "IN", "val": list(periods)}] if periods else []
+        answer = manager.ask(datasets[dataset], columns, [], filters)
+        assert answer.ok, answer.text
+        return answer.json()["result"][0]["data"]
+
+    def last_day(*periods: str) -> date:
+        days = [row["message_date"] for row in ask("messages_over_time", ["message_date"], *periods)]
+        return date.fromtimestamp(max(days) / 1000)
+
+    assert last_day() == last_day("All time") == as_of
+    assert last_day("All time and later") == LATER
+    (shown,) = ask("shown", ["data_up_to", "days_shown"])
+    assert shown["data_up_to"] == f"Data up to {say_day(as_of)}; 1 message is dated later"
+    assert shown["days_shown"].endswith(f" - {say_day(as_of)}, last 30 days")
