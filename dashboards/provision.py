@@ -20,6 +20,9 @@ OWNER = "contact-reports"
 # Named in the product; shown in Superset's list of permissions.
 PERMISSION = ("can_manage", "Contact")
 
+# Of these nobody is a manager.
+ROLES_OF_SUPERSET = ("Alpha", "Gamma", "Public", "sql_lab")
+
 # What somebody who only reads a dashboard does.
 READING = (
     ("can_read", "Dashboard"),
@@ -122,7 +125,18 @@ def _give_rights() -> None:
     role.permissions = [security_manager.add_permission_view_menu(name, of) for name, of in wanted]
     dashboard = db.session.query(Dashboard).filter_by(slug=SLUG).one()
     dashboard.roles = [role]
+    _take_from_roles_of_superset(security_manager.find_permission_view_menu(*PERMISSION))
     db.session.commit()
+
+
+def _take_from_roles_of_superset(permission: Any) -> None:
+    """Each start gives Superset's own roles whatever permission Superset does not know, ours among them."""
+    from superset import security_manager
+
+    for name in ROLES_OF_SUPERSET:
+        role = security_manager.find_role(name)
+        if role and permission in role.permissions:
+            role.permissions.remove(permission)
 
 
 def _add_trial_users() -> Iterator[tuple[str, str]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from serving import REPOSITORY, Dashboard
@@ -35,6 +37,25 @@ def test_starting_again_updates_the_reports_and_keeps_users(
     assert "password" not in again.stdout
     # The same passwords still sign in, and nothing is there twice.
     assert dashboard.signed_in("manager").datasets() == before
+    assert roles_that_can_manage(hub) == {"Admin", "Contact: Manager"}
+
+
+def roles_that_can_manage(hub: dict[str, str]) -> set[str]:
+    """The roles of Superset's database that have the permission of managers."""
+    database = Path(hub["CONTACT_DATA_DIR"]) / "dashboard" / "superset.db"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        found = connection.execute(
+            """
+            select ab_role.name
+            from ab_role
+            inner join ab_permission_view_role as given on given.role_id = ab_role.id
+            inner join ab_permission_view as pair on pair.id = given.permission_view_id
+            inner join ab_permission on ab_permission.id = pair.permission_id
+            inner join ab_view_menu on ab_view_menu.id = pair.view_menu_id
+            where ab_permission.name = 'can_manage' and ab_view_menu.name = 'Contact'
+            """
+        ).fetchall()
+    return {name for (name,) in found}
 
 
 def test_without_published_data_it_says_what_to_do(hub: dict[str, str], tmp_path: Path) -> None:

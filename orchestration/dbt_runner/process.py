@@ -23,6 +23,7 @@ from dbt.parser import manifest  # noqa: E402
 from dbt.task import runnable  # noqa: E402
 from dbt_common.events.base_types import EventMsg  # noqa: E402
 from dbt_common.events.functions import msg_to_json  # noqa: E402
+from dbt_common.exceptions import DbtBaseException  # noqa: E402
 
 # What dbt makes a table of.
 TABLES = ("table", "incremental", "seed", "change_set")
@@ -59,7 +60,8 @@ def row_count_of(node: Any) -> int | None:
     is_table = node.node_status == NodeStatus.Success and node.materialized in TABLES
     if adapter.type() != "duckdb" or not is_table:
         return None
-    with suppress(Exception), adapter.connection_named(f"rows of {node.node_name}"):
+    # What is only shown ends no build.
+    with suppress(DbtBaseException), adapter.connection_named(f"rows of {node.node_name}"):
         _, found = adapter.execute(f"select count(*) from {node.node_relation.relation_name}", fetch=True)
         return int(found.rows[0][0])
     return None

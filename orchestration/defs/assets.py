@@ -251,7 +251,7 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         run = lock.run_of(context)
         with writing(run.settings):
             published = refresh.publish(run)
-        runs.record_published(context.instance, context.run_id, published.version.parent.name)
+        runs.record_published(context.instance, context.run.run_id, published.version.parent.name)
         return dg.MaterializeResult(
             metadata={
                 **_published_metadata(published, run.settings),

@@ -39,7 +39,7 @@ class LockedHub:
         """The refresh that a step belongs to."""
         return Run(
             self.settings,
-            context.run_id,
+            context.run.run_id,
             self.settings.dbt_target,
             context.log.warning,
             is_partial=not runs.is_refresh(context.run),
