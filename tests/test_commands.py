@@ -180,7 +180,7 @@ def test_what_sets_up_an_environment_says_that_it_is_at_work() -> None:
     working = makefile.partition("WORKING := ")[2].partition("\n\n")[0].replace("sleep 5", "sleep 0.1")
 
     assert len(installing) > 5
-    assert [line for line in installing if "@$(WORKING) " not in line] == []
+    assert [line for line in installing if "$(WORKING) " not in line] == []
     ran = subprocess.run(
         ["make", "--file=-"],
         input=f"SHELL := /bin/bash\nWORKING := {working}\nslow:\n\t@$(WORKING) bash -c 'sleep 1; exit 3'\n",

@@ -83,18 +83,23 @@ def hand_over(connection: duckdb.DuckDBPyConnection, settings: Settings, contrac
         contract: the contract of the entity.
     """
     file = _handed_over(settings, contract)
-    wanted = f"""
-        select distinct rows.{contract.event_id}
-        from raw.removed_{contract.table} as rows
-        inner join raw.removed_contents as contents on rows.file_id = contents.file_id
-        where contents.is_intended
-    """
+    wanted = _intended_here(contract)
     (is_any,) = one_row(connection, f"select exists ({wanted})")
     if is_any:
         # A rebuild that was held back has handed over before.
         before = f"union select {contract.event_id} from read_parquet({literal(str(file))})"
         file.parent.mkdir(exist_ok=True)
         replace_parquet(connection, f"{wanted} {before if file.exists() else ''}", file)
+
+
+def _intended_here(contract: EventContract) -> str:
+    """A query for the events of rows that this warehouse has removed because somebody wanted them gone."""
+    return f"""
+        select distinct rows.{contract.event_id}
+        from raw.removed_{contract.table} as rows
+        inner join raw.removed_contents as contents on rows.file_id = contents.file_id
+        where contents.is_intended
+    """
 
 
 def _handed_over(settings: Settings, contract: EventContract) -> Path:
@@ -167,7 +172,15 @@ def _gone_from_published_file(load: Load) -> TooManyGone | None:
         # One that is damaged says nothing, and is replaced by what this refresh publishes.
         return None
     try:
-        events = f"last_published.fct_{load.contract.entity}"
+        facts = f"fct_{load.contract.entity}"
+        (is_there,) = one_row(
+            connection,
+            "select exists (from duckdb_tables() where database_name = 'last_published' and table_name = ?)",
+            [facts],
+        )
+        if not is_there:
+            return None
+        events = f"last_published.{facts}"
         files_of_intended = [
             literal(str(file))
             for file in (
@@ -176,11 +189,10 @@ def _gone_from_published_file(load: Load) -> TooManyGone | None:
             )
             if file.exists()
         ]
-        intended = (
-            f"select {event_id} from read_parquet([{', '.join(files_of_intended)}], union_by_name = true)"
-            if files_of_intended
-            else "null"
-        )
+        intended = _intended_here(load.contract)
+        if files_of_intended:
+            listed = ", ".join(files_of_intended)
+            intended += f"union select {event_id} from read_parquet([{listed}], union_by_name = true)"
         (gone,) = one_row(
             connection,
             f"""
