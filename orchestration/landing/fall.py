@@ -143,8 +143,19 @@ def _gone_since_published(load: Load, mark: int) -> TooManyGone | None:
     (gone,) = one_row(connection, "select count(*) from gone_events")
     if gone <= LEAST_EVENTS:
         return None
+    published = _events_published(load, mark)
+    files = connection.execute(
+        "select path, count(*) from gone_events where path is not null "
+        f"group by path order by count(*) desc, path limit {FILES_NAMED}"
+    ).fetchall()
+    return _beyond_limit(load, published, gone, files)
+
+
+def _events_published(load: Load, mark: int) -> int:
+    """How many events the last finished refresh published: what is left of its rows, and what was removed."""
+    event_id, table = load.contract.event_id, load.contract.table
     (published,) = one_row(
-        connection,
+        load.connection,
         f"""
         select count(distinct {event_id})
         from (
@@ -155,11 +166,7 @@ def _gone_since_published(load: Load, mark: int) -> TooManyGone | None:
         """,
         {"mark": mark},
     )
-    files = connection.execute(
-        "select path, count(*) from gone_events where path is not null "
-        f"group by path order by count(*) desc, path limit {FILES_NAMED}"
-    ).fetchall()
-    return _beyond_limit(load, published, gone, files)
+    return int(published)
 
 
 def _gone_from_published_file(load: Load) -> TooManyGone | None:
@@ -205,7 +212,12 @@ def _gone_from_published_file(load: Load) -> TooManyGone | None:
         (published,) = one_row(connection, f"select count(*) from {events}")
     finally:
         connection.execute("detach last_published")
-    files = connection.execute(
+    return _beyond_limit(load, published, gone, _files_not_accepted(load))
+
+
+def _files_not_accepted(load: Load) -> list[tuple[str, int]]:
+    """The files with the most rows that are not accepted, each with how many, and those that failed."""
+    return load.connection.execute(
         f"""
         select path, rows_rejected + rows_skipped
         from raw.landed_files
@@ -215,7 +227,6 @@ def _gone_from_published_file(load: Load) -> TooManyGone | None:
         """,
         [load.contract.entity],
     ).fetchall()
-    return _beyond_limit(load, published, gone, files)
 
 
 def _beyond_limit(
