@@ -114,7 +114,7 @@ from daily
 inner join ranked on daily.user_id = ranked.user_id
 group by all"""
 
-# Each order once, however many of the messages asked for touched it. Columns of text have names that people
+# Each order once, however many of the selected messages touched it. Columns of text have names that people
 # read, because Superset lists those beside the search box.
 ORDERS = f"""{FILTERS}
 select

@@ -17,6 +17,7 @@ import duckdb
 from orchestration.defs.resources import ReadSettings
 from orchestration.defs.schedules import refresh
 from orchestration.operations import alerts
+from orchestration.operations.runs import checks_not_passed
 from orchestration.settings import Settings
 
 # How often it is looked whether data has come, in seconds.
@@ -27,6 +28,7 @@ FAILURES_READ = 200
 
 NO_REFRESH = "This run is no refresh."
 
+WARN = dg.AssetCheckSeverity.WARN
 OFF = dg.DefaultSensorStatus.STOPPED
 
 
@@ -77,8 +79,8 @@ def _on_warnings(read_settings: ReadSettings) -> dg.SensorDefinition:
         if not to:
             return dg.SkipReason(alerts.HOW_TO_SET)
         before = _refreshes_before(instance, run_id, [dg.DagsterRunStatus.SUCCESS], limit=1)
-        known = alerts.warned_checks(instance, before[0].dagster_run.run_id) if before else set()
-        warned = sorted(alerts.warned_checks(instance, run_id) - known)
+        known = checks_not_passed(instance, before[0].dagster_run.run_id, WARN) if before else set()
+        warned = sorted(checks_not_passed(instance, run_id, WARN) - known)
         if not warned:
             return dg.SkipReason("No check warns that had not warned before.")
         alerts.deliver(alerts.on_warnings(read_settings(), run_id, warned), to)

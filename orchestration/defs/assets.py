@@ -153,25 +153,26 @@ def _check_results(report: LoadReport) -> Iterator[dg.AssetCheckResult]:
             for path, ids in list(report.left_behind.items())[:FAILED_FILES_SHOWN]
         },
     )
-    too_many = report.too_many_rejected
-    yield dg.AssetCheckResult(
-        passed=too_many is None,
-        check_name="few_new_rows_were_rejected",
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"held back": too_many_rejected(report.entity, too_many)} if too_many else {},
+    rejected, gone = report.too_many_rejected, report.too_many_gone
+    yield _within_limit(
+        "few_new_rows_were_rejected", too_many_rejected(report.entity, rejected) if rejected else None
     )
-    gone = report.too_many_gone
-    yield dg.AssetCheckResult(
-        passed=gone is None,
-        check_name="few_published_events_are_gone",
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"held back": too_many_gone(report.entity, gone)} if gone else {},
-    )
+    yield _within_limit("few_published_events_are_gone", too_many_gone(report.entity, gone) if gone else None)
     yield dg.AssetCheckResult(
         passed=not report.rows_rejected,
         check_name="no_row_was_rejected",
         severity=dg.AssetCheckSeverity.WARN,
         metadata={**report.reasons, "see": "quarantine.rejected_events"},
+    )
+
+
+def _within_limit(check_name: str, why_held_back: str | None) -> dg.AssetCheckResult:
+    """The result of a check of a limit of hub.toml."""
+    return dg.AssetCheckResult(
+        passed=why_held_back is None,
+        check_name=check_name,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"held back": why_held_back} if why_held_back else {},
     )
 
 

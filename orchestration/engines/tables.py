@@ -6,16 +6,16 @@ Belongs here: finding, counting and preparing tables. Does not belong here: what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import duckdb
 
 from orchestration.engines import spark
 from orchestration.settings import Engine, Settings
-from orchestration.sql import identifier, literal, one_row
+from orchestration.sql import identifier, one_row
 from orchestration.warehouse import databases, stamps
+from orchestration.warehouse.last_published import published_tables
 from orchestration.warehouse.stamps import Stamp
 
 Node = Mapping[str, Any]
@@ -232,7 +232,7 @@ def _count_unpublished(
         tables: what to select from, by the name of the table.
     """
     counts = {}
-    with _published_tables(connection, settings) as published:
+    with published_tables(connection, settings) as published:
         for name, table in tables.items():
             columns = {column for column, *_ in connection.execute(f"describe from {table}").fetchall()}
             counted = table
@@ -246,28 +246,6 @@ def _count_unpublished(
                 # The published file is damaged, which holds no refresh back.
                 (counts[name],) = one_row(connection, f"select count(*) from {table}")
     return counts
-
-
-@contextmanager
-def _published_tables(
-    connection: duckdb.DuckDBPyConnection, settings: Settings
-) -> Iterator[Mapping[str, Sequence[str]]]:
-    """The columns of each published table, which is in the database ``published`` within the block."""
-    try:
-        connection.execute(f"attach {literal(str(settings.published.resolve()))} as published (read_only)")
-    except duckdb.Error:
-        # There is none yet, or it is damaged: then the next one is published in its place.
-        yield {}
-        return
-    try:
-        yield dict(
-            connection.execute(
-                "select table_name, list(column_name order by column_index) from duckdb_columns() "
-                "where database_name = 'published' group by table_name"
-            ).fetchall()
-        )
-    finally:
-        connection.execute("detach published")
 
 
 def _forget_changes_before(connection: duckdb.DuckDBPyConnection, database: str, last_finished: int) -> None:

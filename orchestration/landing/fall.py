@@ -21,6 +21,7 @@ from orchestration.landing.arrivals import Load
 from orchestration.landing.contracts import EventContract
 from orchestration.settings import Settings
 from orchestration.sql import literal, one_row, replace_parquet
+from orchestration.warehouse.last_published import published_tables
 
 # A share of fewer events than this says nothing.
 LEAST_EVENTS = 100
@@ -170,49 +171,39 @@ def _events_published(load: Load, mark: int) -> int:
 
 
 def _gone_from_published_file(load: Load) -> TooManyGone | None:
-    if not load.settings.published.exists():
-        return None
     connection, event_id = load.connection, load.contract.event_id
-    try:
-        connection.execute(f"attach {literal(str(load.settings.published))} as last_published (read_only)")
-    except duckdb.Error:
-        # One that is damaged says nothing, and is replaced by what this refresh publishes.
-        return None
-    try:
-        facts = f"fct_{load.contract.entity}"
-        (is_there,) = one_row(
-            connection,
-            "select exists (from duckdb_tables() where database_name = 'last_published' and table_name = ?)",
-            [facts],
-        )
-        if not is_there:
+    facts = f"fct_{load.contract.entity}"
+    with published_tables(connection, load.settings) as published_columns:
+        if facts not in published_columns:
             return None
-        events = f"last_published.{facts}"
-        files_of_intended = [
-            literal(str(file))
-            for file in (
-                *retract.saved_rows(load.settings, load.contract.entity),
-                _handed_over(load.settings, load.contract),
-            )
-            if file.exists()
-        ]
-        intended = _intended_here(load.contract)
-        if files_of_intended:
-            listed = ", ".join(files_of_intended)
-            intended += f"union select {event_id} from read_parquet([{listed}], union_by_name = true)"
         (gone,) = one_row(
             connection,
             f"""
-            select count(*) from {events} as events
+            select count(*) from published.{facts} as events
             where
                 not exists (select 1 from {load.table} as rows where rows.{event_id} = events.{event_id})
-                and (events.{event_id} in ({intended})) is not true
+                and (events.{event_id} in ({_intended(load)})) is not true
             """,
         )
-        (published,) = one_row(connection, f"select count(*) from {events}")
-    finally:
-        connection.execute("detach last_published")
+        (published,) = one_row(connection, f"select count(*) from published.{facts}")
     return _beyond_limit(load, published, gone, _files_not_accepted(load))
+
+
+def _intended(load: Load) -> str:
+    """A query for the events that somebody wanted gone, before a rebuild too."""
+    files = [
+        literal(str(file))
+        for file in (
+            *retract.saved_rows(load.settings, load.contract.entity),
+            _handed_over(load.settings, load.contract),
+        )
+        if file.exists()
+    ]
+    here = _intended_here(load.contract)
+    if not files:
+        return here
+    rows = f"read_parquet([{', '.join(files)}], union_by_name = true)"
+    return f"{here} union select {load.contract.event_id} from {rows}"
 
 
 def _files_not_accepted(load: Load) -> list[tuple[str, int]]:

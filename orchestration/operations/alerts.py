@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import dagster as dg
 import duckdb
 
+from orchestration.landing.contracts import CONTRACTS
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -26,12 +26,6 @@ HOURS_VARIABLE = "CONTACT_ALERT_AFTER_HOURS"
 DEFAULT_HOURS = 36
 
 HOW_TO_SET = f"Set {ADDRESSES_VARIABLE} to where alerts go: docs/operations.md, Alerts."
-
-# The newest event of each entity that is not dated later than an instant.
-NEWEST_EVENTS = {
-    "messages": "select max(occurred_at) from fct_messages where occurred_at <= $now",
-    "orders": "select max(ordered_at) from fct_orders where ordered_at <= $now",
-}
 
 
 class AlertError(RuntimeError):
@@ -139,19 +133,6 @@ def on_silence(settings: Settings, newest: Mapping[str, datetime | None], hours:
     )
 
 
-def warned_checks(instance: dg.DagsterInstance, run_id: str) -> set[str]:
-    """The checks of a run that found something without holding publishing back, by name."""
-    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    evaluations = [
-        entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event
-    ]
-    return {
-        evaluation.check_name
-        for evaluation in evaluations
-        if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.WARN
-    }
-
-
 def silent_entities(settings: Settings, now: datetime, hours: float) -> dict[str, datetime | None]:
     """The entities of which no published event is newer than some hours, with the newest instant of each.
 
@@ -160,8 +141,15 @@ def silent_entities(settings: Settings, now: datetime, hours: float) -> dict[str
     """
     now = now.astimezone(UTC).replace(tzinfo=None)
     with duckdb.connect(str(settings.published), read_only=True) as connection:
+        # An event that is dated later than now is no sign of life.
         newest = {
-            entity: one_row(connection, query, {"now": now})[0] for entity, query in NEWEST_EVENTS.items()
+            contract.entity: one_row(
+                connection,
+                f"select max({contract.happened_at}) from fct_{contract.entity} "
+                f"where {contract.happened_at} <= $now",
+                {"now": now},
+            )[0]
+            for contract in CONTRACTS
         }
     limit = now - timedelta(hours=hours)
     return {entity: instant for entity, instant in newest.items() if instant is None or instant < limit}

@@ -357,21 +357,24 @@ def _attempt(instance: dg.DagsterInstance, record: dg.RunRecord, is_newest: bool
         landed=run.tags.get(LANDED),
         settings=run.tags.get(SETTINGS),
         # Only of the newest is it asked whether a check failed, since the answer takes opening its log.
-        is_held_back=is_newest and not is_published and _has_failed_check(instance, run.run_id),
+        is_held_back=is_newest
+        and not is_published
+        and bool(checks_not_passed(instance, run.run_id, dg.AssetCheckSeverity.ERROR)),
         is_canceled=run.status is dg.DagsterRunStatus.CANCELED and not is_published,
     )
 
 
-def _has_failed_check(instance: dg.DagsterInstance, run_id: str) -> bool:
+def checks_not_passed(instance: dg.DagsterInstance, run_id: str, severity: dg.AssetCheckSeverity) -> set[str]:
+    """The names of the checks of a severity that did not pass in a run."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [
-        entry.dagster_event.asset_check_evaluation_data
-        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-        if entry.dagster_event
+        entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event
     ]
-    return any(
-        not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR
+    return {
+        evaluation.check_name
         for evaluation in evaluations
-    )
+        if not evaluation.passed and evaluation.severity is severity
+    }
 
 
 def _is_at_work(instance: dg.DagsterInstance, settings: Settings, record: dg.RunRecord) -> bool:
