@@ -23,6 +23,7 @@ from orchestration.durable import sync
 from orchestration.engines.engine import engine_of
 from orchestration.hub.rights import open_to_readers
 from orchestration.incremental import plan
+from orchestration.ledger import ledger
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal, one_row
 from orchestration.warehouse import databases
@@ -88,7 +89,7 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     for unfinished in settings.versions.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 
-    name = datetime.now(UTC).strftime(NAME_OF_VERSION)
+    name = _name_of_version(settings)
     building = settings.versions / f".{name}"
     building.mkdir()
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
@@ -111,15 +112,34 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     return Published(version / file.name, rows, sorted(signatures))
 
 
+def _name_of_version(settings: Settings) -> str:
+    """The instant, or just after the newest version where the clock went back: names tell which came first."""
+    known = _instants_of_versions(path.name for path in settings.versions.iterdir())
+    after_newest = max(known.values(), default=datetime.min.replace(tzinfo=UTC)) + timedelta(microseconds=1)
+    return max(datetime.now(UTC), after_newest).strftime(NAME_OF_VERSION)
+
+
+def _instants_of_versions(names: Iterable[str]) -> dict[str, datetime]:
+    """When each version was published, by its name; what is no version is left out."""
+    instants = {}
+    for name in names:
+        with suppress(ValueError):
+            instants[name] = datetime.strptime(name, NAME_OF_VERSION).replace(tzinfo=UTC)
+    return instants
+
+
 def _build(settings: Settings, file: Path, run_id: str, signatures: Signatures) -> dict[str, int]:
     """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
     with databases.connect(settings) as connection:
-        expected = _rows(connection, "reports")
         if not engine_of(settings).has_built_reports(connection, run_id):
             raise PublishError(
                 f"{settings.reports} is not the one that this refresh has built: it was put back meanwhile. "
                 "The published file was left as it is. Run the refresh again."
             )
+        version = file.parent.name.removeprefix(".")
+        (published_at,) = _instants_of_versions([version]).values()
+        ledger.record(connection, settings, run_id, version, published_at)
+        expected = _rows(connection, "reports")
         # The copy is whole without the log.
         connection.execute("checkpoint reports")
     shutil.copyfile(settings.reports, file)
@@ -256,10 +276,7 @@ def versions_to_remove(names: Iterable[str], timezone: str) -> set[str]:
         names: the names in the folder of the versions; what is no version stays.
         timezone: the zone of the days, as an IANA name.
     """
-    published = {}
-    for name in names:
-        with suppress(ValueError):
-            published[name] = datetime.strptime(name, NAME_OF_VERSION).replace(tzinfo=UTC)
+    published = _instants_of_versions(names)
     newest_first = sorted(published, reverse=True)
     last_of_day = {
         published[name].astimezone(ZoneInfo(timezone)).date(): name for name in reversed(newest_first)
