@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -200,12 +201,21 @@ def _manifest_of(dbt_target: Path) -> Manifest:
 
 
 def _signatures(manifest: Manifest) -> Signatures:
-    """The parameters of each table function as dbt has made it; the database does not tell defaults."""
-    return {
-        node["name"]: node["config"]["parameters"]
-        for node in manifest["nodes"].values()
+    """The parameters of each table function as dbt has made it, those first that others call.
+
+    The database itself does not tell defaults.
+    """
+    functions = {
+        unique_id: node
+        for unique_id, node in manifest["nodes"].items()
         if node["config"]["materialized"] == "table_function"
     }
+    calls = {
+        unique_id: functions.keys() & set(node["depends_on"]["nodes"])
+        for unique_id, node in functions.items()
+    }
+    in_order = (functions[unique_id] for unique_id in TopologicalSorter(calls).static_order())
+    return {node["name"]: node["config"]["parameters"] for node in in_order}
 
 
 def _describe_ledger(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
@@ -222,21 +232,21 @@ def _describe_ledger(connection: duckdb.DuckDBPyConnection, manifest: Manifest) 
 
 def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection, signatures: Signatures) -> None:
     """Table functions name the database that they were made in; those of the copy must not."""
-    for name, definition, comment in connection.execute(
+    made = connection.execute(
         """
         select function_name, macro_definition, comment
         from duckdb_functions()
         where function_type = 'table_macro' and schema_name = 'main' and not internal
         """
-    ).fetchall():
-        if name not in signatures:
-            # Its model is gone.
-            connection.execute(f"drop macro table {identifier(name)}")
-            continue
+    ).fetchall()
+    for name, _, _ in made:
+        # Also one whose model is gone.
+        connection.execute(f"drop macro table {identifier(name)}")
+    definitions = {name: (definition, comment) for name, definition, comment in made}
+    for name, parameters in signatures.items():
+        definition, comment = definitions[name]
         body = re.sub(r"\breports\.main\.", "", definition)
-        signature = ", ".join(signatures[name])
-        connection.execute(f"create or replace macro {identifier(name)}({signature}) as table {body}")
-        # What is replaced loses its comment.
+        connection.execute(f"create macro {identifier(name)}({', '.join(parameters)}) as table {body}")
         connection.execute(f"comment on macro table {identifier(name)} is {literal(comment or '')}")
 
 
