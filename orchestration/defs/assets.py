@@ -253,8 +253,8 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
                 FEW_RESTATED,
                 asset=["published", "contact_reports"],
                 description=(
-                    "Of the credited revenue of each period's settled days, max_restated_share of hub.toml at "
-                    "most is other than in the version before, or that of 100 orders."
+                    "Of the credited revenue of each period's settled days, max_restated_share of hub.toml "
+                    "at most is other than in the version before, or that of 100 orders."
                 ),
             )
         ],
