@@ -162,4 +162,4 @@ def publish(run: Run) -> Published:
     engine_of(run.settings).collect_reports()
     with databases.connect(run.settings) as connection:
         run_log.require_whole(connection, run.run_id)
-    return publish_reports(run.settings, run.run_id)
+    return publish_reports(run.settings, run.run_id, run.dbt_target)

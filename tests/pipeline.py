@@ -37,6 +37,8 @@ from orchestration.hub import hub_toml
 from orchestration.incremental.plan import Plan, finish
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
+from orchestration.publishing.publish import Published
+from orchestration.publishing.publish import publish as publish_reports
 from orchestration.refresh import Manifest, Run
 from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases
@@ -128,6 +130,11 @@ def refresh(settings: Settings) -> Path:
     run_id = str(uuid.uuid4())
     steps.refresh(run_of(settings, run_id), manifest(), dbt_in_process())
     return settings.published
+
+
+def publish(settings: Settings, run_id: str) -> Published:
+    """Publish what a run has built."""
+    return publish_reports(settings, run_id, DBT_TARGET)
 
 
 def load_and_build(settings: Settings, run_id: str, *arguments: str) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 import duckdb
 import pytest
 from landing import land_csv
-from pipeline import edit_hub_file, load, load_and_build, reading
+from pipeline import edit_hub_file, load, load_and_build, publish, reading
 from pipeline import refresh as refresh_in_process
 
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
-from orchestration.publishing.publish import PublishError, publish
+from orchestration.publishing.publish import PublishError
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 from orchestration.warehouse.errors import WarehouseError, WarehouseInUseError

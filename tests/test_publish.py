@@ -14,14 +14,13 @@ from pathlib import Path
 import duckdb
 import pytest
 from landing import land_csv
-from pipeline import load_and_build, reading
+from pipeline import load_and_build, publish, reading
 
 from orchestration.publishing import publish as publishing
 from orchestration.publishing.publish import (
     NAME_OF_VERSION,
     VERSIONS_KEPT,
     PublishError,
-    publish,
     versions_to_remove,
 )
 from orchestration.settings import REPOSITORY, Settings
@@ -153,6 +152,18 @@ def test_the_example_in_the_docs_reads_the_published_file(hub: Settings) -> None
     assert "queue_name" in finished.stdout
 
 
+def test_a_function_whose_model_is_gone_leaves(hub: Settings) -> None:
+    with connect(hub) as connection:
+        connection.execute("create macro reports.main.of_an_older_version(a) as table select a as b")
+
+    publish(hub, RUN)
+
+    with duckdb.connect(str(hub.published), read_only=True) as connection:
+        assert not connection.sql(
+            "from duckdb_functions() where function_name = 'of_an_older_version'"
+        ).fetchall()
+
+
 def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> None:
     publish(hub, RUN)
     with reading(hub.published) as connection:
@@ -250,7 +261,7 @@ def test_what_a_killed_publish_left_is_removed(hub: Settings) -> None:
 def test_a_version_that_lost_rows_is_not_published(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     before = publish(hub, RUN).version
 
-    def lose_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    def lose_rows(connection: duckdb.DuckDBPyConnection, signatures: publishing.Signatures) -> None:
         connection.execute("delete from dim_queues")
 
     monkeypatch.setattr(publishing, "_make_functions_of_the_copy", lose_rows)

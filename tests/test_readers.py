@@ -14,9 +14,8 @@ from pathlib import Path
 
 import duckdb
 from landing import land_csv
-from pipeline import reading, refresh
+from pipeline import publish, reading, refresh
 
-from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 from orchestration.warehouse import run_log, stamps

@@ -13,13 +13,13 @@ import duckdb
 import pipeline
 import pytest
 from landing import land_csv
-from pipeline import build, load_and_build, manifest, reading, refresh
+from pipeline import build, load_and_build, manifest, publish, reading, refresh
 
 from orchestration.engines import spark
 from orchestration.engines.tables import tables_of
 from orchestration.incremental import plan
 from orchestration.incremental.plan import Plan
-from orchestration.publishing.publish import PublishError, publish
+from orchestration.publishing.publish import PublishError
 from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases, stamps
 from orchestration.warehouse.errors import WarehouseError

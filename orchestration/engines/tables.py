@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import duckdb
 
 from orchestration.engines import spark
+from orchestration.ledger import ledger_tables
 from orchestration.settings import Engine, Settings
 from orchestration.sql import identifier, one_row
 from orchestration.warehouse import databases, stamps
@@ -97,7 +98,9 @@ class TablesOfDuckDB:
     ) -> dict[str, list[str]]:
         (stored,) = one_row(
             connection,
-            "select count(*) from duckdb_tables() where database_name = 'reports' and schema_name = 'main'",
+            "select count(*) from duckdb_tables() where database_name = 'reports' and schema_name = 'main' "
+            "and not list_contains(?, table_name)",
+            [ledger_tables.NAMES],
         )
         why = stamps.why_not_of(connection, self.settings.reports.name, stamps.of_reports(connection))
         # An empty one has just been made, in the place of one that was missing.

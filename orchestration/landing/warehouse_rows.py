@@ -83,8 +83,8 @@ def remember_contents(
     """
     connection.execute(
         """
-        insert into raw.removed_contents
-        select file_id, entity, path, list_contains($intended, file_id)
+        insert into raw.removed_contents by name
+        select file_id, entity, path, content_hash, list_contains($intended, file_id) as is_intended
         from raw.contents
         where file_id in (select unnest($file_ids))
         """,

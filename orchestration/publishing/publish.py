@@ -6,10 +6,11 @@ Does not belong here: whether the figures are right; the blocking checks said so
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from orchestration.durable import sync
 from orchestration.engines.engine import engine_of
 from orchestration.hub.rights import open_to_readers
 from orchestration.incremental import plan
+from orchestration.ledger import ledger
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal, one_row
 from orchestration.warehouse import databases
@@ -35,6 +37,9 @@ VERSIONS_KEPT = 5
 DAYS_KEPT = 14
 
 NAME_OF_VERSION = "%Y%m%dT%H%M%S.%fZ"
+
+Signatures = Mapping[str, Sequence[str]]
+"""The parameters of each table function, those that may be left out with their default."""
 
 
 class PublishError(RuntimeError):
@@ -50,10 +55,15 @@ class Published:
     functions: list[str]
 
 
-def publish(settings: Settings, run_id: str) -> Published:
+def publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     """Copy the reports into a new version and point the published path to it.
 
     Readers with an open connection keep the version that they opened; later connections see the new one.
+
+    Args:
+        settings: the settings of the hub.
+        run_id: the run of the refresh.
+        dbt_target: where dbt has left its artifacts, which tell the parameters of the table functions.
 
     Raises:
         PublishError: when the new version cannot be written, or does not hold what the reports hold; the old
@@ -61,7 +71,7 @@ def publish(settings: Settings, run_id: str) -> Published:
     """
     started = time.monotonic()
     try:
-        published = _publish(settings, run_id)
+        published = _publish(settings, run_id, dbt_target)
     except (OSError, duckdb.IOException, duckdb.TransactionException) as error:
         # A commit that finds no room for its log is an error of the transaction.
         raise PublishError(
@@ -74,17 +84,18 @@ def publish(settings: Settings, run_id: str) -> Published:
     return published
 
 
-def _publish(settings: Settings, run_id: str) -> Published:
+def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     settings.versions.mkdir(parents=True, exist_ok=True)
     for unfinished in settings.versions.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 
-    name = datetime.now(UTC).strftime(NAME_OF_VERSION)
+    name = _name_of_version(settings)
     building = settings.versions / f".{name}"
     building.mkdir()
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
     file = building / settings.published.name
-    rows, functions = _build(settings, file, run_id)
+    signatures = _signatures(dbt_target)
+    rows = _build(settings, file, run_id, signatures)
     _make_durable(file)
     files = engine_of(settings).published_files(rows)
     if files is not None:
@@ -98,18 +109,37 @@ def _publish(settings: Settings, run_id: str) -> Published:
     if files is not None:
         _point_to(settings.published_parquet, version / settings.published_parquet.name)
     _remove_old_versions(settings)
-    return Published(version / file.name, rows, functions)
+    return Published(version / file.name, rows, sorted(signatures))
 
 
-def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int], list[str]]:
+def _name_of_version(settings: Settings) -> str:
+    """The instant, or just after the newest version where the clock went back: names tell which came first."""
+    known = _instants_of_versions(path.name for path in settings.versions.iterdir())
+    after_newest = max(known.values(), default=datetime.min.replace(tzinfo=UTC)) + timedelta(microseconds=1)
+    return max(datetime.now(UTC), after_newest).strftime(NAME_OF_VERSION)
+
+
+def _instants_of_versions(names: Iterable[str]) -> dict[str, datetime]:
+    """When each version was published, by its name; what is no version is left out."""
+    instants = {}
+    for name in names:
+        with suppress(ValueError):
+            instants[name] = datetime.strptime(name, NAME_OF_VERSION).replace(tzinfo=UTC)
+    return instants
+
+
+def _build(settings: Settings, file: Path, run_id: str, signatures: Signatures) -> dict[str, int]:
     """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
     with databases.connect(settings) as connection:
-        expected = _rows(connection, "reports")
         if not engine_of(settings).has_built_reports(connection, run_id):
             raise PublishError(
                 f"{settings.reports} is not the one that this refresh has built: it was put back meanwhile. "
                 "The published file was left as it is. Run the refresh again."
             )
+        version = file.parent.name.removeprefix(".")
+        (published_at,) = _instants_of_versions([version]).values()
+        ledger.record(connection, settings, run_id, version, published_at)
+        expected = _rows(connection, "reports")
         # The copy is whole without the log.
         connection.execute("checkpoint reports")
     shutil.copyfile(settings.reports, file)
@@ -117,7 +147,7 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
         connection.execute("set TimeZone = 'UTC'")
         for own in ("changes", "stamps"):
             connection.execute(f"drop schema if exists {own} cascade")
-        _make_functions_of_the_copy(connection)
+        _make_functions_of_the_copy(connection, signatures)
         _add_refreshes(connection, settings, file, run_id)
         connection.execute("checkpoint")
         rows = _rows(connection, file.stem)
@@ -127,7 +157,8 @@ def _build(settings: Settings, file: Path, run_id: str) -> tuple[dict[str, int],
                     f"{table} has {rows.get(table, 'no')} rows in the new version and {count} in "
                     f"{settings.reports}. The published file was left as it is. Run the refresh again."
                 )
-    return rows, _functions(file)
+    _require_answers(file, signatures)
+    return rows
 
 
 def _link(files: Iterator[tuple[Path, Path]], folder: Path) -> None:
@@ -159,20 +190,31 @@ def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int
     }
 
 
-def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection) -> None:
+def _signatures(dbt_target: Path) -> Signatures:
+    """The parameters of each table function as dbt has made it; the database does not tell defaults."""
+    manifest = json.loads((dbt_target / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        node["name"]: node["config"]["parameters"]
+        for node in manifest["nodes"].values()
+        if node["config"]["materialized"] == "table_function"
+    }
+
+
+def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection, signatures: Signatures) -> None:
     """Table functions name the database that they were made in; those of the copy must not."""
-    for name, parameters, definition, comment in connection.execute(
+    for name, definition, comment in connection.execute(
         """
-        select function_name, parameters, macro_definition, comment
+        select function_name, macro_definition, comment
         from duckdb_functions()
         where function_type = 'table_macro' and schema_name = 'main' and not internal
         """
     ).fetchall():
-        # The database does not tell defaults; by contract the lists, which come after the dates, have one.
-        signature = ", ".join(
-            parameter if parameter.startswith("date_") else f"{parameter} := null" for parameter in parameters
-        )
+        if name not in signatures:
+            # Its model is gone.
+            connection.execute(f"drop macro table {identifier(name)}")
+            continue
         body = re.sub(r"\breports\.main\.", "", definition)
+        signature = ", ".join(signatures[name])
         connection.execute(f"create or replace macro {identifier(name)}({signature}) as table {body}")
         # What is replaced loses its comment.
         connection.execute(f"comment on macro table {identifier(name)} is {literal(comment or '')}")
@@ -197,19 +239,12 @@ def _add_refreshes(
     )
 
 
-def _functions(file: Path) -> list[str]:
-    """The table functions of a published file, each seen to answer."""
+def _require_answers(file: Path, signatures: Signatures) -> None:
+    """Make sure that each table function of a published file answers."""
     with duckdb.connect(str(file), read_only=True) as connection:
-        names = [
-            name
-            for (name,) in connection.execute(
-                "select function_name from duckdb_functions() "
-                "where function_type = 'table_macro' and schema_name = 'main' and not internal order by all"
-            ).fetchall()
-        ]
-        for name in names:
-            connection.execute(f"describe from {identifier(name)}(null, null)")
-    return names
+        for name, parameters in signatures.items():
+            required = [parameter for parameter in parameters if ":=" not in parameter]
+            connection.execute(f"describe from {identifier(name)}({', '.join(['null'] * len(required))})")
 
 
 def _make_durable(file: Path) -> None:
@@ -241,10 +276,7 @@ def versions_to_remove(names: Iterable[str], timezone: str) -> set[str]:
         names: the names in the folder of the versions; what is no version stays.
         timezone: the zone of the days, as an IANA name.
     """
-    published = {}
-    for name in names:
-        with suppress(ValueError):
-            published[name] = datetime.strptime(name, NAME_OF_VERSION).replace(tzinfo=UTC)
+    published = _instants_of_versions(names)
     newest_first = sorted(published, reverse=True)
     last_of_day = {
         published[name].astimezone(ZoneInfo(timezone)).date(): name for name in reversed(newest_first)

@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration.engines.engine import engine_of
 from orchestration.faults import Fault, fault_of, first_line
+from orchestration.ledger import ledger_tables
 from orchestration.settings import STORAGE_VERSION, Settings, log_of
 from orchestration.sql import literal
 from orchestration.warehouse import compatibility, run_log, schema, upgrade
@@ -73,6 +74,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     schema.make_record_tables(connection)
     run_log.take_over(connection, settings.published)
     connection.execute("commit")
+    ledger_tables.make(connection)
     compatibility.require_same_engine(connection, settings)
     engine = engine_of(settings)
     engine.open_events(connection)
@@ -154,3 +156,4 @@ def begin_reports_anew(connection: duckdb.DuckDBPyConnection, settings: Settings
     for file in (settings.reports, log_of(settings.reports)):
         file.unlink(missing_ok=True)
     attach_reports(connection, settings)
+    ledger_tables.make(connection)

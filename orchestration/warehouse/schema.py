@@ -83,7 +83,8 @@ create table if not exists raw.removed_contents (
     file_id integer not null,
     entity varchar not null,
     path varchar not null,
-    is_intended boolean not null
+    is_intended boolean not null,
+    content_hash varchar not null
 );
 """
 

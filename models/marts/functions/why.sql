@@ -1,0 +1,397 @@
+{{ config(parameters=['from_version', 'to_version', 'date_from', 'date_to', 'queues := null', 'users := null']) }}
+
+with
+
+compared as (
+
+    select
+        least(named.from_name, named.to_name) as earlier,
+        greatest(named.from_name, named.to_name) as later,
+        named.from_name > named.to_name as is_swapped
+    from (
+        select
+            {{ version_named('from_version') }} as from_name,
+            {{ version_named('to_version') }} as to_name
+    ) as named
+
+),
+
+sides as (
+
+    select
+        'earlier' as side,
+        earlier as version_of_side
+    from compared
+
+    union all
+
+    select
+        'later' as side,
+        later as version_of_side
+    from compared
+
+),
+
+-- Per side, the days of which it had no message, because a version after it was the first to reach them.
+new_days as (
+
+    select
+        sides.side,
+        days.new_day,
+        min(days.version_of_day) as version_of_day
+    from sides
+    inner join (
+        select
+            versions.version as version_of_day,
+            unnest(versions.new_days) as new_day
+        from {{ source('ledger', 'versions') }} as versions
+    ) as days on sides.version_of_side < days.version_of_day
+    group by sides.side, days.new_day
+
+),
+
+changes as (
+
+    select
+        restatements.* exclude (from_version, to_version),
+        restatements.to_version as version_of_change
+    from {{ source('ledger', 'restatements') }} as restatements
+    where restatements.to_version > (select compared.earlier from compared)
+
+),
+
+-- Per side, each message and touch that changed since, as it was before its first change.
+changed_rows as (
+
+    select
+        sides.side,
+        changes.*
+    from sides
+    inner join changes on sides.version_of_side < changes.version_of_change
+    qualify
+        row_number() over (
+            partition by sides.side, changes.entity, changes.message_id, changes.order_id
+            order by changes.version_of_change
+        ) = 1
+
+),
+
+-- Only these may count differently. Of the customers all messages are looked at, and all touches.
+affected_customers as (
+
+    select customer_id_before as customer_id from changes
+    where customer_id_before is not null
+
+    union
+
+    select customer_id_after as customer_id from changes
+    where customer_id_after is not null
+
+    union
+
+    select messages.customer_id from {{ ref('fct_messages') }} as messages
+    where
+        {{ matches_filter() }}
+        and messages.message_date in (select new_days.new_day from new_days)
+
+),
+
+current_rows as (
+
+    select
+        'message' as entity,
+        messages.message_id,
+        cast(null as varchar) as order_id,
+        messages.customer_id,
+        messages.message_date,
+        messages.queue_id,
+        messages.user_id,
+        messages.status,
+        messages.window_closes_at > info.as_of_ends_at as is_in_open_window,
+        cast(null as decimal(18, 2)) as order_value,
+        cast(null as decimal(18, 2)) as refunded_value,
+        cast(null as boolean) as is_last_touch
+    from {{ ref('fct_messages') }} as messages
+    cross join {{ ref('report_info') }} as info
+    where
+        {{ matches_filter() }}
+        and messages.customer_id in (select affected_customers.customer_id from affected_customers)
+
+    union all
+
+    select
+        'touch' as entity,
+        touches.message_id,
+        touches.order_id,
+        touches.customer_id,
+        touches.message_date,
+        touches.queue_id,
+        touches.user_id,
+        'sent' as status,
+        cast(null as boolean) as is_in_open_window,
+        touches.order_value,
+        touches.refunded_value,
+        touches.is_last_touch
+    from {{ ref('fct_message_orders') }} as touches
+    where
+        {{ matches_filter() }}
+        and touches.customer_id in (select affected_customers.customer_id from affected_customers)
+
+),
+
+rows_of_sides as (
+
+    select
+        sides.side,
+        current_rows.*
+    from sides
+    cross join current_rows
+    left join new_days on sides.side = new_days.side and current_rows.message_date = new_days.new_day
+    where
+        new_days.new_day is null
+        and not exists (
+            select 1 from changed_rows
+            where
+                changed_rows.side = sides.side
+                and changed_rows.entity = current_rows.entity
+                and changed_rows.message_id = current_rows.message_id
+                and changed_rows.order_id is not distinct from current_rows.order_id
+        )
+
+    union all
+
+    select rows_before.* exclude (version_of_change)
+    from (
+        select
+            side,
+            entity,
+            message_id,
+            order_id,
+            customer_id_before as customer_id,
+            message_date_before as message_date,
+            queue_id_before as queue_id,
+            user_id_before as user_id,
+            status_before as status,
+            is_in_open_window_before as is_in_open_window,
+            order_value_before as order_value,
+            refunded_value_before as refunded_value,
+            is_last_touch_before as is_last_touch,
+            version_of_change
+        from changed_rows
+    ) as rows_before
+    left join new_days on rows_before.side = new_days.side and rows_before.message_date = new_days.new_day
+    where
+        {{ matches_filter() }}
+        -- It came with its day, not by a change.
+        and coalesce(new_days.version_of_day >= rows_before.version_of_change, true)
+
+),
+
+-- A user is active by any message, so those of all customers are counted: from the sums of each day, minus
+-- what has changed since.
+messages_of_users as (
+
+    select
+        sides.side,
+        days.user_id,
+        days.messages_sent
+    from sides
+    cross join {{ ref('messages_by_day') }} as days
+    left join new_days on sides.side = new_days.side and days.message_date = new_days.new_day
+    where
+        {{ matches_filter() }}
+        and new_days.new_day is null
+
+    union all
+
+    select
+        changes_of_users.side,
+        changes_of_users.user_id,
+        changes_of_users.messages_sent
+    from (
+        select
+            sides.side,
+            changes.version_of_change,
+            changes.message_date_before as message_date,
+            changes.queue_id_before as queue_id,
+            changes.user_id_before as user_id,
+            1 as messages_sent
+        from sides
+        inner join changes on sides.version_of_side < changes.version_of_change
+        where changes.entity = 'message' and changes.status_before = 'sent'
+
+        union all
+
+        select
+            sides.side,
+            changes.version_of_change,
+            changes.message_date_after as message_date,
+            changes.queue_id_after as queue_id,
+            changes.user_id_after as user_id,
+            -1 as messages_sent
+        from sides
+        inner join changes on sides.version_of_side < changes.version_of_change
+        where changes.entity = 'message' and changes.status_after = 'sent'
+    ) as changes_of_users
+    left join new_days
+        on changes_of_users.side = new_days.side and changes_of_users.message_date = new_days.new_day
+    where
+        {{ matches_filter() }}
+        and coalesce(new_days.version_of_day > changes_of_users.version_of_change, true)
+
+),
+
+shares as (
+
+    select
+        side,
+        figure,
+        entity,
+        entity_id,
+        customer_id,
+        share
+    from ({{ figure_shares('rows_of_sides', keep=['side']) }}) as shares_of_rows
+    where figure <> 'active_users'
+
+    union all
+
+    select
+        side,
+        'active_users' as figure,
+        'user' as entity,
+        user_id as entity_id,
+        cast(null as varchar) as customer_id,
+        1 as share
+    from messages_of_users
+    where user_id <> 'unassigned'
+    group by side, user_id
+    having sum(messages_sent) > 0
+
+),
+
+differences as (
+
+    select
+        figure,
+        entity,
+        entity_id,
+        arg_max(customer_id, side) as customer_id,
+        coalesce(max(case when side = 'earlier' then share end), 0) as share_earlier,
+        coalesce(max(case when side = 'later' then share end), 0) as share_later
+    from shares
+    group by figure, entity, entity_id
+    having share_earlier <> share_later
+
+),
+
+-- What moved them: the changes that have another share in the same figure.
+sides_of_changes as (
+
+    select numbered_changes.*
+    from (
+        select
+            'earlier' as side,
+            changes.version_of_change,
+            changes.entity,
+            changes.message_id,
+            changes.order_id,
+            changes.customer_id_before as customer_id,
+            changes.message_date_before as message_date,
+            changes.queue_id_before as queue_id,
+            changes.user_id_before as user_id,
+            changes.status_before as status,
+            changes.is_in_open_window_before as is_in_open_window,
+            changes.order_value_before as order_value,
+            changes.refunded_value_before as refunded_value,
+            changes.is_last_touch_before as is_last_touch
+        from changes
+
+        union all
+
+        select
+            'later' as side,
+            changes.version_of_change,
+            changes.entity,
+            changes.message_id,
+            changes.order_id,
+            changes.customer_id_after as customer_id,
+            changes.message_date_after as message_date,
+            changes.queue_id_after as queue_id,
+            changes.user_id_after as user_id,
+            changes.status_after as status,
+            changes.is_in_open_window_after as is_in_open_window,
+            changes.order_value_after as order_value,
+            changes.refunded_value_after as refunded_value,
+            changes.is_last_touch_after as is_last_touch
+        from changes
+    ) as numbered_changes
+    where
+        {{ matches_filter() }}
+        and numbered_changes.version_of_change <= (select compared.later from compared)
+
+),
+
+moves as (
+
+    select
+        figure,
+        entity_id,
+        version_of_change,
+        message_id,
+        order_id
+    from ({{ figure_shares(
+        'sides_of_changes', keep=['side', 'version_of_change', 'message_id', 'order_id']
+    ) }}) as shares_of_changes
+    group by figure, entity_id, version_of_change, message_id, order_id
+    having
+        coalesce(max(case when side = 'earlier' then share end), 0)
+        <> coalesce(max(case when side = 'later' then share end), 0)
+
+),
+
+explanations as (
+
+    select
+        moves.figure,
+        moves.entity_id,
+        bool_or(
+            coalesce(changes.settles_at_before, changes.settles_at_after) <= earlier_version.as_of_ends_at
+        ) as was_settled,
+        list_sort(list_distinct(flatten(list(changes.causes)))) as causes,
+        list_sort(list_distinct(flatten(list(changes.changed_fields)))) as changed_fields,
+        list_sort(list_distinct(flatten(list(changes.files)))) as files
+    from moves
+    inner join changes
+        on
+            moves.version_of_change = changes.version_of_change
+            and moves.message_id = changes.message_id
+            and moves.order_id is not distinct from changes.order_id
+    cross join (
+        select versions.as_of_ends_at
+        from {{ source('ledger', 'versions') }} as versions
+        inner join compared on versions.version = compared.earlier
+    ) as earlier_version
+    group by moves.figure, moves.entity_id
+
+)
+
+select
+    differences.figure,
+    differences.entity,
+    case when differences.entity = 'message' then differences.entity_id end as message_id,
+    case when differences.entity = 'order' then differences.entity_id end as order_id,
+    differences.customer_id,
+    case when differences.entity = 'user' then differences.entity_id end as user_id,
+    case when compared.is_swapped then differences.share_later else differences.share_earlier end as "before",
+    case when compared.is_swapped then differences.share_earlier else differences.share_later end as "after",
+    case when compared.is_swapped then -1 else 1 end * (differences.share_later - differences.share_earlier)
+        as difference,
+    coalesce(explanations.was_settled, false) as was_settled,
+    -- What no change explains came with a new day.
+    coalesce(explanations.causes, ['message_new']) as causes,
+    coalesce(explanations.changed_fields, []) as changed_fields,
+    coalesce(explanations.files, []) as files
+from differences
+cross join compared
+left join explanations
+    on differences.figure = explanations.figure and differences.entity_id = explanations.entity_id
