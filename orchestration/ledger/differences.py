@@ -1,4 +1,4 @@
-"""What a new version is compared by: the version that readers see, and the reports that are about to follow it.
+"""What a new version is compared by: the version that readers see, and the reports that will follow it.
 
 The rows that may differ come from the change feeds where the refresh was incremental, and are all rows
 otherwise. Belongs here: which relations these are. Does not belong here: what differs in them, and why
@@ -11,7 +11,7 @@ from datetime import date
 
 import duckdb
 
-from orchestration.sql import identifier, literal, one_row
+from orchestration.sql import identifier, one_row
 
 # What figures and causes are made of, by the name of the temporary relations.
 RELATIONS = {
@@ -101,12 +101,13 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
 def _high_water_mark(connection: duckdb.DuckDBPyConnection, version: str) -> int | None:
     """The last content that the version had taken in; None where the change feeds do not begin with it."""
     found = connection.execute(
-        f"""
+        """
         select loaded_through
         from raw.refreshes
         where finished_at is not null
-        qualify row_number() over (order by refresh_number desc) = 1 and version_published = {literal(version)}
-        """
+        qualify row_number() over (order by refresh_number desc) = 1 and version_published = ?
+        """,
+        [version],
     ).fetchone()
     return found[0] if found else None
 

@@ -1,4 +1,4 @@
-"""A new version in the ledger: what differs from the version that readers see, each difference with its causes.
+"""A new version in the ledger: what differs from the version that readers see, and why.
 
 Belongs here: the order of the steps, and how long rows are kept. Does not belong here: what is compared
 (differences.py), what differs and why (restatements.sql).
@@ -13,7 +13,6 @@ import duckdb
 
 from orchestration.ledger import differences, ledger_tables
 from orchestration.settings import Settings
-from orchestration.sql import one_row
 from orchestration.warehouse.last_published import published_tables
 
 RESTATEMENTS = Path(__file__).with_name("restatements.sql")

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -37,6 +39,8 @@ VERSIONS_KEPT = 5
 DAYS_KEPT = 14
 
 NAME_OF_VERSION = "%Y%m%dT%H%M%S.%fZ"
+
+Manifest = Mapping[str, Any]
 
 Signatures = Mapping[str, Sequence[str]]
 """The parameters of each table function, those that may be left out with their default."""
@@ -94,8 +98,8 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     building.mkdir()
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
     file = building / settings.published.name
-    signatures = _signatures(dbt_target)
-    rows = _build(settings, file, run_id, signatures)
+    manifest = _manifest_of(dbt_target)
+    rows = _build(settings, file, run_id, manifest)
     _make_durable(file)
     files = engine_of(settings).published_files(rows)
     if files is not None:
@@ -109,11 +113,11 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     if files is not None:
         _point_to(settings.published_parquet, version / settings.published_parquet.name)
     _remove_old_versions(settings)
-    return Published(version / file.name, rows, sorted(signatures))
+    return Published(version / file.name, rows, sorted(_signatures(manifest)))
 
 
 def _name_of_version(settings: Settings) -> str:
-    """The instant, or just after the newest version where the clock went back: names tell which came first."""
+    """The instant or, where the clock went back, the one after the newest version: names are in order."""
     known = _instants_of_versions(path.name for path in settings.versions.iterdir())
     after_newest = max(known.values(), default=datetime.min.replace(tzinfo=UTC)) + timedelta(microseconds=1)
     return max(datetime.now(UTC), after_newest).strftime(NAME_OF_VERSION)
@@ -128,7 +132,7 @@ def _instants_of_versions(names: Iterable[str]) -> dict[str, datetime]:
     return instants
 
 
-def _build(settings: Settings, file: Path, run_id: str, signatures: Signatures) -> dict[str, int]:
+def _build(settings: Settings, file: Path, run_id: str, manifest: Manifest) -> dict[str, int]:
     """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
     with databases.connect(settings) as connection:
         if not engine_of(settings).has_built_reports(connection, run_id):
@@ -147,7 +151,8 @@ def _build(settings: Settings, file: Path, run_id: str, signatures: Signatures) 
         connection.execute("set TimeZone = 'UTC'")
         for own in ("changes", "stamps"):
             connection.execute(f"drop schema if exists {own} cascade")
-        _make_functions_of_the_copy(connection, signatures)
+        _make_functions_of_the_copy(connection, _signatures(manifest))
+        _describe_ledger(connection, manifest)
         _add_refreshes(connection, settings, file, run_id)
         connection.execute("checkpoint")
         rows = _rows(connection, file.stem)
@@ -157,7 +162,7 @@ def _build(settings: Settings, file: Path, run_id: str, signatures: Signatures) 
                     f"{table} has {rows.get(table, 'no')} rows in the new version and {count} in "
                     f"{settings.reports}. The published file was left as it is. Run the refresh again."
                 )
-    _require_answers(file, signatures)
+    _require_answers(file, _signatures(manifest))
     return rows
 
 
@@ -190,33 +195,58 @@ def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int
     }
 
 
-def _signatures(dbt_target: Path) -> Signatures:
-    """The parameters of each table function as dbt has made it; the database does not tell defaults."""
-    manifest = json.loads((dbt_target / "manifest.json").read_text(encoding="utf-8"))
-    return {
-        node["name"]: node["config"]["parameters"]
-        for node in manifest["nodes"].values()
+def _manifest_of(dbt_target: Path) -> Manifest:
+    manifest: Manifest = json.loads((dbt_target / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+def _signatures(manifest: Manifest) -> Signatures:
+    """The parameters of each table function as dbt has made it, those first that others call.
+
+    The database itself does not tell defaults.
+    """
+    functions = {
+        unique_id: node
+        for unique_id, node in manifest["nodes"].items()
         if node["config"]["materialized"] == "table_function"
     }
+    calls = {
+        unique_id: functions.keys() & set(node["depends_on"]["nodes"])
+        for unique_id, node in functions.items()
+    }
+    in_order = (functions[unique_id] for unique_id in TopologicalSorter(calls).static_order())
+    return {node["name"]: node["config"]["parameters"] for node in in_order}
+
+
+def _describe_ledger(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """Give the tables of the ledger the words of the docs, as dbt has given them to its own."""
+    for source in manifest["sources"].values():
+        if source["source_name"] == "ledger":
+            table = identifier(source["name"])
+            connection.execute(f"comment on table {table} is {literal(source['description'])}")
+            for name, column in source["columns"].items():
+                connection.execute(
+                    f"comment on column {table}.{identifier(name)} is {literal(column['description'])}"
+                )
 
 
 def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection, signatures: Signatures) -> None:
     """Table functions name the database that they were made in; those of the copy must not."""
-    for name, definition, comment in connection.execute(
+    made = connection.execute(
         """
         select function_name, macro_definition, comment
         from duckdb_functions()
         where function_type = 'table_macro' and schema_name = 'main' and not internal
         """
-    ).fetchall():
-        if name not in signatures:
-            # Its model is gone.
-            connection.execute(f"drop macro table {identifier(name)}")
-            continue
+    ).fetchall()
+    for name, _, _ in made:
+        # Also one whose model is gone.
+        connection.execute(f"drop macro table {identifier(name)}")
+    definitions = {name: (definition, comment) for name, definition, comment in made}
+    for name, parameters in signatures.items():
+        definition, comment = definitions[name]
         body = re.sub(r"\breports\.main\.", "", definition)
-        signature = ", ".join(signatures[name])
-        connection.execute(f"create or replace macro {identifier(name)}({signature}) as table {body}")
-        # What is replaced loses its comment.
+        connection.execute(f"create macro {identifier(name)}({', '.join(parameters)}) as table {body}")
         connection.execute(f"comment on macro table {identifier(name)} is {literal(comment or '')}")
 
 

@@ -1,4 +1,8 @@
-{{ config(parameters=['from_version', 'to_version', 'date_from', 'date_to', 'queues := null', 'users := null']) }}
+{{
+    config(parameters=[
+        'from_version', 'to_version', 'date_from', 'date_to', 'queues := null', 'users := null'
+    ])
+}}
 
 with
 
@@ -382,8 +386,8 @@ select
     case when differences.entity = 'order' then differences.entity_id end as order_id,
     differences.customer_id,
     case when differences.entity = 'user' then differences.entity_id end as user_id,
-    case when compared.is_swapped then differences.share_later else differences.share_earlier end as "before",
-    case when compared.is_swapped then differences.share_earlier else differences.share_later end as "after",
+    case when compared.is_swapped then differences.share_later else differences.share_earlier end as before,
+    case when compared.is_swapped then differences.share_earlier else differences.share_later end as after,
     case when compared.is_swapped then -1 else 1 end * (differences.share_later - differences.share_earlier)
         as difference,
     coalesce(explanations.was_settled, false) as was_settled,

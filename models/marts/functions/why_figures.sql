@@ -1,4 +1,8 @@
-{{ config(parameters=['from_version', 'to_version', 'date_from', 'date_to', 'queues := null', 'users := null']) }}
+{{
+    config(parameters=[
+        'from_version', 'to_version', 'date_from', 'date_to', 'queues := null', 'users := null'
+    ])
+}}
 
 with
 
@@ -86,8 +90,8 @@ stages_of_figures as (
 
 select
     figure,
-    figure_before as "before",
-    figure_after as "after",
+    figure_before as before,
+    figure_after as after,
     figure_after - figure_before as difference,
     figure_after - figure_restated as growth,
     figure_restated - figure_before as restatement
