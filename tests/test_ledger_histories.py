@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -264,17 +264,13 @@ class Ledger:
         listed = rows(self.newest, f"from why_figures(?, ?, {ASKED})", *self._names(before, after), *asked)
         assert [row["figure"] for row in listed] == list(FIGURES), about
         overviews = self.overview(before, asked), self.overview(after, asked)
+        restated = {figure: Decimal(overviews[0][figure]) for figure in ENTITIES}
+        for key, change in changes.items():
+            restated[key.figure] += (change.after - change.before) * change.was_settled
         for row in listed:
-            figure = row["figure"]
             for side, overview in zip(("before", "after"), overviews, strict=True):
-                assert_figure(row[side], overview[figure], (figure, about))
-            assert_adds_up(row, about)
-            if figure in ENTITIES:
-                restated = [c for key, c in changes.items() if key.figure == figure and c.was_settled]
-                assert row["restatement"] == sum((c.after - c.before for c in restated), Decimal(0)), (
-                    row,
-                    about,
-                )
+                assert_figure(row[side], overview[row["figure"]], (row, about))
+            assert_adds_up(row, with_ratios(restated), about)
 
     def check_netting(self, versions: Sequence[int], asked: Filter) -> None:
         first, second, third = versions
@@ -327,13 +323,12 @@ def touch_of(state: Any, touch: tuple[str, str]) -> Row | None:
     """A touch with what is told of its message."""
     row = state.facts.touches.get(touch)
     message = state.facts.messages.get(touch[0])
-    of_message = ("status", "window_closes_at", "is_in_open_window")
-    return row and {**row, **{column: message[column] for column in of_message}}
+    return row and {**row, **{column: message[column] for column in ("status", "settles_at")}}
 
 
 def assert_side(row: Row, side: str, expected: Row | None, about: str) -> None:
     """What a restatement says of one side: nothing of one on which it was not there."""
-    columns = ("customer_id", "message_date", "queue_id", "user_id", "status", "window_closes_at")
+    columns = ("customer_id", "message_date", "queue_id", "user_id", "status", "settles_at")
     columns += ("is_in_open_window", "order_value", "refunded_value", "is_last_touch")
     for column in columns:
         value = (expected or {}).get(column)
@@ -345,9 +340,7 @@ def assert_just(listed: dict[Any, Row], expected: set[Any], about: str) -> None:
     assert expected <= listed.keys(), (about, "missing", expected - listed.keys())
     for key in listed.keys() - expected:
         row = listed[key]
-        columns = ("window_closes_at", "is_in_open_window")
-        differs = any(row[f"{column}_before"] != row[f"{column}_after"] for column in columns)
-        assert differs, (about, "needless", row)
+        assert row["settles_at_before"] != row["settles_at_after"], (about, "needless", row)
 
 
 def assert_same(said: dict[Key, Change], expected: dict[Key, Change], about: object) -> None:
@@ -357,7 +350,7 @@ def assert_same(said: dict[Key, Change], expected: dict[Key, Change], about: obj
 
 
 def assert_figure(said: Decimal | None, expected: Any, about: object) -> None:
-    """A figure as decimal; a rate, which is a double in the overview, to its last place."""
+    """A figure as decimal; a rate, which is a double in the overview, to the places that it has here."""
     if said is None or expected is None:
         assert said is None, about
         assert expected is None, about
@@ -367,10 +360,33 @@ def assert_figure(said: Decimal | None, expected: Any, about: object) -> None:
         assert said == expected, about
 
 
-def assert_adds_up(row: Row, about: object) -> None:
-    """Growth and restatement are the difference, in which a ratio without a denominator is none at all."""
-    if row["before"] is None and row["after"] is None:
-        assert not row["difference"], (row, about)
-    elif row["difference"] is not None:
-        assert row["difference"] == (row["after"] or 0) - (row["before"] or 0), (row, about)
-        assert row["growth"] + row["restatement"] == row["difference"], (row, about)
+def assert_adds_up(row: Row, restated: Row, about: object) -> None:
+    """Growth and restatement are the difference; there is none where a ratio has no denominator.
+
+    Args:
+        row: a row of `why_figures`.
+        restated: the overview before, with what was restated and nothing else.
+    """
+    if row["before"] is None or row["after"] is None:
+        assert row["difference"] is None, (row, about)
+        return
+    assert row["difference"] == row["after"] - row["before"], (row, about)
+    assert row["growth"] + row["restatement"] == row["difference"], (row, about)
+    if restated[row["figure"]] is not None:
+        assert_figure(row["before"] + row["restatement"], restated[row["figure"]], (row, about))
+
+
+def with_ratios(figures: dict[str, Decimal]) -> Row:
+    """The figures that have rows, and the ratios of them."""
+
+    messaged, sent = figures["customers_messaged"], figures["messages_sent"]
+    return {
+        **figures,
+        "conversion_rate": float(figures["customers_converted"] / messaged) if messaged else None,
+        "revenue_per_message": money_per(figures["revenue_generated"], sent) if sent else None,
+    }
+
+
+def money_per(money: Decimal, count: Decimal) -> Decimal:
+    """Money by a count, half up to six places."""
+    return (money / count).quantize(Decimal("0.000001"), ROUND_HALF_UP)

@@ -51,7 +51,8 @@ DAYS = """
         ) as days,
         coalesce(
             sum(
-                if(is_last_touch_after, order_value_after, 0) - if(is_last_touch_before, order_value_before, 0)
+                if(is_last_touch_after, order_value_after, 0)
+                - if(is_last_touch_before, order_value_before, 0)
             ),
             0
         ) as moved

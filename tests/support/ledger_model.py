@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,9 +107,11 @@ def read_facts(file: Path) -> Facts:
         (info,) = _rows(connection, "from report_info")
         messages = _rows(connection, "from fct_messages")
         touches = _rows(connection, "from fct_message_orders")
+    window = timedelta(days=info["attribution_window_days"])
     for message in messages:
-        closes = message["window_closes_at"]
-        message["is_in_open_window"] = closes is not None and closes > info["as_of_ends_at"]
+        message["settles_at"] = message["occurred_at"] + window
+        is_open = message["settles_at"] > info["as_of_ends_at"]
+        message["is_in_open_window"] = message["status"] == "sent" and is_open
     return Facts(
         info["as_of"],
         info["as_of_ends_at"],
@@ -140,14 +142,12 @@ def explain(earlier: Facts, later: Facts, asked: Filter) -> dict[Key, Change]:
 
 
 def is_settled(message_id: str, earlier: Facts, later: Facts) -> bool:
-    """Whether the window of a message had closed at the end of the as-of day of the earlier version.
+    """Whether a message had settled at the end of the as-of day of the earlier version.
 
-    A skipped message opens no window: it is settled with its day.
+    It settles when its window closes; a skipped one, which opens none, as if it had been sent.
     """
     message = earlier.messages.get(message_id) or later.messages[message_id]
-    if message["window_closes_at"] is None:
-        return message["message_date"] <= earlier.as_of
-    return message["window_closes_at"] <= earlier.as_of_ends_at
+    return message["settles_at"] <= earlier.as_of_ends_at
 
 
 def new_days(earlier: Facts, later: Facts) -> set[date]:
@@ -182,12 +182,18 @@ def causes_of_message(message_id: str, before: State, after: State) -> Causes:
 
 
 def causes_of_touch(touch: tuple[str, str], before: State, after: State) -> Causes:
-    """The causes of a restated touch: those of its order and of each message that came to it or left it."""
+    """The causes of a restated touch: those of its order, of its message, and of those that took its credit.
+
+    A message that came to the touches of its order, or left them, has to be told where the credit moved.
+    """
     message_id, order_id = touch
-    touching = [{m for m, o in state.facts.touches if o == order_id} for state in (before, after)]
     required, optional = _event_causes_of_order(order_id, before.events, after.events)
-    for other in {message_id, *(touching[0] ^ touching[1])}:
-        required |= _event_causes_of_message(other, before, after)
+    required |= _event_causes_of_message(message_id, before, after)
+    rows = before.facts.touches.get(touch), after.facts.touches.get(touch)
+    has_moved = None not in rows and rows[0]["is_last_touch"] != rows[1]["is_last_touch"]
+    touching = [{m for m, o in state.facts.touches if o == order_id} for state in (before, after)]
+    for other in touching[0] ^ touching[1]:
+        (required if has_moved else optional).update(_event_causes_of_message(other, before, after))
     return _with_other_causes(required, optional, before, after)
 
 
