@@ -36,10 +36,18 @@ class WhyError(RuntimeError):
 
 @dataclass(frozen=True)
 class Hero:
-    """A figure that the reports show first: its words, how it is written, and the figures it is made of."""
+    """A figure that the reports show first.
+
+    Attributes:
+        words: its name in the reports.
+        write: how it is written.
+        write_difference: how a difference of two of them is.
+        made_of: the figures that it is computed from, each of which has rows.
+    """
 
     words: str
     write: Callable[[Decimal], str]
+    write_difference: Callable[[Decimal], str]
     made_of: tuple[str, ...]
 
 
@@ -55,12 +63,18 @@ def _rate(value: Decimal) -> str:
     return f"{value:.2%}"
 
 
+def _points(value: Decimal) -> str:
+    return f"{value * 100:.2f} pp"
+
+
 HEROES = {
-    "messages_sent": Hero("Total messages sent", _count, ("messages_sent",)),
-    "revenue_generated": Hero("Revenue generated", _money, ("revenue_generated",)),
-    "conversion_rate": Hero("Conversion rate", _rate, ("customers_messaged", "customers_converted")),
-    "active_users": Hero("Active users", _count, ("active_users",)),
-    "revenue_per_message": Hero("Revenue per message", _money, ("revenue_generated", "messages_sent")),
+    "messages_sent": Hero("Total messages sent", _count, _count, ("messages_sent",)),
+    "revenue_generated": Hero("Revenue generated", _money, _money, ("revenue_generated",)),
+    "conversion_rate": Hero("Conversion rate", _rate, _points, ("customers_messaged", "customers_converted")),
+    "active_users": Hero("Active users", _count, _count, ("active_users",)),
+    "revenue_per_message": Hero(
+        "Revenue per message", _money, _money, ("revenue_generated", "messages_sent")
+    ),
 }
 
 BEHIND = sorted({figure for hero in HEROES.values() for figure in hero.made_of})
@@ -76,6 +90,7 @@ class Comparison:
         heroes: the figures that the reports show first, as rows of ``why_figures``.
         rows: the largest rows of ``why`` behind them.
         row_count: how many rows there are.
+        restated_elsewhere: the first and the last day outside the period that was restated.
     """
 
     before: Row
@@ -84,6 +99,7 @@ class Comparison:
     heroes: Sequence[Row]
     rows: Sequence[Row]
     row_count: int
+    restated_elsewhere: tuple[date, date] | None
 
 
 def compare(published: Path, from_version: str | None = None, to_version: str | None = None) -> Comparison:
@@ -119,8 +135,10 @@ def compare(published: Path, from_version: str | None = None, to_version: str | 
             *asked,
             BEHIND,
         )
+        elsewhere = _restated_elsewhere(connection, asked)
     heroes = [row for row in figures if row["figure"] in HEROES]
-    return Comparison(before, after, (first, last), heroes, rows, rows[0]["row_count"] if rows else 0)
+    row_count = rows[0]["row_count"] if rows else 0
+    return Comparison(before, after, (first, last), heroes, rows, row_count, elsewhere)
 
 
 def print_why(comparison: Comparison, console: Console) -> None:
@@ -137,19 +155,46 @@ def print_why(comparison: Comparison, console: Console) -> None:
         "Growth comes from messages whose window was still open at the earlier version, or that were sent\n"
         "after it. Restatement is all else: figures that were settled.\n"
     )
-    if not comparison.rows:
-        console.print("No message, order, customer or user moved a figure.")
-        return
-    console.print("What moved them, the largest first:\n")
+    if comparison.rows:
+        console.print("What moved them, the largest first:\n")
+    else:
+        console.print("No message, order, customer or user moved one of them.")
     for row in comparison.rows:
         console.print(Text(f"  {_line(row)}"))
     more = comparison.row_count - len(comparison.rows)
     if more > 0:
-        names = f"'{comparison.before['version']}', '{comparison.after['version']}'"
+        console.print(f"  and {more:,} more: {_query(comparison, first, last)}")
+    if comparison.restated_elsewhere:
+        days = comparison.restated_elsewhere
         console.print(
-            f"  and {more:,} more: select * from why({names}, date '{first}', date '{last}') "
-            "in the published file"
+            f"\nSettled days outside of these were restated too, {days[0]} to {days[1]}: "
+            f"{_query(comparison, *days)}"
         )
+
+
+def _query(comparison: Comparison, first: date, last: date) -> str:
+    """What to ask the published file for all rows."""
+    names = f"'{comparison.before['version']}', '{comparison.after['version']}'"
+    return f"select * from why({names}, date '{first}', date '{last}')"
+
+
+def _restated_elsewhere(
+    connection: duckdb.DuckDBPyConnection, asked: Sequence[object]
+) -> tuple[date, date] | None:
+    """The first and the last settled day outside the period that a version between the two restated."""
+    ((first, last),) = connection.execute(
+        """
+        select min(day), max(day)
+        from (
+            select unnest([message_date_before, message_date_after]) as day
+            from restatements
+            where was_settled and to_version > least($1, $2) and to_version <= greatest($1, $2)
+        )
+        where day not between $3 and $4
+        """,
+        list(asked),
+    ).fetchall()
+    return (first, last) if first else None
 
 
 def _table(comparison: Comparison) -> Table:
@@ -162,28 +207,27 @@ def _table(comparison: Comparison) -> Table:
     for row in comparison.heroes:
         hero = HEROES[row["figure"]]
         words = f"{hero.words}, {currency}" if hero.write is _money else hero.words
-        sides = [_written(row[side], hero) for side in ("before", "after")]
-        moved = [_written(row[part], hero, sign=True) for part in ("growth", "restatement")]
+        sides = ["-" if row[side] is None else hero.write(row[side]) for side in ("before", "after")]
+        moved = [_signed(row[part], hero.write_difference) for part in ("growth", "restatement")]
         table.add_row(Text(shown(words)), *sides, *moved)
     return table
 
 
-def _written(value: Decimal | None, hero: Hero, sign: bool = False) -> str:
+def _signed(value: Decimal | None, write: Callable[[Decimal], str]) -> str:
     if value is None:
         return "-"
-    return f"{'+' if sign and value > 0 else ''}{hero.write(value)}"
+    return f"{'+' if value > 0 else ''}{write(value)}"
 
 
 def _line(row: Row) -> str:
     """What one message, order, customer or user moved, and why."""
     write = _money if row["figure"].startswith("revenue") else _count
-    moved = f"{'+' if row['difference'] > 0 else ''}{write(row['difference'])}"
     about = f"{row['figure']}, {row['entity']} {shown(row[row['entity'] + '_id'])}"
     fields = f" ({', '.join(row['changed_fields'])})" if row["changed_fields"] else ""
     files = [named(file["path"]) for file in row["files"] or ()]
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     return (
-        f"{moved:>14}  {about}: {write(row['before'])} -> {write(row['after'])}, "
+        f"{_signed(row['difference'], write):>14}  {about}: {write(row['before'])} -> {write(row['after'])}, "
         f"{'settled' if row['was_settled'] else 'growth'}, {', '.join(row['causes'])}{fields}"
         f"{f', {files[0]}{more}' if files else ''}"
     )

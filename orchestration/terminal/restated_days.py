@@ -17,14 +17,14 @@ WORDS_OF_ORDERS = {
     "order_changed": "corrected",
     "order_refunded": "refunded",
     "order_reinstated": "reinstated",
-    "order_new": "new",
+    "order_new": "added",
     "order_removed": "removed",
 }
 WORDS_OF_MESSAGES = {
     "message_late": "late",
     "message_changed": "corrected",
     "message_removed": "removed",
-    "message_new": "new",
+    "message_new": "added",
 }
 WORDS_OF_OTHERS = {
     "setting_changed": "the settings changed",
