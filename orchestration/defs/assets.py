@@ -4,7 +4,7 @@ Belongs here: what Dagster shows of a step. Does not belong here: the step (refr
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from orchestration.landing.discovery import LandingError
 from orchestration.landing.load_report import LoadReport
 from orchestration.landing.notices import left_behind, notices, too_many_gone, too_many_rejected
 from orchestration.landing.quarantine import count_rejected, read_quarantine
+from orchestration.ledger.restated import RestatedPeriod, restated_periods
 from orchestration.operations import runs
 from orchestration.operations.status import status_of
 from orchestration.publishing.publish import Published
@@ -36,6 +37,8 @@ PREVIEW_ROWS = 5
 FAILED_FILES_SHOWN = 10
 REFRESHES_SHOWN = 10
 REJECTIONS_SHOWN = 20
+
+FEW_RESTATED = "few_settled_figures_were_restated"
 
 
 def build_event_asset(contract: EventContract, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
@@ -245,6 +248,16 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"python", "duckdb"},
         tags={"audience": "readers"},
         description="The file that readers open: facts, marts and table functions, replaced in one step.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                FEW_RESTATED,
+                asset=["published", "contact_reports"],
+                description=(
+                    "Of the credited revenue of each period's settled days, max_restated_share of hub.toml "
+                    "at most is other than in the version before, or that of 100 orders."
+                ),
+            )
+        ],
     )
     def contact_reports(
         context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
@@ -253,13 +266,20 @@ def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
         with writing(run.settings):
             published = refresh.publish(run)
         runs.record_published(context.instance, context.run.run_id, published.version.parent.name)
+        with duckdb.connect(str(run.settings.published), read_only=True) as connection:
+            metadata = _published_metadata(connection, published, run.settings)
+            restated = restated_periods(connection)
         return dg.MaterializeResult(
+            check_results=[_few_restated(restated, run.settings.hub.max_restated_share)],
             metadata={
-                **_published_metadata(published, run.settings),
+                **metadata,
+                "restated_revenue": dg.MetadataValue.float(
+                    float(sum(period.moved_revenue for period in restated if period.period == "all_time"))
+                ),
                 "status": dg.MetadataValue.json(
                     json.loads(status_of(run.settings, context.instance).as_json())
                 ),
-            }
+            },
         )
 
     return contact_reports
@@ -289,30 +309,48 @@ def _load_metadata(
     }
 
 
-def _published_metadata(published: Published, settings: Settings) -> dict[str, dg.MetadataValue]:
-    with duckdb.connect(str(settings.published), read_only=True) as connection:
-        overview = table(
-            connection.sql(
-                "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
-                "from mart_overview"
+def _few_restated(periods: Sequence[RestatedPeriod], share: float) -> dg.AssetCheckResult:
+    exceeding = [period for period in periods if period.is_more_than(share)]
+    return dg.AssetCheckResult(
+        passed=not exceeding,
+        check_name=FEW_RESTATED,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            period.period: (
+                f"{period.moved_revenue:,.2f} of {period.settled_revenue:,.2f} moved, by {period.orders:,} "
+                f"orders, which is more than max_restated_share = {share} of hub.toml. `make why` says why; "
+                "readers see the new figures."
             )
+            for period in exceeding
+        },
+    )
+
+
+def _published_metadata(
+    connection: duckdb.DuckDBPyConnection, published: Published, settings: Settings
+) -> dict[str, dg.MetadataValue]:
+    overview = table(
+        connection.sql(
+            "select period, messages_sent, revenue_generated, conversion_rate, revenue_per_message "
+            "from mart_overview"
         )
-        refreshes = table(
-            connection.sql(
-                "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
-                "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "
-                "array_to_string(rebuilt_because, '; ') as rebuilt_because, "
-                "seconds_by_step::varchar as seconds_by_step, version_published "
-                f"from refreshes order by refresh_number desc limit {REFRESHES_SHOWN}"
-            )
+    )
+    refreshes = table(
+        connection.sql(
+            "select refresh_number, started_at, files_loaded, messages_accepted, orders_accepted, "
+            "messages_rejected + orders_rejected as rows_rejected, days_recomputed, rows_replaced, "
+            "array_to_string(rebuilt_because, '; ') as rebuilt_because, "
+            "seconds_by_step::varchar as seconds_by_step, version_published "
+            f"from refreshes order by refresh_number desc limit {REFRESHES_SHOWN}"
         )
-        (latest,) = connection.sql(
-            "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
-        ).fetchall()
-        days = connection.sql(
-            "select message_date, messages_sent from mart_overview_daily "
-            "where message_date <= (select as_of from report_info) order by message_date desc limit 90"
-        ).fetchall()
+    )
+    (latest,) = connection.sql(
+        "select days_recomputed, rows_replaced from refreshes order by refresh_number desc limit 1"
+    ).fetchall()
+    days = connection.sql(
+        "select message_date, messages_sent from mart_overview_daily "
+        "where message_date <= (select as_of from report_info) order by message_date desc limit 90"
+    ).fetchall()
     return {
         "path": dg.MetadataValue.path(settings.published),
         "version": dg.MetadataValue.path(published.version),

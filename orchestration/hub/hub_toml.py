@@ -34,8 +34,8 @@ WORDS = {
     "max_rejected_share": "more of an entity's new rows rejected: not published",
     "max_fall": "more of the published events gone: not published",
     "max_left_behind": "more ids missing from a changed file: not published",
-    "max_restated_share": "reserved, without effect",
-    "ledger_days": "reserved, without effect",
+    "max_restated_share": "more of a period's settled revenue restated: a warning",
+    "ledger_days": "how long it can be told row by row why figures changed",
     "keep_runs_days": "how long Dagster's record of runs is kept",
     "links_to": "folders outside that links in the landing folder may lead to",
 }
@@ -53,8 +53,8 @@ class Hub:
         max_rejected_share: the share of an entity's new rows that may be rejected.
         max_fall: the share of an entity's published events that may be gone.
         max_left_behind: the share of a changed file's former ids that may be in no landed file.
-        max_restated_share: the share of published figures that may change.
-        ledger_days: for how many days the ledger of figures is kept.
+        max_restated_share: the share of a period's settled revenue that may be restated without a warning.
+        ledger_days: for how many days the rows of the ledger are kept.
         keep_runs_days: for how many days Dagster's record of runs is kept.
         links_to: folders outside that links in the landing folder may lead to.
         landing: the tables in the order of the file.

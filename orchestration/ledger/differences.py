@@ -11,7 +11,7 @@ from datetime import date
 
 import duckdb
 
-from orchestration.sql import identifier, one_row
+from orchestration.sql import one_row
 
 # What figures and causes are made of, by the name of the temporary relations.
 RELATIONS = {
@@ -83,8 +83,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
     mark = _high_water_mark(connection, from_version)
     for name, (table, columns) in RELATIONS.items():
         sides = {"before": f"published.{table}", "after": f"reports.main.{table}"}
-        if mark is not None and _has_change_feed(connection, table):
-            feed = f"reports.changes.{identifier(table)} where change = "
+        if mark is not None and _has_table(connection, table):
+            feed = f"reports.changes.{table} where change = "
             sides = {"before": f"{feed} 'removed'", "after": f"{feed} 'inserted'"}
         for side, rows in sides.items():
             connection.execute(f"create or replace temp view {name}_{side} as select {columns} from {rows}")
@@ -100,19 +100,23 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
 
 def _high_water_mark(connection: duckdb.DuckDBPyConnection, version: str) -> int | None:
     """The last content that the version had taken in; None where the change feeds do not begin with it."""
+    if not _has_table(connection, "since"):
+        return None
     found = connection.execute(
         """
-        select loaded_through
-        from raw.refreshes
-        where finished_at is not null
-        qualify row_number() over (order by refresh_number desc) = 1 and version_published = ?
+        select refreshes.loaded_through
+        from reports.main.versions as versions
+        inner join reports.changes.since as since on versions.refresh_number = since.refresh_number
+        inner join raw.refreshes as refreshes on versions.refresh_number = refreshes.refresh_number
+        where versions.version = ?
         """,
         [version],
     ).fetchone()
     return found[0] if found else None
 
 
-def _has_change_feed(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether there is such a table among the change feeds of the reports."""
     (count,) = one_row(
         connection,
         "select count(*) from duckdb_tables() "

@@ -36,6 +36,15 @@ sides as (
 
 ),
 
+days_of_versions as (
+
+    select
+        versions.version as version_of_day,
+        unnest(versions.new_days) as new_day
+    from {{ source('ledger', 'versions') }} as versions
+
+),
+
 -- Per side, the days of which it had no message, because a version after it was the first to reach them.
 new_days as (
 
@@ -44,12 +53,7 @@ new_days as (
         days.new_day,
         min(days.version_of_day) as version_of_day
     from sides
-    inner join (
-        select
-            versions.version as version_of_day,
-            unnest(versions.new_days) as new_day
-        from {{ source('ledger', 'versions') }} as versions
-    ) as days on sides.version_of_side < days.version_of_day
+    inner join days_of_versions as days on sides.version_of_side < days.version_of_day
     group by sides.side, days.new_day
 
 ),
@@ -57,7 +61,7 @@ new_days as (
 changes as (
 
     select
-        restatements.* exclude (from_version, to_version),
+        restatements.*,
         restatements.to_version as version_of_change
     from {{ source('ledger', 'restatements') }} as restatements
     where restatements.to_version > (select compared.earlier from compared)
@@ -143,6 +147,27 @@ current_rows as (
 
 ),
 
+rows_before as (
+
+    select
+        side,
+        version_of_change,
+        entity,
+        message_id,
+        order_id,
+        customer_id_before as customer_id,
+        message_date_before as message_date,
+        queue_id_before as queue_id,
+        user_id_before as user_id,
+        status_before as status,
+        is_in_open_window_before as is_in_open_window,
+        order_value_before as order_value,
+        refunded_value_before as refunded_value,
+        is_last_touch_before as is_last_touch
+    from changed_rows
+
+),
+
 rows_of_sides as (
 
     select
@@ -164,29 +189,25 @@ rows_of_sides as (
 
     union all
 
-    select rows_before.* exclude (version_of_change)
-    from (
-        select
-            side,
-            entity,
-            message_id,
-            order_id,
-            customer_id_before as customer_id,
-            message_date_before as message_date,
-            queue_id_before as queue_id,
-            user_id_before as user_id,
-            status_before as status,
-            is_in_open_window_before as is_in_open_window,
-            order_value_before as order_value,
-            refunded_value_before as refunded_value,
-            is_last_touch_before as is_last_touch,
-            version_of_change
-        from changed_rows
-    ) as rows_before
+    select
+        rows_before.side,
+        rows_before.entity,
+        rows_before.message_id,
+        rows_before.order_id,
+        rows_before.customer_id,
+        rows_before.message_date,
+        rows_before.queue_id,
+        rows_before.user_id,
+        rows_before.status,
+        rows_before.is_in_open_window,
+        rows_before.order_value,
+        rows_before.refunded_value,
+        rows_before.is_last_touch
+    from rows_before
     left join new_days on rows_before.side = new_days.side and rows_before.message_date = new_days.new_day
     where
         {{ matches_filter() }}
-        -- It came with its day, not by a change.
+        -- Else it came with its day, not by a change.
         and coalesce(new_days.version_of_day >= rows_before.version_of_change, true)
 
 ),
@@ -353,6 +374,14 @@ moves as (
 
 ),
 
+earlier_version as (
+
+    select versions.as_of_ends_at
+    from {{ source('ledger', 'versions') }} as versions
+    inner join compared on versions.version = compared.earlier
+
+),
+
 explanations as (
 
     select
@@ -370,11 +399,7 @@ explanations as (
             moves.version_of_change = changes.version_of_change
             and moves.message_id = changes.message_id
             and moves.order_id is not distinct from changes.order_id
-    cross join (
-        select versions.as_of_ends_at
-        from {{ source('ledger', 'versions') }} as versions
-        inner join compared on versions.version = compared.earlier
-    ) as earlier_version
+    cross join earlier_version
     group by moves.figure, moves.entity_id
 
 )

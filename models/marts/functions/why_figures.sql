@@ -33,8 +33,8 @@ grown as (
 
 ),
 
--- From before to what is restated alone, and from there, by growth, to after: so that also ratios, which do not
--- add up, have a part of each.
+-- From before to what is restated alone and from there, by growth, to after: so that also ratios, which do
+-- not add up, have a part of each.
 sums as (
 
     select
@@ -45,10 +45,16 @@ sums as (
     union all
 
     select
-        stages.stage,
+        'restated' as stage,
         figures_after.*
     from figures_after
-    cross join (select unnest(['before', 'restated']) as stage) as stages
+
+    union all
+
+    select
+        'before' as stage,
+        figures_after.*
+    from figures_after
 
     union all
 
