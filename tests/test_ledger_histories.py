@@ -50,7 +50,10 @@ HISTORIES_PER_HUB = 50
 
 # What happens to a hub after its first load, in any order. Only some of it lands a batch.
 STEPS = ("land", "land, and rebuild", "land, after one was killed", "land, in another zone")
-STEPS += ("retract", "other window", "nothing", "rebuild")
+STEPS += ("retract", "nothing", "rebuild")
+
+# Follows one that lets windows close, which it opens again.
+OTHER_WINDOW = "other window"
 
 # Steps that change no event and keep the as-of day.
 STANDING_STILL = ("nothing", "rebuild")
@@ -109,12 +112,13 @@ def batches_of(several: Sequence[tuple[list[Landed], date]]) -> list[list[Event]
 def live(hub: RecordedHub, batches: list[list[Event]], chance: random.Random) -> list[str]:
     """Land the batches between several refreshes; returns what happened before each published version."""
     steps = ["first load", *chance.sample(STEPS, len(STEPS))]
+    steps.insert(steps.index("land") + 1, OTHER_WINDOW)
     contents: list[LandedContent] = []
     for number, step in enumerate(steps):
         if "land" in step or step == "first load":
             batch = batches.pop(0)
             contents += land(hub, number, batch)
-            hub.set(as_of=next_as_of_day(hub, batch, chance))
+            hub.set(as_of=next_as_of_day(hub, batch, chance, is_after=step == "land"))
         match step:
             case "land, after one was killed":
                 load_and_build(hub.settings, "killed before it published")
@@ -126,8 +130,8 @@ def live(hub: RecordedHub, batches: list[list[Event]], chance: random.Random) ->
                 hub.set(as_of=hub.settings.as_of + timedelta(days=chance.choice((0, 1))))
             case "rebuild" | "land, and rebuild":
                 hub.remove_databases()
-        # One release, and the next one has the former window again.
-        hub.window_days = 14 if step == "other window" else hub.window_days
+        if step == OTHER_WINDOW:
+            hub.window_days *= 2
         hub.publish()
     assert not batches
     return steps
@@ -142,17 +146,21 @@ def land(hub: RecordedHub, number: int, batch: list[Event]) -> Iterator[LandedCo
                 yield hub.land(entity, f"{number}-{part}", some)
 
 
-def next_as_of_day(hub: RecordedHub, batch: list[Event], chance: random.Random) -> date:
-    """A day of the batch or soon after it, so that some of it is settled, some open and some yet to come."""
+def next_as_of_day(hub: RecordedHub, batch: list[Event], chance: random.Random, *, is_after: bool) -> date:
+    """A day of the batch or near it, so that some of it is settled, some open and some yet to come.
+
+    Args:
+        is_after: whether the windows of some of it have just closed.
+    """
     zone = ZoneInfo(hub.settings.timezone)
     days = sorted(local_day(event.occurred_at, zone) for event in batch if isinstance(event, Message))
     if not hub.versions:
         return days[len(days) // 2]
     now = hub.settings.as_of
-    later = [day for day in days if day >= now] or [now]
-    return chance.choice(
-        (now, now + timedelta(1), now - timedelta(3), chance.choice(later) + timedelta(chance.choice((0, 8))))
-    )
+    day = chance.choice([day for day in days if day >= now] or days)
+    if is_after:
+        return day + timedelta(8)
+    return chance.choice((now, now + timedelta(1), now - timedelta(3), day))
 
 
 def pairs_of(count: int, chance: random.Random) -> list[tuple[int, int]]:
