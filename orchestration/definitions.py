@@ -14,7 +14,7 @@ from orchestration.dbt_runner.project import prepared_project
 from orchestration.defs.alert_sensors import build_alert_sensors
 from orchestration.defs.assets import REJECTED_EVENTS, build_event_asset, build_published_asset
 from orchestration.defs.dbt_models import build_dbt_assets
-from orchestration.defs.outside import dashboards, landing_folders
+from orchestration.defs.outside import dashboards, landing_folders, ledger
 from orchestration.defs.resources import build_lock
 from orchestration.defs.schedules import build_schedule, build_sensor, refresh
 from orchestration.landing.contracts import CONTRACTS
@@ -63,6 +63,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *landing_folders(),
+            *ledger(manifest),
             *_with_code_references([*events, dbt_models, published]),
             REJECTED_EVENTS,
             *dashboards(manifest),

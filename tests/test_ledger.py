@@ -19,6 +19,7 @@ import pytest
 from landing import land_csv
 from pipeline import DBT_TARGET, edit_hub_file, reading, refresh
 
+from orchestration.defs.assets import _few_restated
 from orchestration.ledger.restated import RestatedPeriod, restated_periods
 from orchestration.publishing import publish as publishing
 from orchestration.publishing.publish import PublishError, publish
@@ -254,3 +255,17 @@ def test_more_than_a_share_and_more_than_a_few_orders(moved: str, orders: int, e
     period = RestatedPeriod("last_30_days", Decimal(100), Decimal(moved), orders)
 
     assert period.is_more_than(0.01) is exceeds
+
+
+def test_the_check_warns_of_each_period_that_was_restated_by_more() -> None:
+    more = RestatedPeriod("last_30_days", Decimal(1000), Decimal("12.50"), 101)
+    less = RestatedPeriod("all_time", Decimal(9000), Decimal("12.50"), 101)
+
+    result = _few_restated([more, less], 0.01)
+
+    assert (result.passed, result.severity.value) == (False, "WARN")
+    assert list(result.metadata) == ["last_30_days"]
+    assert str(result.metadata["last_30_days"].value).startswith(
+        "12.50 of 1,000.00 moved, by 101 orders, which is more than max_restated_share = 0.01"
+    )
+    assert _few_restated([less], 0.01).passed

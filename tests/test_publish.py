@@ -182,17 +182,19 @@ def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> 
 
 @pytest.mark.parametrize("version", ["1.5", "2.0"])
 def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> None:
-    publish(hub, RUN)
+    published = publish(hub, RUN)
     script = (
         "import duckdb, sys\n"
         "assert duckdb.__version__.startswith(sys.argv[1]), duckdb.__version__\n"
         "connection = duckdb.connect(sys.argv[2], read_only=True)\n"
         f"print([str(value) for value in connection.execute({OVERVIEW!r}).fetchall()[0]])\n"
         "print(connection.execute('select count(*) from mart_overview').fetchall())\n"
+        "for call in sys.argv[3:]:\n"
+        "    connection.execute(f'from {call}').fetchall()\n"
     )
     path = {"PYTHONPATH": str(OLD_DUCKDB)} if version == "1.5" else {}
     read = subprocess.run(
-        [sys.executable, "-c", script, version, str(hub.published)],
+        [sys.executable, "-c", script, version, str(hub.published), *calls(published.functions)],
         env={**os.environ, **path},
         capture_output=True,
         text=True,
@@ -200,6 +202,15 @@ def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> No
     )
 
     assert read.stdout.splitlines() == ["['2', '19.99']", "[(5,)]"], read.stderr
+    assert read.returncode == 0, read.stderr
+
+
+def calls(functions: list[str]) -> list[str]:
+    """A call of each table function, with all that it requires."""
+    days = "'2026-01-01', '2026-01-31'"
+    version = "(select max(versions.version) from versions)"
+    versions = {"why": [version] * 2, "why_figures": [version] * 2, "figures_as_of": [version]}
+    return [f"{name}({', '.join([*versions.get(name, ()), days])})" for name in functions]
 
 
 def test_an_open_connection_keeps_its_version_and_a_new_one_sees_the_next(hub: Settings) -> None:

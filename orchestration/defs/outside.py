@@ -1,4 +1,4 @@
-"""The landing folders and the dashboard, so that the lineage begins and ends where the data does.
+"""The landing folders, the ledger and the dashboard, so that the lineage begins and ends where the data does.
 
 Belongs here: assets that Dagster shows and does not materialize. Does not belong here: what it does
 materialize (assets.py, dbt_models.py).
@@ -37,6 +37,26 @@ def landing_folders() -> list[dg.AssetSpec]:
             ),
         )
         for contract in CONTRACTS
+    ]
+
+
+def ledger(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
+    """The tables of the ledger. Publishing writes them, for the functions of the versions that follow.
+
+    Args:
+        manifest: dbt's manifest, in which they are sources.
+    """
+    return [
+        dg.AssetSpec(
+            dg.AssetKey(["ledger", source["name"]]),
+            group_name="ledger",
+            owners=OWNERS,
+            kinds={"duckdb"},
+            tags={"audience": "readers"},
+            description=source["description"],
+        )
+        for source in manifest["sources"].values()
+        if source["source_name"] == "ledger"
     ]
 
 

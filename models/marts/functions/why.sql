@@ -174,18 +174,18 @@ rows_of_sides as (
         sides.side,
         current_rows.*
     from sides
-    cross join current_rows
+    -- Not a cross join: DuckDB stores it as a comma, which DuckDB 1.5 takes for a lateral join here.
+    inner join current_rows on true
     left join new_days on sides.side = new_days.side and current_rows.message_date = new_days.new_day
+    left join changed_rows
+        on
+            sides.side = changed_rows.side
+            and current_rows.entity = changed_rows.entity
+            and current_rows.message_id = changed_rows.message_id
+            and current_rows.order_id is not distinct from changed_rows.order_id
     where
         new_days.new_day is null
-        and not exists (
-            select 1 from changed_rows
-            where
-                changed_rows.side = sides.side
-                and changed_rows.entity = current_rows.entity
-                and changed_rows.message_id = current_rows.message_id
-                and changed_rows.order_id is not distinct from current_rows.order_id
-        )
+        and changed_rows.side is null
 
     union all
 
@@ -221,7 +221,7 @@ messages_of_users as (
         days.user_id,
         days.messages_sent
     from sides
-    cross join {{ ref('messages_by_day') }} as days
+    inner join {{ ref('messages_by_day') }} as days on true
     left join new_days on sides.side = new_days.side and days.message_date = new_days.new_day
     where
         {{ matches_filter() }}
@@ -421,6 +421,6 @@ select
     coalesce(explanations.changed_fields, []) as changed_fields,
     coalesce(explanations.files, []) as files
 from differences
-cross join compared
 left join explanations
     on differences.figure = explanations.figure and differences.entity_id = explanations.entity_id
+cross join compared
