@@ -37,7 +37,7 @@ override PORT := $(value PORT)
 export PORT
 endif
 
-.PHONY: help demo run rebuild files preview quarantine retract backup restore status soak export ui docs dashboard test check test-quick \
+.PHONY: help demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
 	test-dashboard test-spark cluster-test java example lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
@@ -65,6 +65,9 @@ quarantine: $(VENV)/ready  ## the rejected rows by file and reason, the newest f
 
 retract: $(VENV)/ready  ## take a loaded file back: make retract FILE=landing/orders/a.csv
 	@$(VENV)/bin/python -m orchestration.cli retract -- "$$FILE"
+
+why: $(VENV)/ready  ## why figures changed since the version before (FROM=..., TO=...: versions or instants in UTC)
+	@$(VENV)/bin/python -m orchestration.cli why $(if $(FROM),--from="$$FROM") $(if $(TO),--to="$$TO")
 
 backup: $(VENV)/ready  ## copy the hub to a new folder: make backup TO=/mnt/backups/monday (LANDING=yes: landed files too)
 	@$(VENV)/bin/python -m orchestration.cli backup $(if $(LANDING),--landing) -- "$$TO"

@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("quarantine", help="the rejected rows, by file and reason")
     commands.choices["quarantine"].add_argument("--csv", action="store_true", help="all of them as a file")
     commands.add_parser("retract", help="take a loaded file back").add_argument("file")
+    commands.add_parser("why", help="why figures changed between two published versions")
+    commands.choices["why"].add_argument("--from", dest="from_version", help="by default: the one before")
+    commands.choices["why"].add_argument("--to", dest="to_version", help="by default: the last one")
     commands.add_parser("export", help="what is published as Parquet and CSV files")
     commands.choices["export"].add_argument("--facts", action="store_true", help="facts as CSV too")
     commands.add_parser("status", help="how the hub is; the exit status is 1 when it is stale or failing")
@@ -125,6 +128,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         "files": lambda: files(settings),
         "quarantine": lambda: quarantine(settings, options.csv),
         "retract": lambda: retract(settings, options.file),
+        "why": lambda: why(settings, options.from_version, options.to_version),
         "backup": lambda: backup(settings, options.folder, options.landing),
         "restore": lambda: restore(settings, options.folder, options.over_newer),
     }
@@ -369,6 +373,14 @@ def preview(settings: Settings, file: str) -> int:
     return 0 if print_preview(preview_file(settings, file), settings, CONSOLE) else 1
 
 
+def why(settings: Settings, from_version: str | None, to_version: str | None) -> int:
+    """Print why figures changed between two published versions."""
+    from orchestration.terminal.printed_why import compare, print_why
+
+    print_why(compare(settings.published, from_version, to_version), CONSOLE)
+    return 0
+
+
 def run(settings: Settings, period: str) -> int:
     """One refresh: the same job as the schedule runs."""
     CONSOLE.print(f"Refreshing {markup(settings.data_dir)} as of {settings.as_of} ({settings.timezone}) ...")
@@ -386,6 +398,7 @@ def run(settings: Settings, period: str) -> int:
         return 1
     from orchestration.landing.discovery import something_has_landed
     from orchestration.terminal.printed_reports import print_reports
+    from orchestration.terminal.restated_days import restated_days
 
     gc.freeze()
     gc.enable()
@@ -400,6 +413,8 @@ def run(settings: Settings, period: str) -> int:
         CONSOLE.print("[red]The refresh failed; readers keep what was published before.[/]")
         return 1
     print_reports(settings.published, period, CONSOLE)
+    if restated := restated_days(settings.published):
+        CONSOLE.print(f"\n[yellow]![/] {markup(restated)}")
     CONSOLE.print(f"\nPublished: {markup(settings.published)}")
     return 0
 
