@@ -180,6 +180,11 @@ def manifest() -> dict[str, Any]:
     return json.loads(prepared_project().manifest_path.read_text())
 
 
+def models_and_seeds() -> int:
+    """How many models and seeds the project has."""
+    return sum(node["resource_type"] in ("model", "seed") for node in manifest()["nodes"].values())
+
+
 @contextlib.contextmanager
 def reading(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file as a reader opens it."""

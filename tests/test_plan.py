@@ -14,7 +14,7 @@ import duckdb
 import pipeline
 import pytest
 from landing import land_csv
-from pipeline import build, load, manifest, run_dbt
+from pipeline import build, load, manifest, models_and_seeds, run_dbt
 
 from orchestration.dbt_runner.project import BUILD
 from orchestration.incremental import fingerprints
@@ -75,7 +75,7 @@ def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> 
         "queue_names",
         "unique_fct_orders_order_id",
     }
-    assert first.reasons == ["nothing has been published yet: 42 models and seeds"]
+    assert first.reasons == [f"nothing has been published yet: {models_and_seeds()} models and seeds"]
 
 
 def test_another_zone_rebuilds_what_has_days(hub: Settings) -> None:
