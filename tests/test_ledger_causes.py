@@ -6,6 +6,7 @@ here: that the rows add up whatever happens (test_ledger_histories.py).
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -23,10 +24,13 @@ import pytest
 from ledger_hub import Event, LandedContent, RecordedHub
 from oracle import Message, Order
 from pipeline import reading
+from rich.console import Console
 
 from orchestration.dbt_runner import project
 from orchestration.dbt_runner.sources import hash_of_sources, record_parsed
 from orchestration.settings import REPOSITORY, Engine, Settings
+from orchestration.terminal.printed_why import compare, print_why
+from orchestration.terminal.restated_days import restated_days
 
 AS_OF = date(2026, 1, 20)
 
@@ -332,6 +336,36 @@ def test_a_version_that_is_not_kept_ends_with_those_that_are(
 def test_a_version_does_not_differ_from_itself(recorded: Recorded) -> None:
     for version in recorded.hub.versions:
         assert recorded.rows("from why(?, ?, ?, ?)", version.name, version.name, *ALL_DAYS) == []
+
+
+def test_settled_days_that_a_version_restated_are_told_in_one_line(recorded: Recorded) -> None:
+    told = [restated_days(version.file) for version in recorded.hub.versions]
+
+    assert told == [
+        None,
+        "3 settled days changed by -26.00 USD: 1 order cancelled, 4 corrected, 2 refunded, 1 reinstated, "
+        "1 added, 2 messages late, 6 corrected; see make why",
+        "1 settled day changed by -10.00 USD: 1 order removed, 1 message corrected, 1 removed; see make why",
+        "2 settled days changed by 0.00 USD: the settings changed; see make why",
+        "1 settled day changed by 0.00 USD: the software changed; see make why",
+    ]
+
+
+def test_the_rows_behind_the_figures_are_printed(recorded: Recorded) -> None:
+    stream = io.StringIO()
+    names = [version.name for version in recorded.hub.versions[:2]]
+    found = compare(recorded.hub.versions[-1].file, *names)
+    print_why(found, Console(file=stream, width=120, soft_wrap=True))
+    lines = stream.getvalue().splitlines()
+
+    assert "Settled days outside" not in stream.getvalue()
+    for line in (
+        "          -10.00  revenue_generated, order cancelled: 10.00 -> 0.00, settled, "
+        "order_cancelled (status), landing/orders/cancelled.jsonl",
+        "          +10.00  revenue_generated, order bought in time: 0.00 -> 10.00, growth, order_new, "
+        "landing/orders/bought in time.jsonl",
+    ):
+        assert line in lines
 
 
 def why(recorded: Recorded, before: int, after: int, figure: str, name: str) -> list[dict[str, Any]]:

@@ -253,15 +253,16 @@ def _event_causes_of_order(order_id: str, before: Events, after: Events) -> tupl
 
 
 def _with_other_causes(required: set[str], optional: set[str], before: State, after: State) -> Causes:
-    """Add what moves a figure although no event changed."""
+    """Add what moves a figure although no event changed, or besides: a message to another day, for one."""
     allowed = required | optional
     if before.facts.as_of != after.facts.as_of:
         allowed.add("as_of_moved")
-    if not required:
-        other = "setting_changed" if _has_other_settings(before, after) else "software_changed"
-        allowed.add(other)
-        if allowed == {other}:
-            required = allowed
+    if _has_other_settings(before, after):
+        allowed.add("setting_changed")
+    elif not required:
+        allowed.add("software_changed")
+    if not required and len(allowed) == 1:
+        required = allowed
     return Causes(frozenset(required), frozenset(allowed))
 
 
