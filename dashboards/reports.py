@@ -433,6 +433,10 @@ def _dashboard(published: Published) -> dict[str, Any]:
         "metadata": {
             "color_scheme": "supersetColors",
             "refresh_frequency": SECONDS_BETWEEN_UPDATES,
+            # Superset would ask for them again while another tab is shown.
+            "timed_refresh_immune_slices": [
+                numbers[chart.name] for row in TABS[WHAT_CHANGED] for chart in row
+            ],
             "filter_bar_orientation": "HORIZONTAL",
             "cross_filters_enabled": True,
             "chart_configuration": _cross_filters(numbers),
@@ -466,13 +470,11 @@ def _cross_filters(numbers: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _filter_bar() -> list[dict[str, Any]]:
-    """The period and the days first: Superset's own filter of time leaves the last day out, and says so."""
+    """The versions, which one tab alone has, then the period and the days.
+
+    Superset's own filter of time leaves the last day out, and says so.
+    """
     return [
-        _choice("Period", "period", "periods", {"sortMetric": "place"}, [DEFAULT_PERIOD]),
-        _choice("From", "from_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
-        _choice("To", "to_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
-        _choice("Queues", "queue", "queues", {"multiSelect": True}),
-        _choice("Agents", "agent", "agents", {"multiSelect": True}),
         *(
             _choice(name, column, "versions_to_choose", NEWEST_FIRST, [default])
             | {"scope": {"rootPath": [f"TAB-{_slug(WHAT_CHANGED)}"], "excluded": []}}
@@ -481,6 +483,11 @@ def _filter_bar() -> list[dict[str, Any]]:
                 ("To version", "to_version", NEWEST),
             )
         ),
+        _choice("Period", "period", "periods", {"sortMetric": "place"}, [DEFAULT_PERIOD]),
+        _choice("From", "from_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
+        _choice("To", "to_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
+        _choice("Queues", "queue", "queues", {"multiSelect": True}),
+        _choice("Agents", "agent", "agents", {"multiSelect": True}),
     ]
 
 
@@ -582,7 +589,7 @@ def _position(numbers: Mapping[str, int], published: Published) -> dict[str, Any
                     add_words(f"{chart.name} hint", tab, chart.hint, 6)
             add_row(f"{title} {number}", tab, row)
         if title == WHAT_CHANGED:
-            add_words(f"{title} terms", tab, f"#### What the words mean\n\n{terms}", 30)
+            add_words(f"{title} terms", tab, f"#### What the words mean\n\n{terms}", 24)
         add_words(f"{title} words", tab, f"#### What the figures mean\n\n{meanings}", 60)
     return layout
 

@@ -45,7 +45,7 @@ COLUMNS = {
 
 # What moved a figure, by the codes of the ledger.
 CAUSES = {
-    "message_new": "message of a new day",
+    "message_new": "message is of a new day",
     "message_late": "message landed late",
     "message_changed": "message changed",
     "message_removed": "message removed",
@@ -55,7 +55,7 @@ CAUSES = {
     "order_reinstated": "order reinstated",
     "order_refunded": "order refunded",
     "order_removed": "order removed",
-    "as_of_moved": "window opened or closed, because the data goes to another day",
+    "as_of_moved": "window closed or opened with the as-of day",
     "setting_changed": "setting changed",
     "software_changed": "software changed",
 }
