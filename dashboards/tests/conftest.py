@@ -71,7 +71,9 @@ def land_corrections(folder: Path) -> None:
             """
             select order_id, customer_id, ordered_at, order_value, sales_channel
             from fct_message_orders
-            where message_date between current_date - 28 and current_date - 20 and touch_count = 1
+            where message_date between current_date - 28 and current_date - 20
+                and touch_count = 1
+                and refunded_value = 0
             order by order_value desc, order_id
             limit 2
             """

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 
-from dashboards.versions import NEWEST, ONE_BEFORE, YESTERDAYS, PublishedVersions, Version
+from dashboards.versions import (
+    NEWEST,
+    ONE_BEFORE,
+    YESTERDAYS,
+    PublishedVersions,
+    Version,
+    read_requested_versions,
+)
 
 ZONE = "Europe/Berlin"
 
@@ -98,3 +107,35 @@ def test_without_two_versions_nothing_is_compared_and_the_sentence_says_why(
 
     assert not requested["is_comparable"]
     assert requested["said"].startswith(said)
+
+
+def test_only_versions_to_which_the_ledger_leads_can_be_chosen(tmp_path: Path) -> None:
+    file = tmp_path / "published.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "create table report_info as select 'Europe/Berlin' as timezone, 'EUR' as currency"
+        )
+    requested_versions = read_requested_versions(file, "100MB")
+
+    # As published by a version of this software that kept no ledger.
+    assert requested_versions([], [])["choices"] == []
+
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            """
+            create table versions as
+            select
+                'v' || number as version,
+                timestamp '2026-10-23 22:00:00' + to_hours(number) as published_at,
+                date '2026-10-23' as as_of,
+                number not in (1, 3) as is_linked_to_previous
+            from range(1, 5) as numbers (number)
+            """
+        )
+    requested = requested_versions([], [])
+    assert (requested["first"], requested["last"]) == ("v3", "v4")
+    assert requested["choices"] == [
+        *(NEWEST, ONE_BEFORE),
+        *("24 Oct 2026, 04:00:00", "24 Oct 2026, 03:00:00"),
+    ]
+    assert requested["currency_symbol"] == "€"
