@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -38,6 +40,11 @@ def options(memory_limit: str) -> dict[str, Any]:
             "lock_configuration": "true",
         },
     }
+
+
+def engine_of(published: Path, memory_limit: str) -> Engine:
+    """For what this process asks the published file besides the charts: opened as for them, once a query."""
+    return create_engine(address_of(published), poolclass=NullPool, connect_args=options(memory_limit))
 
 
 def only_to(published: Path, memory_limit: str) -> Callable[..., tuple[URL, dict[str, Any]]]:

@@ -12,9 +12,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
-import sqlalchemy
-from sqlalchemy.pool import NullPool
-
 from dashboards import connection
 
 DEFAULT_PERIOD = "Last 30 days"
@@ -158,9 +155,7 @@ def read_requested_days(
         published: the published file.
         memory_limit: as for every connection to it in this process.
     """
-    engine = sqlalchemy.create_engine(
-        connection.address_of(published), poolclass=NullPool, connect_args=connection.options(memory_limit)
-    )
+    engine = connection.engine_of(published, memory_limit)
 
     def requested_days(periods: Sequence[str], first: Sequence[str], last: Sequence[str]) -> RequestedDays:
         with engine.connect() as connected:

@@ -20,6 +20,7 @@ from dashboards import words
 from dashboards.connection import address_of
 from dashboards.datasets import DATASETS, LINES, without_filters
 from dashboards.days import DEFAULT_PERIOD
+from dashboards.versions import NEWEST, ONE_BEFORE
 
 TITLE = "Contact reports"
 SLUG = "contact-reports"
@@ -36,6 +37,8 @@ VERSION = {"version": "1.0.0"}
 
 MONEY = ("revenue_generated", "revenue_refunded", "revenue_credited", "revenue_per_message")
 RATES = ("conversion_rate",)
+# Always written with a sign.
+SIGNED = ("difference",)
 BREAKDOWN = ("messages_sent", "messages_skipped", "revenue_generated", "revenue_per_message")
 
 # Metrics of a dataset besides the figures: their SQL, and whether they are money.
@@ -47,6 +50,14 @@ FURTHER_METRICS = {
         # The newest order first; of orders of one instant always the same one, so that no page repeats a row.
         "newest_first": ('max(cast(ordered_at as varchar) || "Order")', False),
     },
+    **{
+        f"changed_{kind}": {
+            **{name: (f"max({name})", kind == "amounts") for name in ("before", "after", "difference")},
+            "largest_first": ("-min(place)", False),
+        }
+        for kind in ("amounts", "counts")
+    },
+    "versions_to_choose": {"position": ("min(place)", False)},
     "periods": {"place": ("min(position)", False)},
     "days": {"latest_first": ("max(day)", False)},
 }
@@ -149,15 +160,31 @@ def _orders(name: str) -> Chart:
     return Chart(name, "orders_behind_the_figures", params, 12, 60, hint=words.HINTS["orders"])
 
 
-SHOWN = {
-    **PLAIN_TABLE,
-    "query_mode": "raw",
-    "all_columns": ["days_shown", "data_up_to", "refreshed", "timezone"],
-    "row_limit": 10,
-}
+def _text(name: str, dataset: str, columns: list[str], height: int, **further: Any) -> Chart:
+    """A table of a few rows of text, as they are."""
+    params = {**PLAIN_TABLE, "query_mode": "raw", "all_columns": columns, "row_limit": 10, **further}
+    return Chart(name, dataset, params, 12, height)
 
-# Above the tabs, for both of them.
-HEAD = Chart("What is shown", "shown", SHOWN, 12, 12)
+
+def _behind_the_changes(name: str, kind: str) -> Chart:
+    params = {
+        **PLAIN_TABLE,
+        "query_mode": "aggregate",
+        "groupby": ["Figure", "What", "Kind", "Why", "Changed fields", "Files"],
+        "metrics": ["before", "after", "difference"],
+        "timeseries_limit_metric": "largest_first",
+        "order_desc": True,
+        "include_search": True,
+        "server_pagination": True,
+        "server_page_length": 20,
+    }
+    return Chart(name, f"changed_{kind}", params, 12, 60, hint=words.HINTS[f"changed {kind}"])
+
+
+# Above the tabs, for all of them.
+HEAD = _text("What is shown", "shown", ["days_shown", "data_up_to", "refreshed", "timezone"], 12)
+
+WHAT_CHANGED = "What changed"
 
 # The tabs, their rows, and the charts of each row.
 TABS: dict[str, list[list[Chart]]] = {
@@ -184,6 +211,24 @@ TABS: dict[str, list[list[Chart]]] = {
         ],
         [_breakdown("User breakdown", "user_breakdown", "agent")],
         [_orders("Orders behind the figures of the team")],
+    ],
+    WHAT_CHANGED: [
+        [_text("Versions compared", "versions_compared", ["compared", "outcome"], 12)],
+        [
+            _text(
+                "Figures before and after",
+                "changed_figures",
+                ["Figure", "Before", "After", "Growth", "Restatement"],
+                30,
+                order_by_cols=['["place", true]'],
+                column_config={
+                    column: {"horizontalAlign": "right"}
+                    for column in ("Before", "After", "Growth", "Restatement")
+                },
+            )
+        ],
+        [_behind_the_changes("Amounts behind the changes", "amounts")],
+        [_behind_the_changes("Counts behind the changes", "counts")],
     ],
 }
 
@@ -343,7 +388,8 @@ def _metric(name: str, sql: str, is_money: bool, published: Published) -> dict[s
         "metric_type": None,
         "expression": sql,
         "description": published.meaning(name) if name in words.MEANINGS else None,
-        "d3format": ".2%" if name in RATES else ",.2f" if is_money else ",d",
+        "d3format": ("+" if name in SIGNED else "")
+        + (".2%" if name in RATES else ",.2f" if is_money else ",d"),
         "currency": {"symbol": published.currency, "symbolPosition": "prefix"} if is_money else None,
         "extra": None,
         "warning_text": None,
@@ -387,6 +433,10 @@ def _dashboard(published: Published) -> dict[str, Any]:
         "metadata": {
             "color_scheme": "supersetColors",
             "refresh_frequency": SECONDS_BETWEEN_UPDATES,
+            # Superset would ask for them again while another tab is shown.
+            "timed_refresh_immune_slices": [
+                numbers[chart.name] for row in TABS[WHAT_CHANGED] for chart in row
+            ],
             "filter_bar_orientation": "HORIZONTAL",
             "cross_filters_enabled": True,
             "chart_configuration": _cross_filters(numbers),
@@ -420,8 +470,19 @@ def _cross_filters(numbers: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _filter_bar() -> list[dict[str, Any]]:
-    """The period and the days first: Superset's own filter of time leaves the last day out, and says so."""
+    """The versions, which one tab alone has, then the period and the days.
+
+    Superset's own filter of time leaves the last day out, and says so.
+    """
     return [
+        *(
+            _choice(name, column, "versions_to_choose", NEWEST_FIRST, [default])
+            | {"scope": {"rootPath": [f"TAB-{_slug(WHAT_CHANGED)}"], "excluded": []}}
+            for name, column, default in (
+                ("From version", "from_version", ONE_BEFORE),
+                ("To version", "to_version", NEWEST),
+            )
+        ),
         _choice("Period", "period", "periods", {"sortMetric": "place"}, [DEFAULT_PERIOD]),
         _choice("From", "from_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
         _choice("To", "to_day", "days", LATEST_FIRST) | {"cascadeParentIds": [_filter_id("Period")]},
@@ -430,6 +491,7 @@ def _filter_bar() -> list[dict[str, Any]]:
     ]
 
 
+NEWEST_FIRST = {"sortMetric": "position", "sortAscending": True, "searchAllOptions": True}
 LATEST_FIRST = {"sortMetric": "latest_first", "sortAscending": False, "searchAllOptions": True}
 
 
@@ -518,6 +580,7 @@ def _position(numbers: Mapping[str, int], published: Published) -> dict[str, Any
     meanings = "\n".join(
         f"- **{label}**: {published.meaning(figure)}" for figure, label in words.LABELS.items()
     )
+    terms = "\n".join(f"- **{term}**: {published.say(text)}" for term, text in words.CHANGES.items())
     for title, rows in TABS.items():
         tab = add("TAB", title, tabs, {"text": title})
         for number, row in enumerate(rows):
@@ -525,6 +588,8 @@ def _position(numbers: Mapping[str, int], published: Published) -> dict[str, Any
                 if chart.hint:
                     add_words(f"{chart.name} hint", tab, chart.hint, 6)
             add_row(f"{title} {number}", tab, row)
+        if title == WHAT_CHANGED:
+            add_words(f"{title} terms", tab, f"#### What the words mean\n\n{terms}", 24)
         add_words(f"{title} words", tab, f"#### What the figures mean\n\n{meanings}", 60)
     return layout
 

@@ -13,6 +13,7 @@ from dashboards.access import refuse_expressions, with_our_readers
 from dashboards.days import read_requested_days
 from dashboards.home import DashboardHome
 from dashboards.reports import ADDRESS, TITLE
+from dashboards.versions import read_requested_versions
 from orchestration.settings import Settings
 
 _settings = Settings.from_environment()
@@ -32,9 +33,10 @@ FEATURE_FLAGS = {
     "THUMBNAILS": False,
 }
 
-# The datasets learn from it which days the filter bar requests.
+# The datasets learn from it which days and which versions the filter bar requests.
 JINJA_CONTEXT_ADDONS = {
     "requested_days": read_requested_days(_settings.published, _settings.memory_limit),
+    "requested_versions": read_requested_versions(_settings.published, _settings.memory_limit),
 }
 
 # Nobody sees anything before signing in, and nobody makes an account for oneself.

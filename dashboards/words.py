@@ -36,6 +36,41 @@ COLUMNS = {
     "data_up_to": "Data",
     "refreshed": "Last refresh",
     "timezone": "Time zone",
+    "before": "Before",
+    "after": "After",
+    "difference": "Difference",
+    "compared": "Versions",
+    "outcome": "Outcome",
+}
+
+# What moved a figure, by the codes of the ledger.
+CAUSES = {
+    "message_new": "message is of a new day",
+    "message_late": "message landed late",
+    "message_changed": "message changed",
+    "message_removed": "message removed",
+    "order_new": "order is new",
+    "order_changed": "order changed",
+    "order_cancelled": "order cancelled",
+    "order_reinstated": "order reinstated",
+    "order_refunded": "order refunded",
+    "order_removed": "order removed",
+    "as_of_moved": "window closed or opened with the as-of day",
+    "setting_changed": "setting changed",
+    "software_changed": "software changed",
+}
+
+# The fields of messages and orders, by their names in the ledger.
+FIELDS = {
+    "customer_id": "customer",
+    "queue_id": "queue",
+    "user_id": "agent",
+    "status": "status",
+    "occurred_at": "time of the message",
+    "ordered_at": "time of the order",
+    "sales_channel": "channel",
+    "order_value": "order value",
+    "refunded_value": "refund",
 }
 
 # What each figure means, in a sentence or two. {days} is the length of the attribution window.
@@ -58,6 +93,17 @@ MEANINGS = {
     "the data. Orders can still follow them, so their figures can still rise.",
 }
 
+# What the columns and rows of a comparison of two versions mean.
+CHANGES = {
+    "Version": "What was published at an instant, and shown from then on.",
+    "Settled": "Of a message: its {days} days had passed at the end of the data of the earlier version.",
+    "Growth": "What came through messages that were not settled at the earlier version, or of later days. "
+    "Figures of recent days grow.",
+    "Restatement": "The rest: what became of settled messages, as when an order is cancelled or corrected.",
+    "Growth and restatement": "Together they are the difference of the figure. Of a rate they are percentage "
+    "points (pp).",
+}
+
 # Beside the big figures, short enough for a phone.
 SUBTITLES = {
     "messages_sent": "skipped messages not counted",
@@ -75,6 +121,11 @@ HINTS = {
     "To": "The last day, itself included. Choose one of the period, or type it as in 12 Nov 2026.",
     "Queues": "Without a choice: all of them.",
     "Agents": "Without a choice: all of them.",
+    "From version": "The version to compare from. Without a choice: the one before the newest. “Yesterday's” "
+    "is the last one of the day before that of the newest.",
+    "To version": "The version to compare with. Without a choice: the newest.",
+    "changed amounts": "Each order that moved revenue, the largest difference first.",
+    "changed counts": "Each message, order, customer and agent that counts and did not, or did and does not.",
     "breakdown": "Click a row to see only its orders in the table below; click it again to see all.",
     "members": "The agents with the most messages have a line each. Beyond {lines}, the others share one.",
     "orders": "Each order that came after a message, once, the newest first. Below: the total of all pages.",

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from hostile import MARKUP
 from playwright.sync_api import Browser, Page, sync_playwright
-from serving import LATER, PATIENCE, Dashboard, free_port, refresh, start
+from serving import HOSTILE_FILE, HOSTILE_ID, LATER, PATIENCE, Dashboard, free_port, refresh, start
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     refresh(environment, "demo")
     land_hostile_names(Path(environment["CONTACT_DATA_DIR"]))
     land_later_message(Path(environment["CONTACT_DATA_DIR"]))
+    land_corrections(Path(environment["CONTACT_DATA_DIR"]))
     refresh(environment, "run")
     return environment
 
@@ -57,6 +59,42 @@ def land_later_message(folder: Path) -> None:
         "message_id,customer_id,queue_id,user_id,status,occurred_at\n"
         f"later-1,later-customer,later-queue,later-user,sent,{LATER}T10:00:00Z\n"
     )
+
+
+def land_corrections(folder: Path) -> None:
+    """What restates settled days: an order cancelled, one corrected, and one whose id and file mean harm.
+
+    The last one follows a message of a settled day, to a customer of its own, which lands late with it.
+    """
+    with duckdb.connect(str(folder / "published" / "contact_reports.duckdb"), read_only=True) as published:
+        orders = published.execute(
+            """
+            select order_id, customer_id, ordered_at, order_value, sales_channel
+            from fct_message_orders
+            where message_date between current_date - 28 and current_date - 20
+                and touch_count = 1
+                and refunded_value = 0
+            order by order_value desc, order_id
+            limit 2
+            """
+        ).fetchall()
+    fields = ("order_id", "customer_id", "ordered_at", "order_value", "sales_channel")
+    version = {"updated_at": f"{date.today() - timedelta(days=1)}T12:00:00Z"}
+    cancelled, corrected = (
+        {**dict(zip(fields, map(str, order), strict=True)), **version} for order in orders
+    )
+    day = date.today() - timedelta(days=15)
+    late = {"customer_id": HOSTILE_ID, "ordered_at": f"{day}T12:00:00Z", "order_value": "7.25"}
+    rows = [
+        {**cancelled, "status": "cancelled"},
+        {**corrected, "order_value": "0.50"},
+        {**late, "order_id": HOSTILE_ID, "sales_channel": "online"},
+    ]
+    landed = folder / "landing" / "orders" / HOSTILE_FILE
+    landed.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    message = {"message_id": HOSTILE_ID, "customer_id": HOSTILE_ID, "occurred_at": f"{day}T10:00:00Z"}
+    landed = folder / "landing" / "messages" / "late.jsonl"
+    landed.write_text(json.dumps({**message, "status": "sent", "queue_id": "late"}) + "\n")
 
 
 @pytest.fixture(scope="session")
