@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -171,28 +172,41 @@ def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int
 
 
 def _signatures(dbt_target: Path) -> Signatures:
-    """The parameters of each table function as dbt has made it; the database does not tell defaults."""
+    """The parameters of each table function as dbt has made it; the database does not tell defaults.
+
+    A function comes after those that it calls.
+    """
     manifest = json.loads((dbt_target / "manifest.json").read_text(encoding="utf-8"))
-    return {
-        node["name"]: node["config"]["parameters"]
-        for node in manifest["nodes"].values()
+    functions = {
+        key: node
+        for key, node in manifest["nodes"].items()
         if node["config"]["materialized"] == "table_function"
+    }
+    calls = {key: functions.keys() & node["depends_on"]["nodes"] for key, node in functions.items()}
+    return {
+        functions[key]["name"]: functions[key]["config"]["parameters"]
+        for key in TopologicalSorter(calls).static_order()
     }
 
 
 def _make_functions_of_the_copy(connection: duckdb.DuckDBPyConnection, signatures: Signatures) -> None:
     """Table functions name the database that they were made in; those of the copy must not."""
-    for name, definition, comment in connection.execute(
-        """
-        select function_name, macro_definition, comment
-        from duckdb_functions()
-        where function_type = 'table_macro' and schema_name = 'main' and not internal
-        """
-    ).fetchall():
-        if name not in signatures:
-            # Its model is gone.
-            connection.execute(f"drop macro table {identifier(name)}")
-            continue
+    made = {
+        name: (definition, comment)
+        for name, definition, comment in connection.execute(
+            """
+            select function_name, macro_definition, comment
+            from duckdb_functions()
+            where function_type = 'table_macro' and schema_name = 'main' and not internal
+            """
+        ).fetchall()
+    }
+    for name in made.keys() - signatures.keys():
+        # Its model is gone.
+        connection.execute(f"drop macro table {identifier(name)}")
+    # In their order, because DuckDB looks for what a function calls when it makes the function.
+    for name in signatures:
+        definition, comment = made[name]
         body = re.sub(r"\breports\.main\.", "", definition)
         signature = ", ".join(signatures[name])
         connection.execute(f"create or replace macro {identifier(name)}({signature}) as table {body}")
