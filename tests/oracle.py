@@ -224,6 +224,11 @@ def figures(
     }
 
 
+def _value(orders: Iterable[Order]) -> Decimal:
+    """What orders are worth."""
+    return sum((order.order_value for order in orders), ZERO)
+
+
 def _rate(numerator: int, denominator: int) -> float | None:
     """A ratio of counts; none when there is nothing to divide by."""
     return numerator / denominator if denominator else None
@@ -511,7 +516,57 @@ class Oracle:
                 rows.append({"period": period, **row})
         return rows
 
+    # Sales, by the day of the order.
+
+    def mart_sales_daily(self) -> list[Row]:
+        """One row per day and sales channel with an order that is not cancelled."""
+        return self.sales(date.min, date.max)
+
     # Table functions: dates inclusive; no list = no filter, an empty list = nothing.
+
+    def sales(
+        self,
+        date_from: date,
+        date_to: date,
+        queues: Sequence[str] | None = None,
+        users: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """One row per day and sales channel; the filter says what is credited, and nothing else."""
+        messages = {message.message_id: message for message in self.messages}
+        groups: dict[tuple[date, str], list[Order]] = {}
+        for order in self.orders:
+            day = local_day(order.ordered_at, self.zone)
+            if order.status != "cancelled" and date_from <= day <= date_to:
+                groups.setdefault((day, order.sales_channel), []).append(order)
+        rows = []
+        for (day, channel), orders in sorted(groups.items()):
+            attributed = [order for order in orders if self._touches(order)]
+            credited = [
+                order
+                for order in attributed
+                if (message := messages[self.credited_to[order.order_id]])
+                and (queues is None or message.queue_id in queues)
+                and (users is None or message.user_id in users)
+            ]
+            revenue, refunded = _value(orders), sum((order.refunded_value for order in orders), ZERO)
+            rows.append(
+                {
+                    "order_date": day,
+                    "sales_channel": channel,
+                    "orders_placed": len(orders),
+                    "orders_attributed": len(attributed),
+                    "orders_unattributed": len(orders) - len(attributed),
+                    "orders_credited": len(credited),
+                    "revenue_placed": revenue,
+                    "revenue_attributed": _value(attributed),
+                    "revenue_unattributed": _value(order for order in orders if order not in attributed),
+                    "revenue_credited": _value(credited),
+                    "share_attributed": float(_value(attributed)) / float(revenue) if revenue else None,
+                    "value_refunded": refunded,
+                    "value_net": revenue - refunded,
+                }
+            )
+        return rows
 
     def overview(
         self,

@@ -37,6 +37,7 @@ RELATIONS = (
     "mart_overview_compared",
     "mart_queue_breakdown_compared",
     "mart_user_breakdown_compared",
+    "mart_sales_daily",
     "report_info",
 )
 FUNCTIONS = (
@@ -45,6 +46,7 @@ FUNCTIONS = (
     "queue_breakdown",
     "user_messages_over_time",
     "user_breakdown",
+    "sales",
 )
 
 ORDERED_MARTS = (
@@ -133,7 +135,16 @@ def _equal(one: object, other: object) -> bool:
 
 
 def _sort_key(row: Row) -> list[str]:
-    keys = ("period", "message_date", "queue_id", "user_id", "message_id", "order_id")
+    keys = (
+        "period",
+        "message_date",
+        "order_date",
+        "sales_channel",
+        "queue_id",
+        "user_id",
+        "message_id",
+        "order_id",
+    )
     return [str(row[key]) for key in keys if key in row]
 
 

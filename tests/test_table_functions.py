@@ -398,6 +398,56 @@ def test_a_base_may_be_named_by_both_its_days_and_its_name(published: duckdb.Duc
     )
 
 
+def test_a_filter_of_sales_says_what_is_credited_and_nothing_else(
+    published: duckdb.DuckDBPyConnection,
+) -> None:
+    orders = """
+        select
+            orders.order_date, orders.sales_channel,
+            count(*) as orders_placed,
+            count(messages.message_id) as orders_attributed,
+            count(messages.message_id) filter (
+                ($3::varchar[] is null or messages.queue_id in (select unnest($3::varchar[])))
+                and ($4::varchar[] is null or messages.user_id in (select unnest($4::varchar[])))
+            ) as orders_credited,
+            sum(orders.order_value) as revenue_placed,
+            coalesce(sum(orders.order_value) filter (
+                ($3::varchar[] is null or messages.queue_id in (select unnest($3::varchar[])))
+                and ($4::varchar[] is null or messages.user_id in (select unnest($4::varchar[])))
+                and messages.message_id is not null
+            ), 0)::decimal(38, 2) as revenue_credited
+        from fct_orders as orders
+        left join fct_messages as messages on orders.credited_message_id = messages.message_id
+        where orders.order_date between $1 and $2 and orders.status = 'placed'
+        group by all
+        order by all
+    """
+    columns = "order_date, sales_channel, orders_placed, orders_attributed, orders_credited"
+    seen = set()
+    for queues in QUEUES:
+        for users in USERS:
+            asked = [*RANGES["some days"], queues, users]
+            answer = published.execute(
+                f"select {columns}, revenue_placed, revenue_credited"
+                " from sales(?, ?, queues := ?::varchar[], users := ?::varchar[]) order by all",
+                asked,
+            ).fetchall()
+
+            assert answer == published.execute(orders, asked).fetchall(), asked
+            seen.add(sum(row[-1] for row in answer))
+    assert len(seen) > 5
+
+
+def test_credited_sales_of_all_days_are_those_of_the_messages(published: duckdb.DuckDBPyConnection) -> None:
+    for filtered in ("", ", queues := ['q1', 'unassigned']", ", queues := ['q2'], users := ['u1', 'u2']"):
+        by_order, by_message = published.sql(
+            f"select sum(revenue_credited) from sales('2020-01-01', '2030-01-01'{filtered}) union all "
+            f"select revenue_credited from overview('2020-01-01', '2030-01-01'{filtered})"
+        ).fetchall()
+
+        assert by_order == by_message
+
+
 def test_touches_are_clustered_by_month_and_kind(published: duckdb.DuckDBPyConnection) -> None:
     rows = published.sql(
         """
