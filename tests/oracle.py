@@ -12,7 +12,7 @@ come in are already accepted: trimmed, typed, in UTC, with every default filled 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -224,6 +224,11 @@ def figures(
     }
 
 
+def _value(orders: Iterable[Order]) -> Decimal:
+    """What orders are worth."""
+    return sum((order.order_value for order in orders), ZERO)
+
+
 def _rate(numerator: int, denominator: int) -> float | None:
     """A ratio of counts; none when there is nothing to divide by."""
     return numerator / denominator if denominator else None
@@ -232,6 +237,69 @@ def _rate(numerator: int, denominator: int) -> float | None:
 def _money_per(money: Decimal, count: int) -> Decimal | None:
     """Money by a count, half up to six places; none when there is nothing to divide by."""
     return (money / count).quantize(Decimal("0.000001"), ROUND_HALF_UP) if count else None
+
+
+def compared(of_period: Row, of_base: Row) -> Row:
+    """Each figure of a period beside that of its base: both, the difference, the relative change."""
+    row: Row = {}
+    for figure in FIGURES:
+        value, base = of_period[figure], of_base[figure]
+        row |= {figure: value, f"{figure}_base": base}
+        # How many windows are open says how far both sides are; it is nothing to compare.
+        if figure != "messages_in_open_window":
+            difference = None if value is None or base is None else value - base
+            row[f"{figure}_difference"] = difference
+            row[f"{figure}_change"] = (
+                float(difference) / float(base) if base and difference is not None else None
+            )
+    points = row["conversion_rate_difference"]
+    return row | {"conversion_rate_points": None if points is None else 100 * points}
+
+
+def base_of(date_from: date, date_to: date, against: str) -> tuple[date, date]:
+    """The days that a range of days is compared with, by the name of the comparison."""
+    match against:
+        case "previous":
+            length = (date_to - date_from).days + 1
+            return date_from - timedelta(days=length), date_from - timedelta(days=1)
+        case "year":
+            return date_from - timedelta(days=364), date_to - timedelta(days=364)
+        case "last_year_dates":
+            return _a_year_before(date_from), _a_year_before(date_to)
+    raise ValueError(against)
+
+
+def _a_year_before(day: date) -> date:
+    """The same date of the year before; of a leap day the last one of its month."""
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return day.replace(year=day.year - 1, day=28)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The days of a comparison, first those of the period: as requested, and those compared."""
+
+    requested: tuple[list[date], list[date]]
+    compared: tuple[list[date], list[date]]
+
+    def described(self) -> Row:
+        """The columns that say which days are compared."""
+        of_period, of_base = self.compared
+        return {
+            "period_start": min(of_period, default=None),
+            "period_end": max(of_period, default=None),
+            "base_start": min(of_base, default=None),
+            "base_end": max(of_base, default=None),
+            "days_left_out": len(self.requested[0]) - len(of_period),
+            "days_left_out_base": len(self.requested[1]) - len(of_base),
+        }
+
+
+def _days(first: date, last: date) -> list[date]:
+    """The days from the first to the last, both inclusive."""
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
 
 # The relations.
@@ -393,10 +461,18 @@ class Oracle:
             {
                 "as_of": self.as_of,
                 "as_of_ends_at": self.as_of_ends,
+                "last_closed_day": self.last_closed_day(),
                 "newest_event_at": max(until_then, default=None),
                 "events_after_as_of": len(instants) - len(until_then),
             }
         ]
+
+    def last_closed_day(self) -> date:
+        """The last day of whose messages none can have an open window."""
+        day = self.as_of
+        while start_of_day(day + timedelta(days=1), self.zone) + self.window > self.as_of_ends:
+            day -= timedelta(days=1)
+        return day
 
     def mart_overview(self) -> list[Row]:
         """One row per period: always all five."""
@@ -418,7 +494,79 @@ class Oracle:
             for row in self._breakdown(messages, "user_id")
         ]
 
+    # The period marts with what was before: each period but all time beside the as many days before it.
+
+    def mart_overview_compared(self) -> list[Row]:
+        """One row per period: always all four."""
+        return self._compared_periods(self.overview_compared)
+
+    def mart_queue_breakdown_compared(self) -> list[Row]:
+        """One row per period and queue with a sent message in it or in the one before."""
+        return self._compared_periods(self.queue_breakdown_compared)
+
+    def mart_user_breakdown_compared(self) -> list[Row]:
+        """One row per period and user with a sent message in it or in the one before."""
+        return self._compared_periods(self.user_breakdown_compared)
+
+    def _compared_periods(self, compare: Callable[[date, date], list[Row]]) -> list[Row]:
+        rows = []
+        for period, days in PERIOD_DAYS.items():
+            for row in compare(self.as_of - timedelta(days=days - 1), self.as_of):
+                del row["days_left_out"], row["days_left_out_base"]
+                rows.append({"period": period, **row})
+        return rows
+
+    # Sales, by the day of the order.
+
+    def mart_sales_daily(self) -> list[Row]:
+        """One row per day and sales channel with an order that is not cancelled."""
+        return self.sales(date.min, date.max)
+
     # Table functions: dates inclusive; no list = no filter, an empty list = nothing.
+
+    def sales(
+        self,
+        date_from: date,
+        date_to: date,
+        queues: Sequence[str] | None = None,
+        users: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """One row per day and sales channel; the filter says what is credited, and nothing else."""
+        messages = {message.message_id: message for message in self.messages}
+        groups: dict[tuple[date, str], list[Order]] = {}
+        for order in self.orders:
+            day = local_day(order.ordered_at, self.zone)
+            if order.status != "cancelled" and date_from <= day <= date_to:
+                groups.setdefault((day, order.sales_channel), []).append(order)
+        rows = []
+        for (day, channel), orders in sorted(groups.items()):
+            attributed = [order for order in orders if self._touches(order)]
+            credited = [
+                order
+                for order in attributed
+                if (message := messages[self.credited_to[order.order_id]])
+                and (queues is None or message.queue_id in queues)
+                and (users is None or message.user_id in users)
+            ]
+            revenue, refunded = _value(orders), sum((order.refunded_value for order in orders), ZERO)
+            rows.append(
+                {
+                    "order_date": day,
+                    "sales_channel": channel,
+                    "orders_placed": len(orders),
+                    "orders_attributed": len(attributed),
+                    "orders_unattributed": len(orders) - len(attributed),
+                    "orders_credited": len(credited),
+                    "revenue_placed": revenue,
+                    "revenue_attributed": _value(attributed),
+                    "revenue_unattributed": _value(order for order in orders if order not in attributed),
+                    "revenue_credited": _value(credited),
+                    "share_attributed": float(_value(attributed)) / float(revenue) if revenue else None,
+                    "value_refunded": refunded,
+                    "value_net": revenue - refunded,
+                }
+            )
+        return rows
 
     def overview(
         self,
@@ -470,6 +618,91 @@ class Oracle:
     ) -> list[Row]:
         """One row per user with a sent message."""
         return self._breakdown(self._filtered(date_from, date_to, queues, users), "user_id")
+
+    # Comparisons. A base given by its days is used whatever its length is.
+
+    def overview_compared(
+        self,
+        date_from: date,
+        date_to: date,
+        against: str | tuple[date, date] = "previous",
+        complete_days_only: bool = False,
+        queues: Sequence[str] | None = None,
+        users: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """One row in all."""
+        sides = self._sides(date_from, date_to, against, complete_days_only)
+        of_period, of_base = (self._figures(self._of_days(days, queues, users)) for days in sides.compared)
+        return [{**sides.described(), **compared(of_period, of_base)}]
+
+    def queue_breakdown_compared(
+        self,
+        date_from: date,
+        date_to: date,
+        against: str | tuple[date, date] = "previous",
+        complete_days_only: bool = False,
+        queues: Sequence[str] | None = None,
+        users: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """One row per queue with a sent message on either side."""
+        sides = self._sides(date_from, date_to, against, complete_days_only)
+        return self._compared_breakdown("queue_id", sides, queues, users)
+
+    def user_breakdown_compared(
+        self,
+        date_from: date,
+        date_to: date,
+        against: str | tuple[date, date] = "previous",
+        complete_days_only: bool = False,
+        queues: Sequence[str] | None = None,
+        users: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """One row per user with a sent message on either side."""
+        sides = self._sides(date_from, date_to, against, complete_days_only)
+        return self._compared_breakdown("user_id", sides, queues, users)
+
+    def _sides(
+        self, date_from: date, date_to: date, against: str | tuple[date, date], complete_days_only: bool
+    ) -> Sides:
+        """The days of both sides, up to the first place at which the day of either is open."""
+        base = base_of(date_from, date_to, against) if isinstance(against, str) else against
+        requested = (_days(date_from, date_to), _days(*base))
+        if not complete_days_only:
+            return Sides(requested, requested)
+        last_closed = self.last_closed_day()
+        open_places = [place for days in requested for place, day in enumerate(days) if day > last_closed]
+        of_period, of_base = (days[: min(open_places, default=None)] for days in requested)
+        return Sides(requested, (of_period, of_base))
+
+    def _compared_breakdown(
+        self,
+        column: str,
+        sides: Sides,
+        queues: Sequence[str] | None,
+        users: Sequence[str] | None,
+    ) -> list[Row]:
+        messages = [self._of_days(days, queues, users) for days in sides.compared]
+        names = self.queue_names if column == "queue_id" else self.user_names
+        rows = []
+        for key in sorted({self._describe(one)[column] for side in messages for one in side}):
+            of_period, of_base = (
+                self._figures([one for one in side if self._describe(one)[column] == key])
+                for side in messages
+            )
+            if of_period["messages_sent"] or of_base["messages_sent"]:
+                row = {column: key, column.replace("_id", "_name"): _name(key, names)}
+                rows.append({**sides.described(), **row, **compared(of_period, of_base)})
+        return rows
+
+    def _of_days(
+        self, days: Sequence[date], queues: Sequence[str] | None, users: Sequence[str] | None
+    ) -> list[Message]:
+        first, last = min(days, default=date.max), max(days, default=date.min)
+        return [
+            message
+            for message in self._filtered(first, last, queues, users)
+            if self._message_date(message) in days
+        ]
 
     # Which messages a row is about. All figures come from `figures`.
 

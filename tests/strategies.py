@@ -134,6 +134,17 @@ class Filter(NamedTuple):
     users: list[str] | None
 
 
+class Comparison(NamedTuple):
+    """The arguments of a comparison, in the order of the oracle's; a base by its name or by its days."""
+
+    date_from: date
+    date_to: date
+    against: str | tuple[date, date]
+    complete_days_only: bool
+    queues: list[str] | None
+    users: list[str] | None
+
+
 @dataclass(frozen=True)
 class _Cast:
     """Who and when: the few ids and instants from which all events of a history are drawn."""
@@ -210,6 +221,22 @@ def filters(draw: st.DrawFn, history: History) -> Filter:
         date_to=date_to,
         queues=draw(_id_filters({message.queue_id for message in history.messages})),
         users=draw(_id_filters({message.user_id for message in history.messages})),
+    )
+
+
+@st.composite
+def comparisons(draw: st.DrawFn, history: History) -> Comparison:
+    """A comparison within a history: with bases before, after and across the period, open on either side."""
+    one, base = draw(filters(history)), draw(filters(history))
+    return Comparison(
+        date_from=one.date_from,
+        date_to=one.date_to,
+        against=draw(
+            st.sampled_from(("previous", "year", "last_year_dates", (base.date_from, base.date_to)))
+        ),
+        complete_days_only=draw(st.booleans()),
+        queues=one.queues,
+        users=one.users,
     )
 
 

@@ -26,6 +26,8 @@ RULE = "assert_every_touch_obeys_the_rule"
 HASHES = "assert_hashes_tell_ids_apart"
 CREDITS = "assert_each_attributed_order_is_credited_once"
 COUNTS = "assert_counts_are_of_all_messages_and_touches"
+SALES = "assert_sales_add_up"
+CREDITED = "assert_credited_sales_are_those_of_the_messages"
 BOUNDS = "assert_figures_are_within_their_bounds"
 LATE = "warn_events_later_than_the_as_of_day"
 NAMES = "unique_without_blanks_queue_names_queue_id"
@@ -61,7 +63,7 @@ def hub(built: Settings) -> Iterator[Settings]:
 
 
 def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
-    run_dbt(hub, "test", "--select", RULE, CREDITS, COUNTS, BOUNDS, HASHES)
+    run_dbt(hub, "test", "--select", RULE, CREDITS, COUNTS, SALES, CREDITED, BOUNDS, HASHES)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,14 @@ def test_the_checks_pass_on_facts_as_they_are_built(hub: Settings) -> None:
         (COUNTS, "update counts_by_day set messages_converted = messages_converted + 1"),
         (COUNTS, "update counts_by_day_and_queue set queue_id = 'q2'"),
         (COUNTS, "delete from counts_by_day_and_user where previous_date is null"),
+        (SALES, "update sales_by_day set order_value = order_value + 0.01 where user_id = 'u2'"),
+        (SALES, "update sales_by_day set queue_id = null, user_id = null where user_id = 'u2'"),
+        (SALES, "update sales_by_day set order_date = order_date + 1"),
+        (SALES, "delete from sales_by_day where user_id = 'u2'"),
+        (SALES, "update fct_orders set status = 'cancelled' where order_id = 'c1-o1'"),
+        (SALES, "update mart_sales_daily set revenue_unattributed = 1"),
+        (CREDITED, "update sales_by_day set user_id = 'u1' where user_id = 'u2'"),
+        (CREDITED, "update messages_by_day set revenue_credited = 0 where user_id = 'u2'"),
         (BOUNDS, "update mart_overview set orders_generated = 0"),
         (BOUNDS, "update mart_queue_breakdown set customers_converted = -1, conversion_rate = 0"),
         (BOUNDS, "update mart_user_daily set revenue_refunded = -0.01"),

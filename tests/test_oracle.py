@@ -27,6 +27,7 @@ from oracle import (
     Oracle,
     Order,
     Row,
+    base_of,
     latest,
     local_day,
     start_of_day,
@@ -203,7 +204,7 @@ def test_every_relation_has_the_columns_of_the_contract() -> None:
         "mart_overview": period | figures,
         "mart_queue_breakdown": period | queue | figures,
         "mart_user_breakdown": period | user | figures,
-        "report_info": columns("as_of as_of_ends_at newest_event_at events_after_as_of"),
+        "report_info": columns("as_of as_of_ends_at last_closed_day newest_event_at events_after_as_of"),
     }
     assert set(FIGURES) == figures
     for relation, wanted in expected.items():
@@ -743,6 +744,59 @@ def test_open_windows_follow_a_short_as_of_day() -> None:
 # Periods.
 
 
+def test_last_closed_day_follows_a_short_and_a_long_day() -> None:
+    def last_closed(as_of: date) -> date:
+        return oracle([], [], timezone="America/New_York", as_of=as_of).last_closed_day()
+
+    # Clocks go forward on 9 March and back on 2 November.
+    assert last_closed(date(2025, 3, 8)) == date(2025, 3, 1)
+    assert last_closed(date(2025, 3, 9)) == date(2025, 3, 1)
+    assert last_closed(date(2025, 3, 15)) == date(2025, 3, 7)
+    assert last_closed(date(2025, 3, 16)) == date(2025, 3, 9)
+    assert last_closed(date(2025, 11, 2)) == date(2025, 10, 26)
+
+
+def test_comparison_worked_out_by_hand() -> None:
+    one = oracle(
+        [
+            sent("m1", "2025-06-10 10:00", customer="ann"),
+            sent("m2", "2025-06-12 10:00", customer="bob"),
+            sent("m3", "2025-06-20 10:00", customer="ann"),
+            skipped("m4", "2025-06-21 10:00", customer="cid"),
+        ],
+        [
+            ordered("o1", "2025-06-10 11:00", "80.00", customer="ann"),
+            ordered("o2", "2025-06-20 11:00", "100.00", customer="ann"),
+        ],
+    )
+    (row,) = one.overview_compared(date(2025, 6, 20), date(2025, 6, 29))
+    assert part(row, "period_start", "period_end") == (date(2025, 6, 20), date(2025, 6, 29))
+    assert part(row, "base_start", "base_end") == (date(2025, 6, 10), date(2025, 6, 19))
+    assert part(row, "messages_sent", "messages_sent_base", "messages_sent_change") == (1, 2, -0.5)
+    assert row["messages_skipped_change"] is None
+    assert row["revenue_generated_difference"] == Decimal("20.00")
+    assert row["revenue_generated_change"] == 0.25
+    assert part(row, "conversion_rate_difference", "conversion_rate_points") == (0.5, 50.0)
+    # 23 June is the last closed day, the fourth of the period.
+    (complete,) = one.overview_compared(date(2025, 6, 20), date(2025, 6, 29), complete_days_only=True)
+    assert part(complete, "period_end", "base_end") == (date(2025, 6, 23), date(2025, 6, 13))
+    assert part(complete, "days_left_out", "days_left_out_base") == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("against", "base"),
+    [
+        ("previous", (date(2024, 2, 10), date(2024, 2, 19))),
+        ("year", (date(2023, 2, 21), date(2023, 3, 2))),
+        ("last_year_dates", (date(2023, 2, 20), date(2023, 2, 28))),
+    ],
+)
+def test_base_is_what_its_name_says(against: str, base: tuple[date, date]) -> None:
+    first, last = date(2024, 2, 20), date(2024, 2, 29)
+    assert base_of(first, last, against) == base
+    assert against != "year" or first.weekday() == base[0].weekday()
+
+
 def test_all_periods_end_on_the_as_of_day() -> None:
     as_of = date(2025, 6, 30)
     firsts = {7: "2025-06-24", 30: "2025-06-01", 90: "2025-04-02", 365: "2024-07-01"}
@@ -781,6 +835,7 @@ def test_events_after_the_as_of_day_are_counted_and_no_event_is_newer_than_it() 
         {
             "as_of": date(2025, 6, 30),
             "as_of_ends_at": instant("2025-07-01"),
+            "last_closed_day": date(2025, 6, 23),
             "newest_event_at": instant(early),
             "events_after_as_of": 2,
         }

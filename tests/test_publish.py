@@ -97,12 +97,14 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
         *("fct_messages", "fct_message_orders", "fct_orders", "dim_queues", "dim_users"),
         *("mart_overview_daily", "mart_queue_daily", "mart_user_daily"),
         *("mart_overview", "mart_queue_breakdown", "mart_user_breakdown", "report_info", "refreshes"),
+        *("mart_overview_compared", "mart_queue_breakdown_compared", "mart_user_breakdown_compared"),
         *("counts_by_day", "counts_by_day_and_queue", "counts_by_day_and_user", "messages_by_day"),
-        *("versions", "restatements", "restatement_totals"),
+        *("versions", "restatements", "restatement_totals", "mart_sales_daily", "sales_by_day"),
     }
     assert [name for (name,) in functions] == [
-        *("figures_as_of", "messages_over_time", "overview", "queue_breakdown"),
-        *("user_breakdown", "user_messages_over_time", "why", "why_figures"),
+        *("figures_as_of", "messages_over_time", "overview", "overview_compared", "queue_breakdown"),
+        *("queue_breakdown_compared", "sales", "user_breakdown", "user_breakdown_compared"),
+        *("user_messages_over_time", "why", "why_figures"),
     ]
 
 
@@ -123,7 +125,7 @@ def test_published_tables_and_columns_carry_the_words_of_the_docs(hub: Settings)
     assert len(tables) > 10
     assert [table for table, comment in tables if not (comment or "").startswith("One row ")] == []
     assert undescribed == []
-    assert [comment[:24] for (comment,) in functions] == ["Table function. One row "] * 8
+    assert [comment[:24] for (comment,) in functions] == ["Table function. One row "] * 12
     assert revenue.startswith("Sum of the values of the orders generated")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from oracle import Oracle
 from pipeline import reading, refresh
-from strategies import TIMEZONES, History, drawn, filters, histories, side_by_side
+from strategies import TIMEZONES, Comparison, History, comparisons, drawn, filters, histories, side_by_side
 
 from orchestration.settings import Settings
 
@@ -34,6 +34,10 @@ RELATIONS = (
     "mart_overview",
     "mart_queue_breakdown",
     "mart_user_breakdown",
+    "mart_overview_compared",
+    "mart_queue_breakdown_compared",
+    "mart_user_breakdown_compared",
+    "mart_sales_daily",
     "report_info",
 )
 FUNCTIONS = (
@@ -42,7 +46,18 @@ FUNCTIONS = (
     "queue_breakdown",
     "user_messages_over_time",
     "user_breakdown",
+    "sales",
 )
+
+ORDERED_MARTS = (
+    "mart_overview",
+    "mart_queue_breakdown",
+    "mart_user_breakdown",
+    "mart_overview_compared",
+    "mart_queue_breakdown_compared",
+    "mart_user_breakdown_compared",
+)
+COMPARISONS = ("overview_compared", "queue_breakdown_compared", "user_breakdown_compared")
 
 # Side by side in one hub, since each refresh takes seconds.
 HISTORIES = 20
@@ -67,7 +82,7 @@ def test_every_published_figure_equals_the_oracles(timezone: str) -> None:
         with reading(refresh(hub)) as connection:
             for relation in RELATIONS:
                 assert_same(rows(connection, f"from {relation}"), getattr(oracle, relation)(), relation)
-            for mart in ("mart_overview", "mart_queue_breakdown", "mart_user_breakdown"):
+            for mart in ORDERED_MARTS:
                 as_stored = [_sort_key(row) for row in rows(connection, f"from {mart}")]
                 assert as_stored == [_sort_key(row) for row in getattr(oracle, mart)()], f"order of {mart}"
             for question in questions:
@@ -79,6 +94,24 @@ def test_every_published_figure_equals_the_oracles(timezone: str) -> None:
                     )
                     expected = getattr(oracle, function)(*question)
                     assert_same(published, expected, f"{function}{tuple(question)}")
+            for comparison in drawn(comparisons(history), 12, drawn_from):
+                for function in COMPARISONS:
+                    published = compare(connection, function, comparison)
+                    expected = getattr(oracle, function)(*comparison)
+                    assert_same(published, expected, f"{function}{tuple(comparison)}")
+
+
+def compare(connection: Any, function: str, comparison: Comparison) -> list[Row]:
+    """The rows of a comparison; a base of its own days is given by these alone."""
+    date_from, date_to, against, complete_days_only, queues, users = comparison
+    base = "against := ?" if isinstance(against, str) else "base_from := ?, base_to := ?"
+    return rows(
+        connection,
+        f"from {function}(?, ?, {base}, complete_days_only := ?,"
+        " queues := ?::varchar[], users := ?::varchar[])",
+        *(date_from, date_to, *([against] if isinstance(against, str) else against)),
+        *(complete_days_only, queues, users),
+    )
 
 
 def assert_same(published: list[Row], expected: list[Row], what: str) -> None:
@@ -102,7 +135,16 @@ def _equal(one: object, other: object) -> bool:
 
 
 def _sort_key(row: Row) -> list[str]:
-    keys = ("period", "message_date", "queue_id", "user_id", "message_id", "order_id")
+    keys = (
+        "period",
+        "message_date",
+        "order_date",
+        "sales_channel",
+        "queue_id",
+        "user_id",
+        "message_id",
+        "order_id",
+    )
     return [str(row[key]) for key in keys if key in row]
 
 

@@ -7,8 +7,10 @@ belong here: whether the facts are right, which test_published_against_oracle.py
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import duckdb
 import pytest
@@ -21,6 +23,7 @@ Ids = list[str | None] | None
 
 FIRST_DAY = date(2026, 1, 20)
 DAYS = 25
+AS_OF = FIRST_DAY + timedelta(DAYS - 5)
 
 GRAINS = {
     "overview": (),
@@ -65,7 +68,7 @@ USERS: list[Ids] = [
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """A hub in which few customers are messaged often, by several users and queues, also on one day."""
-    hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", FIRST_DAY + timedelta(DAYS - 5), "USD")
+    hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", AS_OF, "USD")
     draw, refunds = random.Random(1), random.Random(2)
 
     def instant() -> str:
@@ -154,6 +157,9 @@ def test_customers_and_orders_come_more_than_once(published: duckdb.DuckDBPyConn
         ("user_breakdown(?, ?, queues := ['q1'])", {"fct_messages", "fct_message_orders"}),
         ("user_messages_over_time(?, ?, users := ['u1', 'u2'])", {"mart_user_daily"}),
         ("user_messages_over_time(?, ?, queues := ['q1'])", {"fct_messages", "fct_message_orders"}),
+        ("overview_compared(?, ?)", {"counts_by_day"}),
+        ("queue_breakdown_compared(?, ?, complete_days_only := true)", {"counts_by_day_and_queue"}),
+        ("user_breakdown_compared(?, ?, against := 'year')", {"counts_by_day_and_user"}),
     ],
 )
 def test_only_what_answers_the_question_is_read(
@@ -228,6 +234,218 @@ def figures_of_facts(function: str) -> str:
         {rows}
         order by all
     """
+
+
+COMPARED = {"overview": None, "queue_breakdown": "queue_id", "user_breakdown": "user_id"}
+OF_DAYS = ("period_start", "period_end", "base_start", "base_end", "days_left_out", "days_left_out_base")
+
+
+def days(first: int, last: int) -> tuple[date, date]:
+    """A range of days, counted from the first one of the hub."""
+    return FIRST_DAY + timedelta(first), FIRST_DAY + timedelta(last)
+
+
+def rows_of(published: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> list[dict[str, Any]]:
+    result = published.execute(query, parameters)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@pytest.mark.parametrize("function", COMPARED)
+@pytest.mark.parametrize(
+    ("asked", "base", "expected"),
+    [
+        # The requested days, what names their base, and which days are compared: 14 is the first open one.
+        (days(10, 19), "", (days(10, 19), days(0, 9), 0, 0)),
+        (days(10, 19), "complete_days_only := true", (days(10, 13), days(0, 3), 6, 6)),
+        (days(10, 12), "against := 'previous', complete_days_only := true", (days(10, 12), days(7, 9), 0, 0)),
+        (days(10, 19), "against := 'year'", (days(10, 19), days(10 - 364, 19 - 364), 0, 0)),
+        (days(10, 19), "against := 'last_year_dates'", (days(10, 19), days(10 - 365, 19 - 365), 0, 0)),
+        # The base is the open side.
+        (
+            days(0, 9),
+            "base_from := $b1, base_to := $b2, complete_days_only := true",
+            (days(0, 3), days(10, 13), 6, 6),
+        ),
+        # A longer period has nothing to be compared with beyond its base.
+        (
+            days(0, 12),
+            "base_from := $b1, base_to := $b2, complete_days_only := true",
+            (days(0, 3), days(10, 13), 9, 6),
+        ),
+        # The other days of the period have no open day at their place.
+        (
+            days(0, 2),
+            "base_from := $b1, base_to := $b2, complete_days_only := true",
+            (days(0, 2), days(10, 13), 0, 6),
+        ),
+        (days(0, 2), "base_from := $b1, base_to := $b2", (days(0, 2), days(10, 19), 0, 0)),
+        (days(14, 19), "complete_days_only := true", ((None, None), (None, None), 6, 6)),
+    ],
+)
+def test_a_comparison_is_a_plain_answer_for_each_side(
+    published: duckdb.DuckDBPyConnection,
+    function: str,
+    asked: tuple[date, date],
+    base: str,
+    expected: tuple[tuple[date, date], tuple[date, date], int, int],
+) -> None:
+    base = base.replace("$b1", f"'{days(10, 19)[0]}'").replace("$b2", f"'{days(10, 19)[1]}'")
+    key = COMPARED[function]
+    sides, left_out = expected[:2], expected[2:]
+    for filtered in ("", "queues := ['q1', 'q2'], users := ['u1', 'u3']"):
+        named = "".join(f", {argument}" for argument in (base, filtered) if argument)
+        compared = rows_of(published, f"from {function}_compared(?, ?{named})", *asked)
+        plain = [
+            {
+                row.get(key): row
+                for row in rows_of(published, f"from {function}(?, ?{filtered and ', ' + filtered})", *side)
+            }
+            for side in sides
+        ]
+
+        assert {row.get(key) for row in compared} == {*plain[0], *plain[1]}
+        for row in compared:
+            assert tuple(row[column] for column in OF_DAYS) == (*sides[0], *sides[1], *left_out)
+            for of_side, ending in zip(plain, ("", "_base"), strict=True):
+                for figure, value in of_side.get(row.get(key), {}).items():
+                    if figure in FIGURES:
+                        assert row[f"{figure}{ending}"] == value
+
+
+@pytest.mark.parametrize("function", COMPARED)
+def test_exchanging_both_sides_of_a_comparison_changes_the_sign(
+    published: duckdb.DuckDBPyConnection, function: str
+) -> None:
+    one, other = days(2, 9), days(11, 20)
+    query = f"from {function}_compared(?, ?, base_from := ?, base_to := ?) order by all"
+    key = COMPARED[function]
+    forth = {row.get(key): row for row in rows_of(published, query, *one, *other)}
+    back = {row.get(key): row for row in rows_of(published, query, *other, *one)}
+
+    assert forth.keys() == back.keys()
+    for group, row in forth.items():
+        for figure in FIGURES[:-1]:
+            difference = row[f"{figure}_difference"]
+            assert difference is not None
+            assert difference == -back[group][f"{figure}_difference"]
+            assert row[figure] == back[group][f"{figure}_base"]
+        assert row["conversion_rate_points"] == -back[group]["conversion_rate_points"]
+
+
+def test_a_change_is_a_fraction_of_the_base(published: duckdb.DuckDBPyConnection) -> None:
+    (row,) = rows_of(published, "from overview_compared(?, ?)", *days(8, 15))
+    (nothing,) = rows_of(published, "from overview_compared(?, ?, against := 'year')", *days(8, 15))
+
+    assert row["revenue_generated_base"] > 0
+    assert row["revenue_generated_change"] == pytest.approx(
+        float(row["revenue_generated"]) / float(row["revenue_generated_base"]) - 1
+    )
+    assert row["conversion_rate_points"] == pytest.approx(
+        100 * (row["conversion_rate"] - row["conversion_rate_base"])
+    )
+    assert nothing["messages_sent_difference"] == nothing["messages_sent"] > 0
+    assert nothing["messages_sent_change"] is None
+    assert nothing["conversion_rate_difference"] is None
+
+
+def test_skipped_messages_count_on_a_side_without_sent_ones(published: duckdb.DuckDBPyConnection) -> None:
+    ((queue, skipping, skipped, sending),) = published.sql(
+        """
+        select one.queue_id, one.message_date, one.messages_skipped, other.message_date
+        from mart_queue_daily as one
+        inner join mart_queue_daily as other on one.queue_id = other.queue_id
+        where one.messages_sent = 0 and one.messages_skipped > 0 and other.messages_sent > 0
+        order by all
+        limit 1
+        """
+    ).fetchall()
+    query = "from queue_breakdown_compared(?, ?, base_from := ?, base_to := ?) where queue_id = ?"
+    (row,) = rows_of(published, query, sending, sending, skipping, skipping, queue)
+    (back,) = rows_of(published, query, skipping, skipping, sending, sending, queue)
+
+    assert (row["messages_skipped_base"], row["messages_sent_base"]) == (skipped, 0)
+    assert (back["messages_skipped"], back["messages_sent"]) == (skipped, 0)
+
+
+@pytest.mark.parametrize("function", COMPARED)
+@pytest.mark.parametrize(
+    ("base", "refusal"),
+    [
+        ("against := 'last_year'", "against is 'last_year'; it must be 'previous'"),
+        ("base_from := '2026-01-20'", "give both, or neither"),
+        ("base_to := '2026-01-20'", "give both, or neither"),
+        (
+            "against := 'year', base_from := '2026-01-20', base_to := '2026-01-21'",
+            "against := 'year' names other days than base_from and base_to",
+        ),
+    ],
+)
+def test_an_impossible_base_is_refused_whatever_is_read(
+    published: duckdb.DuckDBPyConnection, function: str, base: str, refusal: str
+) -> None:
+    for columns, filtered in (("*", ""), ("messages_sent", ""), ("count(*)", ", queues := []")):
+        query = f"select {columns} from {function}_compared('2026-01-28', '2026-02-04', {base}{filtered})"
+        with pytest.raises(duckdb.InvalidInputException, match=re.escape(refusal)):
+            published.sql(query).fetchall()
+
+
+def test_a_base_may_be_named_by_both_its_days_and_its_name(published: duckdb.DuckDBPyConnection) -> None:
+    query = "from overview_compared('2026-01-28', '2026-02-04', against := 'year'{})"
+
+    assert rows_of(published, query.format(", base_from := '2025-01-29', base_to := '2025-02-05'")) == (
+        rows_of(published, query.format(""))
+    )
+
+
+def test_a_filter_of_sales_says_what_is_credited_and_nothing_else(
+    published: duckdb.DuckDBPyConnection,
+) -> None:
+    orders = """
+        select
+            orders.order_date, orders.sales_channel,
+            count(*) as orders_placed,
+            count(messages.message_id) as orders_attributed,
+            count(messages.message_id) filter (
+                ($3::varchar[] is null or messages.queue_id in (select unnest($3::varchar[])))
+                and ($4::varchar[] is null or messages.user_id in (select unnest($4::varchar[])))
+            ) as orders_credited,
+            sum(orders.order_value) as revenue_placed,
+            coalesce(sum(orders.order_value) filter (
+                ($3::varchar[] is null or messages.queue_id in (select unnest($3::varchar[])))
+                and ($4::varchar[] is null or messages.user_id in (select unnest($4::varchar[])))
+                and messages.message_id is not null
+            ), 0)::decimal(38, 2) as revenue_credited
+        from fct_orders as orders
+        left join fct_messages as messages on orders.credited_message_id = messages.message_id
+        where orders.order_date between $1 and $2 and orders.status = 'placed'
+        group by all
+        order by all
+    """
+    columns = "order_date, sales_channel, orders_placed, orders_attributed, orders_credited"
+    seen = set()
+    for queues in QUEUES:
+        for users in USERS:
+            asked = [*RANGES["some days"], queues, users]
+            answer = published.execute(
+                f"select {columns}, revenue_placed, revenue_credited"
+                " from sales(?, ?, queues := ?::varchar[], users := ?::varchar[]) order by all",
+                asked,
+            ).fetchall()
+
+            assert answer == published.execute(orders, asked).fetchall(), asked
+            seen.add(sum(row[-1] for row in answer))
+    assert len(seen) > 5
+
+
+def test_credited_sales_of_all_days_are_those_of_the_messages(published: duckdb.DuckDBPyConnection) -> None:
+    for filtered in ("", ", queues := ['q1', 'unassigned']", ", queues := ['q2'], users := ['u1', 'u2']"):
+        by_order, by_message = published.sql(
+            f"select sum(revenue_credited) from sales('2020-01-01', '2030-01-01'{filtered}) union all "
+            f"select revenue_credited from overview('2020-01-01', '2030-01-01'{filtered})"
+        ).fetchall()
+
+        assert by_order == by_message
 
 
 def test_touches_are_clustered_by_month_and_kind(published: duckdb.DuckDBPyConnection) -> None:

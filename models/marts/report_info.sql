@@ -1,4 +1,5 @@
 {%- set day_after = "cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)" %}
+{%- set window_before_its_end = 'as_of_days.as_of_ends_at - ' ~ attribution_window() %}
 
 with
 
@@ -34,6 +35,10 @@ select
     cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp) as refreshed_at,
     as_of_days.as_of,
     as_of_days.as_of_ends_at,
+    -- The windows that end with the as-of day begin on the first day that can have an open one.
+    cast(
+        {{ reporting_date(window_before_its_end) }} - interval 1 day as date
+    ) as last_closed_day,
     '{{ reporting_timezone() }}' as timezone,
     '{{ reporting_currency() }}' as currency,
     {{ var('attribution_window_days') }} as attribution_window_days,
