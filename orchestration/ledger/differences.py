@@ -35,7 +35,10 @@ create or replace temp table compared as
 select
     $from_version as from_version,
     $to_version as to_version,
-    $high_water_mark::integer as high_water_mark,
+    -- The last content that the version had taken in. A new warehouse numbers contents anew, so all of them
+    -- landed since.
+    coalesce(if(known.is_same_warehouse, refreshes.loaded_through, 0), 0) as high_water_mark,
+    known.is_same_warehouse,
     versions.as_of,
     versions.as_of_ends_at as as_of_ends_at_before,
     info.as_of_ends_at as as_of_ends_at_after,
@@ -55,7 +58,14 @@ select
         except
         select message_date from published.messages_by_day where message_date > versions.as_of
     ) as new_days
-from reports.main.versions as versions, reports.main.report_info as info
+from reports.main.versions as versions
+inner join raw.refreshes as refreshes on versions.refresh_number = refreshes.refresh_number
+cross join reports.main.report_info as info
+cross join (
+    select coalesce(bool_or(files.loaded_at <= versions.published_at), false) as is_same_warehouse
+    from raw.landed_files as files, reports.main.versions as versions
+    where versions.version = $from_version
+) as known
 where versions.version = $from_version
 """
 
@@ -80,39 +90,37 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
     Returns:
         The days later than the as-of day of the version before, of which it had no message.
     """
-    mark = _high_water_mark(connection, from_version)
+    is_recorded = _is_recorded(connection, from_version)
     for name, (table, columns) in RELATIONS.items():
         sides = {"before": f"published.{table}", "after": f"reports.main.{table}"}
-        if mark is not None and _has_table(connection, table):
+        if is_recorded and _has_table(connection, table):
             feed = f"reports.changes.{table} where change = "
             sides = {"before": f"{feed} 'removed'", "after": f"{feed} 'inserted'"}
         for side, rows in sides.items():
-            connection.execute(f"create or replace temp view {name}_{side} as select {columns} from {rows}")
-    connection.execute(
-        COMPARED,
-        # Where contents are numbered anew, all of them landed since.
-        {"from_version": from_version, "to_version": to_version, "high_water_mark": mark or 0},
-    )
+            connection.execute(
+                f"create or replace temp view {name}_{side} as select {columns} from {rows}"
+            )
+    connection.execute(COMPARED, {"from_version": from_version, "to_version": to_version})
     connection.execute(UNCHANGED_MESSAGES.format(columns=RELATIONS["messages"][1]))
     days: list[date] = one_row(connection, "select new_days from compared")[0]
     return days
 
 
-def _high_water_mark(connection: duckdb.DuckDBPyConnection, version: str) -> int | None:
-    """The last content that the version had taken in; None where the change feeds do not begin with it."""
+def _is_recorded(connection: duckdb.DuckDBPyConnection, version: str) -> bool:
+    """Whether the change feeds begin with the version; not when a refresh was killed after it published."""
     if not _has_table(connection, "since"):
-        return None
-    found = connection.execute(
+        return False
+    (count,) = one_row(
+        connection,
         """
-        select refreshes.loaded_through
+        select count(*)
         from reports.main.versions as versions
         inner join reports.changes.since as since on versions.refresh_number = since.refresh_number
-        inner join raw.refreshes as refreshes on versions.refresh_number = refreshes.refresh_number
         where versions.version = ?
         """,
         [version],
-    ).fetchone()
-    return found[0] if found else None
+    )
+    return bool(count)
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -64,7 +64,7 @@ from before
 full join after on before.message_id = after.message_id and before.order_id = after.order_id;
 
 -- What happened to each changed message, and the files that brought it: those that landed since with its
--- greatest version or, where none did, those that left.
+-- greatest version or, where none did, those that left. Without any, no event changed, but the models did.
 create or replace temp table message_causes as
 with changes as (
     select
@@ -84,7 +84,8 @@ with changes as (
             when before.message_id is not null then 'message_changed'
             when after.message_date > compared.as_of then 'message_new'
             else 'message_late'
-        end as cause
+        end as cause,
+        compared.is_same_warehouse
     from changed_messages, compared
 ),
 landed as (
@@ -115,7 +116,10 @@ files_of_messages as (
 select changes.message_id, [changes.cause] as causes, changes.changed_fields, coalesce(files, []) as files
 from changes
 left join files_of_messages on changes.message_id = files_of_messages.message_id
-where changes.cause <> 'message_changed' or changes.changed_fields <> [];
+where
+    (changes.cause <> 'message_changed' or changes.changed_fields <> [])
+    -- A new warehouse does not know what was removed.
+    and (files is not null or (changes.cause = 'message_removed' and not changes.is_same_warehouse));
 
 -- The same for each changed order, to which several things may have happened.
 create or replace temp table order_causes as
@@ -137,12 +141,14 @@ with changes as (
             when before.order_id is null then 'order_new'
             when after.order_id is null then 'order_removed'
         end as came_or_left,
-        before.status as status_before
-    from changed_orders
+        before.status as status_before,
+        compared.is_same_warehouse
+    from changed_orders, compared
 ),
 causes as (
     select
         order_id,
+        is_same_warehouse,
         if(came_or_left is null, changed_fields, []) as changed_fields,
         case
             when came_or_left is not null then [came_or_left]
@@ -192,7 +198,8 @@ files_of_orders as (
 )
 select causes.order_id, causes.causes, causes.changed_fields, coalesce(files, []) as files
 from causes
-left join files_of_orders on causes.order_id = files_of_orders.order_id;
+left join files_of_orders on causes.order_id = files_of_orders.order_id
+where files is not null or (causes.causes = ['order_removed'] and not causes.is_same_warehouse);
 
 -- The causes of messages that came to an order, left it, or were sent at another instant: where the credit for
 -- it moved, they moved it.
