@@ -330,7 +330,8 @@ def test_a_version_that_is_not_kept_ends_with_those_that_are(
 
     assert version in str(raised.value)
     # As DuckDB writes an instant, without zeros at its end.
-    first, *_ = recorded.rows("select cast(published_at as varchar) as instant from versions order by version")
+    query = "select cast(published_at as varchar) as instant from versions order by version"
+    first, *_ = recorded.rows(query)
     assert f"{first['instant']} on" in str(raised.value)
 
 
