@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -238,9 +238,9 @@ def _chosen(
 ) -> tuple[Row, Row]:
     """The two versions that are compared."""
     versions = _rows(connection, "from versions order by version")
-    after = _found(connection, versions, to_version) if to_version else versions[-1]
+    after = _found(versions, to_version) if to_version else versions[-1]
     if from_version:
-        return _found(connection, versions, from_version), after
+        return _found(versions, from_version), after
     for version in versions:
         if version["version"] == after["previous_version"]:
             return version, after
@@ -250,12 +250,12 @@ def _chosen(
     )
 
 
-def _found(connection: duckdb.DuckDBPyConnection, versions: Sequence[Row], name: str) -> Row:
+def _found(versions: Sequence[Row], name: str) -> Row:
     """The version of a name, or the last one that was published at an instant or before it."""
     for version in versions:
         if version["version"] == name:
             return version
-    ((instant,),) = connection.execute("select try_cast(? as timestamp)", [name]).fetchall()
+    instant = _instant(name)
     until = [version for version in versions if instant and version["published_at"] <= instant]
     if not until:
         raise WhyError(
@@ -263,6 +263,15 @@ def _found(connection: duckdb.DuckDBPyConnection, versions: Sequence[Row], name:
             f"{_kept(versions)}"
         )
     return until[-1]
+
+
+def _instant(text: str) -> datetime | None:
+    """The instant in UTC that a text names, by its offset where it has one; None when it names none."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
 
 
 def _kept(versions: Sequence[Row]) -> str:
