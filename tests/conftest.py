@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--histories",
         type=int,
         default=50,
-        help="how many histories test_incremental_refresh.py and test_ledger_histories.py go through (default: 50)",
+        help="how many histories the tests of refreshes and of the ledger go through (default: 50)",
     )
     parser.addoption(
         "--histories-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"
