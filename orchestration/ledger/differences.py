@@ -74,8 +74,15 @@ create or replace temp view unchanged_messages as
 select {columns}
 from reports.main.fct_messages, compared
 where
-    window_closes_at > least(compared.as_of_ends_at_before, compared.as_of_ends_at_after)
-    and window_closes_at <= greatest(compared.as_of_ends_at_before, compared.as_of_ends_at_after)
+    status = 'sent'
+    and occurred_at > least(
+        compared.as_of_ends_at_before - to_days(compared.window_days_before),
+        compared.as_of_ends_at_after - to_days(compared.window_days_after)
+    )
+    and occurred_at <= greatest(
+        compared.as_of_ends_at_before - to_days(compared.window_days_before),
+        compared.as_of_ends_at_after - to_days(compared.window_days_after)
+    )
 """
 
 
@@ -97,9 +104,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
             feed = f"reports.changes.{table} where change = "
             sides = {"before": f"{feed} 'removed'", "after": f"{feed} 'inserted'"}
         for side, rows in sides.items():
-            connection.execute(
-                f"create or replace temp view {name}_{side} as select {columns} from {rows}"
-            )
+            connection.execute(f"create or replace temp view {name}_{side} as select {columns} from {rows}")
     connection.execute(COMPARED, {"from_version": from_version, "to_version": to_version})
     connection.execute(UNCHANGED_MESSAGES.format(columns=RELATIONS["messages"][1]))
     days: list[date] = one_row(connection, "select new_days from compared")[0]

@@ -63,8 +63,8 @@ select
 from before
 full join after on before.message_id = after.message_id and before.order_id = after.order_id;
 
--- What happened to each changed message, and the files that brought it: those that landed since with its
--- greatest version or, where none did, those that left. Without any, no event changed, but the models did.
+-- What happened to each changed message, and the files that brought it: those that landed since and say what
+-- counts now or, where none did, those that left. Without any, no event changed, but the models did.
 create or replace temp table message_causes as
 with changes as (
     select
@@ -90,11 +90,16 @@ with changes as (
 ),
 landed as (
     select events.message_id, events.file_id
-    from raw.message_events as events, compared
+    from raw.message_events as events
+    inner join changed_messages as changed on events.message_id = changed.message_id
+    cross join compared
     where
         events.file_id > compared.high_water_mark
-        and events.message_id in (select message_id from changed_messages)
-    qualify events.updated_at = max(events.updated_at) over (partition by events.message_id)
+        and events.customer_id = after.customer_id
+        and events.queue_id = after.queue_id
+        and events.user_id = after.user_id
+        and events.status = after.status
+        and events.occurred_at = after.occurred_at
 ),
 files as (
     select landed.message_id, contents.path, contents.content_hash
@@ -173,11 +178,17 @@ causes as (
 ),
 landed as (
     select events.order_id, events.file_id
-    from raw.order_events as events, compared
+    from raw.order_events as events
+    inner join changed_orders as changed on events.order_id = changed.order_id
+    cross join compared
     where
         events.file_id > compared.high_water_mark
-        and events.order_id in (select order_id from changed_orders)
-    qualify events.updated_at = max(events.updated_at) over (partition by events.order_id)
+        and events.customer_id is not distinct from after.customer_id
+        and events.ordered_at = after.ordered_at
+        and events.sales_channel = after.sales_channel
+        and events.status = after.status
+        and events.order_value = after.order_value
+        and events.refunded_value = after.refunded_value
 ),
 files as (
     select landed.order_id, contents.path, contents.content_hash
@@ -214,8 +225,8 @@ inner join message_causes as messages on touches.message_id = messages.message_i
 where before.sent_at is distinct from after.sent_at
 group by touches.order_id;
 
--- Both entities with the same columns on both sides. A message settles when its window closes; a skipped one,
--- which opens none, as if it had.
+-- Both entities with the same columns on both sides. `occurred_at` is that of the message, also where it had no
+-- such touch.
 create or replace temp table restated as
 select
     'message' as entity,
@@ -228,7 +239,6 @@ select
         user_id: before.user_id,
         status: before.status,
         occurred_at: before.occurred_at,
-        settles_at: before.occurred_at + to_days(compared.window_days_before),
         is_in_open_window:
             before.status = 'sent'
             and before.occurred_at + to_days(compared.window_days_before) > compared.as_of_ends_at_before,
@@ -243,7 +253,6 @@ select
         user_id: after.user_id,
         status: after.status,
         occurred_at: after.occurred_at,
-        settles_at: after.occurred_at + to_days(compared.window_days_after),
         is_in_open_window:
             after.status = 'sent'
             and after.occurred_at + to_days(compared.window_days_after) > compared.as_of_ends_at_after,
@@ -262,16 +271,15 @@ from (
 union all
 select
     'touch' as entity,
-    message_id,
-    order_id,
+    touches.message_id,
+    touches.order_id,
     {
         customer_id: before.customer_id,
         message_date: before.message_date,
         queue_id: before.queue_id,
         user_id: before.user_id,
         status: if(before.message_id is null, null, 'sent'),
-        occurred_at: before.sent_at,
-        settles_at: before.sent_at + to_days(compared.window_days_before),
+        occurred_at: if(messages.message_id is null, touches.sent_at, messages.occurred_at_before),
         is_in_open_window: null::boolean,
         order_value: before.order_value,
         refunded_value: before.refunded_value,
@@ -283,14 +291,22 @@ select
         queue_id: after.queue_id,
         user_id: after.user_id,
         status: if(after.message_id is null, null, 'sent'),
-        occurred_at: after.sent_at,
-        settles_at: after.sent_at + to_days(compared.window_days_after),
+        occurred_at: if(messages.message_id is null, touches.sent_at, messages.occurred_at_after),
         is_in_open_window: null::boolean,
         order_value: after.order_value,
         refunded_value: after.refunded_value,
         is_last_touch: after.is_last_touch
     }
-from changed_touches, compared;
+from (
+    select *, coalesce(before.sent_at, after.sent_at) as sent_at from changed_touches
+) as touches
+left join (
+    select
+        message_id,
+        before.occurred_at as occurred_at_before,
+        after.occurred_at as occurred_at_after
+    from changed_messages
+) as messages on touches.message_id = messages.message_id;
 
 insert into reports.main.restatements by name
 with explained as (
@@ -301,8 +317,8 @@ with explained as (
             message_causes.changed_fields, order_causes.changed_fields, credit_causes.changed_fields
         ) as changed_fields,
         list_concat(message_causes.files, order_causes.files, credit_causes.files) as files,
-        before.settles_at = after.settles_at
-        and before.is_in_open_window <> after.is_in_open_window as is_moved_by_as_of_day,
+        before.occurred_at = after.occurred_at
+        and before.is_in_open_window <> after.is_in_open_window as is_other_window,
         before.occurred_at = after.occurred_at
         and before.message_date <> after.message_date as is_moved_to_other_day
     from restated
@@ -316,7 +332,7 @@ moved as (
         * replace (
             list_concat(
                 causes,
-                if(is_moved_by_as_of_day, ['as_of_moved'], []),
+                if(is_other_window and window_days_before = window_days_after, ['as_of_moved'], []),
                 if(is_moved_to_other_day, [compared.cause_of_others], [])
             ) as causes
         )
@@ -339,8 +355,8 @@ select
     after.user_id as user_id_after,
     before.status as status_before,
     after.status as status_after,
-    before.settles_at as settles_at_before,
-    after.settles_at as settles_at_after,
+    before.occurred_at as occurred_at_before,
+    after.occurred_at as occurred_at_after,
     before.is_in_open_window as is_in_open_window_before,
     after.is_in_open_window as is_in_open_window_after,
     before.order_value as order_value_before,
@@ -349,7 +365,8 @@ select
     after.refunded_value as refunded_value_after,
     before.is_last_touch as is_last_touch_before,
     after.is_last_touch as is_last_touch_after,
-    coalesce(before.settles_at, after.settles_at) <= as_of_ends_at_before as was_settled,
+    coalesce(before.occurred_at, after.occurred_at) + to_days(window_days_before)
+        <= as_of_ends_at_before as was_settled,
     list_sort(list_distinct(if(causes = [], [cause_of_others], causes))) as causes,
     list_sort(list_distinct(changed_fields)) as changed_fields,
     list_sort(list_distinct(files)) as files

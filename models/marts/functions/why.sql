@@ -115,6 +115,7 @@ current_rows as (
         messages.queue_id,
         messages.user_id,
         messages.status,
+        messages.occurred_at,
         messages.window_closes_at > info.as_of_ends_at as is_in_open_window,
         cast(null as decimal(18, 2)) as order_value,
         cast(null as decimal(18, 2)) as refunded_value,
@@ -136,6 +137,7 @@ current_rows as (
         touches.queue_id,
         touches.user_id,
         'sent' as status,
+        touches.sent_at as occurred_at,
         cast(null as boolean) as is_in_open_window,
         touches.order_value,
         touches.refunded_value,
@@ -160,6 +162,7 @@ rows_before as (
         queue_id_before as queue_id,
         user_id_before as user_id,
         status_before as status,
+        occurred_at_before as occurred_at,
         is_in_open_window_before as is_in_open_window,
         order_value_before as order_value,
         refunded_value_before as refunded_value,
@@ -199,6 +202,7 @@ rows_of_sides as (
         rows_before.queue_id,
         rows_before.user_id,
         rows_before.status,
+        rows_before.occurred_at,
         rows_before.is_in_open_window,
         rows_before.order_value,
         rows_before.refunded_value,
@@ -209,6 +213,12 @@ rows_of_sides as (
         {{ matches_filter() }}
         -- Else it came with its day, not by a change.
         and coalesce(new_days.version_of_day >= rows_before.version_of_change, true)
+
+),
+
+shares_of_rows as (
+
+    {{ figure_shares('rows_of_sides', keep=['side', 'message_id', 'order_id', 'occurred_at']) }}
 
 ),
 
@@ -275,7 +285,7 @@ shares as (
         entity_id,
         customer_id,
         share
-    from ({{ figure_shares('rows_of_sides', keep=['side']) }}) as shares_of_rows
+    from shares_of_rows
     where figure <> 'active_users'
 
     union all
@@ -309,76 +319,68 @@ differences as (
 
 ),
 
--- What moved them: the changes that have another share in the same figure.
-sides_of_changes as (
-
-    select numbered_changes.*
-    from (
-        select
-            'earlier' as side,
-            changes.version_of_change,
-            changes.entity,
-            changes.message_id,
-            changes.order_id,
-            changes.customer_id_before as customer_id,
-            changes.message_date_before as message_date,
-            changes.queue_id_before as queue_id,
-            changes.user_id_before as user_id,
-            changes.status_before as status,
-            changes.is_in_open_window_before as is_in_open_window,
-            changes.order_value_before as order_value,
-            changes.refunded_value_before as refunded_value,
-            changes.is_last_touch_before as is_last_touch
-        from changes
-
-        union all
-
-        select
-            'later' as side,
-            changes.version_of_change,
-            changes.entity,
-            changes.message_id,
-            changes.order_id,
-            changes.customer_id_after as customer_id,
-            changes.message_date_after as message_date,
-            changes.queue_id_after as queue_id,
-            changes.user_id_after as user_id,
-            changes.status_after as status,
-            changes.is_in_open_window_after as is_in_open_window,
-            changes.order_value_after as order_value,
-            changes.refunded_value_after as refunded_value,
-            changes.is_last_touch_after as is_last_touch
-        from changes
-    ) as numbered_changes
-    where
-        {{ matches_filter() }}
-        and numbered_changes.version_of_change <= (select compared.later from compared)
-
-),
-
+-- What moved them: the messages and touches that have another share in the same figure.
 moves as (
 
     select
         figure,
         entity_id,
-        version_of_change,
         message_id,
-        order_id
-    from ({{ figure_shares(
-        'sides_of_changes', keep=['side', 'version_of_change', 'message_id', 'order_id']
-    ) }}) as shares_of_changes
-    group by figure, entity_id, version_of_change, message_id, order_id
+        order_id,
+        coalesce(max(case when side = 'later' then occurred_at end), max(occurred_at)) as occurred_at
+    from shares_of_rows
+    group by figure, entity_id, message_id, order_id
     having
         coalesce(max(case when side = 'earlier' then share end), 0)
         <> coalesce(max(case when side = 'later' then share end), 0)
 
 ),
 
+-- When messages that changed since had been sent at the earlier version, if it had them.
+instants_before as (
+
+    select
+        message_id,
+        version_of_change,
+        occurred_at_before as occurred_at,
+        coalesce(message_date_before, message_date_after) as message_date
+    from changed_rows
+    where side = 'earlier'
+    qualify row_number() over (partition by message_id order by version_of_change, order_id nulls first) = 1
+
+),
+
 earlier_version as (
 
-    select versions.as_of_ends_at
+    select
+        versions.as_of_ends_at,
+        versions.settings.attribution_window_days as window_days
     from {{ source('ledger', 'versions') }} as versions
     inner join compared on versions.version = compared.earlier
+
+),
+
+settling_moves as (
+
+    select
+        moves.*,
+        coalesce(
+            case when new_days.new_day is null then instants_before.occurred_at end, moves.occurred_at
+        ) as settling_from
+    from moves
+    left join instants_before on moves.message_id = instants_before.message_id
+    left join new_days
+        on
+            new_days.side = 'earlier'
+            and instants_before.message_date = new_days.new_day
+            and instants_before.version_of_change > new_days.version_of_day
+
+),
+
+changes_between as (
+
+    select * from changes
+    where version_of_change <= (select compared.later from compared)
 
 ),
 
@@ -388,16 +390,16 @@ explanations as (
         moves.figure,
         moves.entity_id,
         bool_or(
-            coalesce(changes.settles_at_before, changes.settles_at_after) <= earlier_version.as_of_ends_at
+            moves.settling_from + to_days(earlier_version.window_days) <= earlier_version.as_of_ends_at
         ) as was_settled,
-        list_sort(list_distinct(flatten(list(changes.causes)))) as causes,
-        list_sort(list_distinct(flatten(list(changes.changed_fields)))) as changed_fields,
-        list_sort(list_distinct(flatten(list(changes.files)))) as files
-    from moves
-    inner join changes
+        -- What no change explains came with a new day.
+        list_sort(list_distinct(flatten(list(coalesce(changes.causes, ['message_new']))))) as causes,
+        list_sort(list_distinct(flatten(list(coalesce(changes.changed_fields, []))))) as changed_fields,
+        list_sort(list_distinct(flatten(list(coalesce(changes.files, []))))) as files
+    from settling_moves as moves
+    left join changes_between as changes
         on
-            moves.version_of_change = changes.version_of_change
-            and moves.message_id = changes.message_id
+            moves.message_id = changes.message_id
             and moves.order_id is not distinct from changes.order_id
     cross join earlier_version
     group by moves.figure, moves.entity_id
@@ -415,12 +417,11 @@ select
     case when compared.is_swapped then differences.share_earlier else differences.share_later end as after,
     case when compared.is_swapped then -1 else 1 end * (differences.share_later - differences.share_earlier)
         as difference,
-    coalesce(explanations.was_settled, false) as was_settled,
-    -- What no change explains came with a new day.
-    coalesce(explanations.causes, ['message_new']) as causes,
-    coalesce(explanations.changed_fields, []) as changed_fields,
-    coalesce(explanations.files, []) as files
+    explanations.was_settled,
+    explanations.causes,
+    explanations.changed_fields,
+    explanations.files
 from differences
-left join explanations
+inner join explanations
     on differences.figure = explanations.figure and differences.entity_id = explanations.entity_id
 cross join compared
