@@ -269,3 +269,17 @@ def test_the_check_warns_of_each_period_that_was_restated_by_more() -> None:
         "12.50 of 1,000.00 moved, by 101 orders, which is more than max_restated_share = 0.01"
     )
     assert _few_restated([less], 0.01).passed
+
+
+def test_a_ledger_that_cannot_be_written_says_why_and_the_next_one_is_whole(hub: Settings) -> None:
+    before = versions(hub)
+    with databases.connect(hub) as connection:
+        connection.execute("alter table reports.main.restatements rename column causes to reasons")
+
+    with pytest.raises(duckdb.Error, match='does not have a column .*"causes"'):
+        publish_again(hub)
+    with databases.connect(hub) as connection:
+        connection.execute("alter table reports.main.restatements rename column reasons to causes")
+    version = publish_again(hub)
+
+    assert versions(hub) == [*before, version]

@@ -6,6 +6,8 @@ Belongs here: the order of the steps, and how long rows are kept. Does not belon
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -34,8 +36,7 @@ def record(
         version: the name of the version.
         published_at: the instant of the version.
     """
-    with published_tables(connection, settings) as published:
-        connection.execute("begin")
+    with published_tables(connection, settings) as published, _transaction(connection):
         before = ledger_tables.bring_to_published(connection, published)
         new_days: list[date] = []
         if before:
@@ -52,7 +53,18 @@ def record(
             },
         )
         _fold(connection, settings.hub.ledger_days, version)
-        connection.execute("commit")
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of it or nothing. What failed is undone first, so that its error is the one that is reported."""
+    connection.execute("begin")
+    try:
+        yield
+    except duckdb.Error:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def _fold(connection: duckdb.DuckDBPyConnection, ledger_days: int, version: str) -> None:
