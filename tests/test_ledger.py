@@ -276,7 +276,7 @@ def test_a_ledger_that_cannot_be_written_says_why_and_the_next_one_is_whole(hub:
     with databases.connect(hub) as connection:
         connection.execute("alter table reports.main.restatements rename column causes to reasons")
 
-    with pytest.raises(duckdb.Error, match='does not have a column .*"causes"'):
+    with pytest.raises(duckdb.Error, match=r'does not have a column .*"causes"'):
         publish_again(hub)
     with databases.connect(hub) as connection:
         connection.execute("alter table reports.main.restatements rename column reasons to causes")
