@@ -97,7 +97,7 @@
     case
         when base_name not in ('previous', 'year', 'last_year_dates')
             then error(
-                'against is ''' || base_name || '''; it must be ''previous'' (as many days, just before), '
+                'against is ''' || base_name || '''; it must be ''previous'' (the same number of days just before), '
                 || '''year'' (the same days 364 days before) or ''last_year_dates'' (the same dates a year before). '
                 || 'For any other days give base_from and base_to.'
             )

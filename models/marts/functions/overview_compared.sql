@@ -24,7 +24,10 @@ days as (
 period_figures as (
 
     select * from {{ ref('overview') }}(
-        (select days.first_day from days), (select days.last_day from days), queues := queues, users := users
+        (select days.first_day from days),
+        (select days.last_day from days),
+        queues := queues,
+        users := users
     )
 
 ),
@@ -32,7 +35,10 @@ period_figures as (
 base_figures as (
 
     select * from {{ ref('overview') }}(
-        (select days.first_base_day from days), (select days.last_base_day from days), queues := queues, users := users
+        (select days.first_base_day from days),
+        (select days.last_base_day from days),
+        queues := queues,
+        users := users
     )
 
 ),
