@@ -30,6 +30,11 @@ QUESTIONS = 50
 SEED = 0
 BREAKDOWNS = ("queue_breakdown", "user_breakdown")
 
+# Functions that can be compared, within how many days, and how many times as long a comparison may take.
+COMPARED = ("overview", *BREAKDOWNS)
+COMPARED_DAYS = 90
+MOST_TIMES = 2
+
 # The filters of a question: ids of queues and of users, None where there is no filter.
 Filters = tuple[list[str] | None, list[str] | None]
 Draw = Callable[[random.Random, list[str], list[str]], Filters]
@@ -53,6 +58,20 @@ class Answers:
     of: Class
     function: str
     milliseconds: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """How long a function took, and its comparison for the same days and filters, asked in turn."""
+
+    function: str
+    plain: Sequence[float]
+    compared: Sequence[float]
+
+    @property
+    def times(self) -> float:
+        """How many times as long the comparison takes."""
+        return statistics.median(self.compared) / statistics.median(self.plain)
 
 
 def no_filter(_drawn: random.Random, _queues: list[str], _users: list[str]) -> Filters:
@@ -116,12 +135,7 @@ def ask(
     published: Path, questions: int = QUESTIONS, seed: int = SEED, classes: Sequence[Class] = CLASSES
 ) -> list[Answers]:
     """Ask each function of each class this many questions."""
-    with duckdb.connect(str(published), read_only=True) as connection:
-        queues = [name for (name,) in connection.sql("select queue_id from dim_queues order by 1").fetchall()]
-        users = [name for (name,) in connection.sql("select user_id from dim_users order by 1").fetchall()]
-        ((first_day, last_day),) = connection.sql(
-            "select min(message_date), max(message_date) from mart_overview_daily"
-        ).fetchall()
+    queues, users, first_day, last_day = known(published)
     drawn = random.Random(seed)
     answers = []
     for one_class in classes:
@@ -133,6 +147,33 @@ def ask(
                 taken.append(milliseconds(published, function, *days, *filters))
             answers.append(Answers(one_class, function, taken))
     return answers
+
+
+def compare(published: Path, questions: int = QUESTIONS, seed: int = SEED) -> list[Comparisons]:
+    """Ask this many questions of each function that can be compared, plainly and with the previous days."""
+    queues, users, first_day, last_day = known(published)
+    drawn = random.Random(seed)
+    taken = []
+    for function in COMPARED:
+        plain, compared = [], []
+        for _ in range(questions):
+            days = draw_days(drawn, first_day, last_day, COMPARED_DAYS)
+            filters = any_filters(drawn, queues, users)
+            plain.append(milliseconds(published, function, *days, *filters))
+            compared.append(milliseconds(published, f"{function}_compared", *days, *filters))
+        taken.append(Comparisons(function, plain, compared))
+    return taken
+
+
+def known(published: Path) -> tuple[list[str], list[str], date, date]:
+    """The queues and users of a published file, and its first and last day."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        queues = [name for (name,) in connection.sql("select queue_id from dim_queues order by 1").fetchall()]
+        users = [name for (name,) in connection.sql("select user_id from dim_users order by 1").fetchall()]
+        ((first_day, last_day),) = connection.sql(
+            "select min(message_date), max(message_date) from mart_overview_daily"
+        ).fetchall()
+    return queues, users, first_day, last_day
 
 
 def draw_days(drawn: random.Random, first_day: date, last_day: date, most_days: int) -> tuple[date, date]:
@@ -193,6 +234,27 @@ def section(answers: Sequence[Answers], history: str, heading: str = "Any questi
     )
 
 
+def comparison_section(comparisons: Sequence[Comparisons], history: str) -> Section:
+    """The table of what comparisons with the previous days cost, beside their plain functions."""
+    return Section(
+        "Comparisons beside their plain functions",
+        f"Questions about up to {COMPARED_DAYS} days of {history} with any filter, from a fixed seed, each "
+        "asked plainly and as a comparison with the previous days, in turn.",
+        ["Function", "Asked", "Plain, median ms", "Compared, median ms", "Times", "At most"],
+        [
+            [
+                one.function,
+                str(len(one.plain)),
+                f"{statistics.median(one.plain):.0f}",
+                f"{statistics.median(one.compared):.0f}",
+                f"{one.times:.2f}",
+                str(MOST_TIMES),
+            ]
+            for one in comparisons
+        ],
+    )
+
+
 def percentile(values: Sequence[float], percent: int) -> float:
     """The least of the values that so many percent of them do not exceed."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
@@ -207,8 +269,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
-    answers = ask(options.published, options.questions, options.seed)
-    section(answers, f"the history in {options.published}").print_to(Console(highlight=False))
+    history, console = f"the history in {options.published}", Console(highlight=False)
+    section(ask(options.published, options.questions, options.seed), history).print_to(console)
+    comparison_section(compare(options.published, options.questions, options.seed), history).print_to(console)
     return 0
 
 

@@ -179,7 +179,10 @@ def any_question(bench: Bench) -> list[Section]:
     history = bench.rebuilt()
     state.bring_back(history.hub)
     bench.say("Asking questions ...")
-    return [questions.section(apart(questions.ask, history.hub.published), history.name)]
+    return [
+        questions.section(apart(questions.ask, history.hub.published), history.name),
+        questions.comparison_section(apart(questions.compare, history.hub.published), history.name),
+    ]
 
 
 def instead(bench: Bench) -> list[Section]:

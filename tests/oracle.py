@@ -494,7 +494,7 @@ class Oracle:
             for row in self._breakdown(messages, "user_id")
         ]
 
-    # The period marts with what was before: each period but all time beside the as many days before it.
+    # The period marts with what was before: the same number of days. All time has nothing before it.
 
     def mart_overview_compared(self) -> list[Row]:
         """One row per period: always all four."""

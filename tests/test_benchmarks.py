@@ -346,6 +346,28 @@ def test_each_function_of_each_class_is_asked(
     assert len(questions.section(answers, "a history").lines) == lines
 
 
+def test_each_comparison_is_asked_beside_its_plain_function(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def record(published: Path, function: str, *question: Any) -> float:
+        asked.append((function, *question))
+        return 30.0 if function.endswith("_compared") else 20.0
+
+    with monkeypatch.context() as recording:
+        recording.setattr(questions, "milliseconds", record)
+        questions.compare(hub.published, questions=3)
+    plain, compared = asked[::2], asked[1::2]
+
+    assert [(f"{function}_compared", *rest) for function, *rest in plain] == compared
+    assert [function for function, *_ in plain] == [name for name in questions.COMPARED for _ in range(3)]
+    taken = questions.compare(hub.published, questions=1)
+    assert [one.function for one in taken] == list(questions.COMPARED)
+    assert all(min(*one.plain, *one.compared) > 0 for one in taken)
+    assert questions.Comparisons("overview", [1.0, 2.0, 9.0], [3.0, 3.0, 30.0]).times == 1.5
+
+
 KINDS = {
     questions.no_filter: {("none", "none")},
     questions.any_filters: set(itertools.product(("none", "one", "several"), repeat=2)),

@@ -189,38 +189,35 @@ def open_windows(oracle: Oracle) -> list[tuple[Any, ...]]:
 
 
 def week_over_week(oracle: Oracle) -> list[tuple[Any, ...]]:
-    weeks = [
-        {
-            row["queue_id"]: row
-            for row in oracle.queue_breakdown(AS_OF - timedelta(days=first), AS_OF - timedelta(days=last))
-        }
-        for first, last in ((6, 0), (13, 7))
+    figures = ("messages_sent", "messages_sent_base", "messages_sent_change", "revenue_generated")
+    figures += ("revenue_generated_base", "messages_in_open_window", "messages_in_open_window_base")
+    return [
+        (row["queue_name"], *(row[figure] for figure in figures))
+        for row in oracle.queue_breakdown_compared(AS_OF - timedelta(days=6), AS_OF)
     ]
-    rows = []
-    for queue_id in sorted({*weeks[0], *weeks[1]}):
-        now, before = (week.get(queue_id, {}) for week in weeks)
-        figures = [
-            week.get(name) for name in ("messages_sent", "revenue_generated") for week in (now, before)
-        ]
-        rows.append((now.get("queue_name") or before["queue_name"], *figures))
-    return rows
+
+
+def complete_days_beside_those_before(oracle: Oracle) -> list[tuple[Any, ...]]:
+    columns = ("user_id", "period_start", "period_end", "base_start", "base_end", "days_left_out")
+    columns += ("revenue_generated", "revenue_generated_base", "revenue_generated_change")
+    rows = oracle.user_breakdown_compared(AS_OF - timedelta(days=29), AS_OF, complete_days_only=True)
+    assert rows[0]["days_left_out"] >= 7
+    return [(*(row[column] for column in columns), row["conversion_rate_points"]) for row in rows]
 
 
 def share_of_all_sales(oracle: Oracle) -> list[tuple[Any, ...]]:
-    placed = [
-        row for row in oracle.fct_orders() if row["status"] == "placed" and days_back(row, 30, "order_date")
-    ]
-    attributed = [row for row in placed if row["is_attributed"]]
-    sales = sum(row["order_value"] for row in placed)
-    return [
-        (
-            len(placed),
-            len(attributed),
-            sum(row["customer_id"] is None for row in placed),
-            sales,
-            float(sum(row["order_value"] for row in attributed)) / float(sales),
+    rows = oracle.sales(AS_OF - timedelta(days=29), AS_OF, queues=["win-back"])
+    columns = ("orders_placed", "orders_attributed", "revenue_placed", "revenue_credited")
+    result = []
+    for channel in ("in_store", "online"):
+        of_channel = [row for row in rows if row["sales_channel"] == channel]
+        attributed, placed = (
+            float(sum(row[column] for row in of_channel))
+            for column in ("revenue_attributed", "revenue_placed")
         )
-    ]
+        sums = (sum(row[column] for row in of_channel) for column in columns)
+        result.append((channel, *sums, attributed / placed))
+    return result
 
 
 EXPECTED: dict[str, Callable[[Oracle], list[tuple[Any, ...]]]] = {
@@ -233,15 +230,16 @@ EXPECTED: dict[str, Callable[[Oracle], list[tuple[Any, ...]]]] = {
     "Online and in store": online_and_in_store,
     "Open windows": open_windows,
     "Week over week": week_over_week,
+    "Complete days beside those before": complete_days_beside_those_before,
     "Share of all sales that followed a message": share_of_all_sales,
 }
 
 
-def test_the_cookbook_has_a_query_for_each_of_its_ten_questions() -> None:
+def test_the_cookbook_has_a_query_for_each_of_its_questions() -> None:
     text = (REPOSITORY / "docs" / "cookbook.md").read_text(encoding="utf-8")
 
     assert [*QUERIES] == [*EXPECTED] == re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert len(QUERIES) == text.count("```sql") == 10
+    assert len(QUERIES) == text.count("```sql") == 11
 
 
 @pytest.mark.parametrize("question", EXPECTED)

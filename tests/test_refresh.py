@@ -52,6 +52,14 @@ def test_the_demo_lands_a_sample_once_and_prints_both_reports(hub: Settings, com
             "select messages_sent, revenue_generated, active_users from mart_overview "
             "where period = 'last_30_days'"
         ).fetchall()
+        ((base_start, base_end, fewer),) = connection.sql(
+            "select base_start, base_end, 1 - messages_sent::double / messages_sent_base "
+            "from mart_overview_compared where period = 'last_30_days'"
+        ).fetchall()
+        ((share,),) = connection.sql(
+            "select sum(revenue_attributed) / sum(revenue_placed) "
+            "from sales((select as_of - 29 from report_info), (select as_of from report_info))"
+        ).fetchall()
         content = connection.sql("from fct_messages order by message_id").fetchall()
     second = command(hub, "demo")
 
@@ -61,6 +69,10 @@ def test_the_demo_lands_a_sample_once_and_prints_both_reports(hub: Settings, com
     assert "Team engagement" in first.stdout
     assert f"{figures[0]:,}" in first.stdout
     assert f"{figures[1]:,} USD" in first.stdout
+    assert f"▼ {fewer:.1%} less" in first.stdout
+    assert f"▲▼ against the 30 days before, {base_start} to {base_end}" in first.stdout
+    assert "Share of all revenue" in first.stdout
+    assert f" {share:.1%} " in first.stdout
     assert f"Published: {hub.published}" in first.stdout
     assert second.returncode == 0, second.stdout + second.stderr
     assert "no sample is added" in second.stdout

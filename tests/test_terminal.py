@@ -140,3 +140,28 @@ def test_names_of_any_length_fit_a_table_of_80_columns_beside_whole_numbers(name
             assert any(number in line for line in lines), number
         # All that is shown of the name.
         assert stream.getvalue().count(name[0]) >= 59 / len(set(name)) - 1
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "is_rate", "expected"),
+    [
+        (104, 100, False, "▲ 4.0% more"),
+        (Decimal("75.00"), Decimal("100.00"), False, "▼ 25.0% less"),
+        (100_000, 100_001, False, "= as before"),
+        (0, 0, False, "= as before"),
+        (0, 7, False, "▼ 100.0% less"),
+        (7, 0, False, "nothing before"),
+        (Decimal("1.50"), None, False, "nothing before"),
+        (None, Decimal("1.50"), False, "none now"),
+        (0.25, 0.20, True, "▲ 5.0 points more"),
+        (0.20, 0.25, True, "▼ 5.0 points less"),
+        (0.20, 0.0, True, "▲ 20.0 points more"),
+        (0.2004, 0.2, True, "= as before"),
+        (0.2, None, True, "nothing before"),
+        (None, 0.2, True, "none now"),
+    ],
+)
+def test_a_change_is_said_in_words_beside_its_arrow(
+    value: float | Decimal | None, base: float | Decimal | None, is_rate: bool, expected: str
+) -> None:
+    assert printed_reports.change_of(value, base, is_rate) == expected

@@ -26,6 +26,19 @@ WIDE = 100
 
 Row = Mapping[str, Any]
 
+# Compared in percentage points.
+RATES = ("conversion_rate", "share_attributed")
+
+# Of two ranges of days of orders.
+SHARES = """
+select
+    sum(revenue_attributed) filter (order_date between $1 and $2)
+    / nullif(sum(revenue_placed) filter (order_date between $1 and $2), 0) as share_attributed,
+    sum(revenue_attributed) filter (order_date between $3 and $4)
+    / nullif(sum(revenue_placed) filter (order_date between $3 and $4), 0) as share_attributed_base
+from mart_sales_daily
+"""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -34,6 +47,9 @@ class Figures:
     Attributes:
         info: the one row of ``report_info``.
         overview: the figures of the period.
+        compared: the same beside those of the previous period; None where there is none that is whole.
+        share: the share of all revenue in the period, as ``share_attributed`` and ``share_attributed_base``.
+        first_day: the day of the first message.
         days: its days, with the messages of each.
         queues, users: its breakdowns, those with most messages first.
         user_days: its days by user.
@@ -41,6 +57,9 @@ class Figures:
 
     info: Row
     overview: Row
+    compared: Row | None
+    share: Row
+    first_day: date
     days: Sequence[Row]
     queues: Sequence[Row]
     users: Sequence[Row]
@@ -67,7 +86,8 @@ def print_reports(published: Path, period: str, console: Console) -> None:
     later = info["events_after_as_of"]
     console.print(
         f"\n[dim]{figures.overview['messages_in_open_window']:,} of the messages sent still have an open "
-        f"window: their figures may rise. As of {info['as_of']}, days in {info['timezone']}, "
+        f"window{_open_before(figures)}: their figures may rise. "
+        f"As of {info['as_of']}, days in {info['timezone']}, "
         f"{f'newest event {newest} UTC' if newest else 'no event yet'}."
         f"{f' Events later than that day, not in the figures: {later:,}.' if later else ''}[/]"
     )
@@ -84,9 +104,19 @@ def _read(published: Path, period: str) -> Figures:
         (info,) = rows("from report_info")
         (overview,) = rows("from mart_overview where period = ?", period)
         first, last = overview["period_start"], overview["period_end"]
+        ((first_day,),) = connection.sql(
+            "select period_start from mart_overview where period = 'all_time'"
+        ).fetchall()
+        # A base that begins before the first message is no whole period: any change would look great.
+        compared = rows("from mart_overview_compared where period = ? and base_start >= ?", period, first_day)
+        base = (compared[0]["base_start"], compared[0]["base_end"]) if compared else (None, None)
+        (share,) = rows(SHARES, first, last, *base)
         return Figures(
             info,
             overview,
+            compared[0] if compared else None,
+            share,
+            first_day,
             days=rows("from messages_over_time(?, ?)", first, last),
             queues=rows(
                 "from mart_queue_breakdown where period = ? order by messages_sent desc, queue_id", period
@@ -109,9 +139,15 @@ def _print_overview(figures: Figures, console: Console) -> None:
                 "Total messages sent": f"{overview['messages_sent']:,}",
                 "Revenue generated": _money(overview["revenue_generated"], currency),
                 "Conversion rate": _rate(overview["conversion_rate"]),
-            }
+                "Share of all revenue": _rate(figures.share["share_attributed"]),
+            },
+            _changes(
+                figures.compared and {**figures.compared, **figures.share},
+                ("messages_sent", "revenue_generated", "conversion_rate", "share_attributed"),
+            ),
         )
     )
+    console.print(_days_before(figures))
     console.print(f"Messages sent over time  [cyan]{_bars(figures.days, first, last, most=50)}[/]\n")
     console.print(_breakdown("Queue", "queue_name", figures.queues, currency))
 
@@ -126,9 +162,11 @@ def _print_team_engagement(figures: Figures, console: Console) -> None:
             {
                 "Active users": f"{overview['active_users']:,}",
                 "Revenue per message": _money(overview["revenue_per_message"], currency),
-            }
+            },
+            _changes(figures.compared, ("active_users", "revenue_per_message")),
         )
     )
+    console.print(_days_before(figures))
     over_time = {
         user["user_id"]: _bars(
             [day for day in figures.user_days if day["user_id"] == user["user_id"]],
@@ -141,10 +179,50 @@ def _print_team_engagement(figures: Figures, console: Console) -> None:
     console.print(_breakdown("User", "user_name", figures.users, currency, over_time))
 
 
-def _heroes(figures: Mapping[str, str]) -> Columns:
+def _heroes(figures: Mapping[str, str], changes: Sequence[str]) -> Columns:
     return Columns(
-        [Panel(f"[bold]{value}[/]", title=name, padding=(0, 2)) for name, value in figures.items()]
+        [
+            Panel(f"[bold]{value}[/]{change and f'{chr(10)}{change}'}", title=name, padding=(0, 2))
+            for (name, value), change in zip(figures.items(), changes, strict=True)
+        ]
     )
+
+
+def _changes(compared: Row | None, figures: Sequence[str]) -> list[str]:
+    """The changes of some figures; empty where nothing is compared."""
+    if compared is None:
+        return [""] * len(figures)
+    return [change_of(compared[figure], compared[f"{figure}_base"], figure in RATES) for figure in figures]
+
+
+def change_of(value: float | Decimal | None, base: float | Decimal | None, is_rate: bool = False) -> str:
+    """How much more a figure is than its base, in words beside the arrow: rates in percentage points."""
+    if value is None:
+        return "none now"
+    if base is None or (base == 0 != value and not is_rate):
+        return "nothing before"
+    difference = float(value) - float(base)
+    change = difference if is_rate else difference / (float(base) or 1)
+    size = f"{abs(change):.1%}"
+    if size == "0.0%":
+        return "= as before"
+    if is_rate:
+        size = f"{size.rstrip('%')} points"
+    return f"▲ {size} more" if change > 0 else f"▼ {size} less"
+
+
+def _days_before(figures: Figures) -> str:
+    """Which days the changes are against, or why there are none."""
+    if figures.compared is not None:
+        first, last = figures.compared["base_start"], figures.compared["base_end"]
+        return f"[dim]▲▼ against the {(last - first).days + 1} days before, {first} to {last}[/]"
+    return f"[dim]Not compared with the days before: messages begin on {figures.first_day}[/]"
+
+
+def _open_before(figures: Figures) -> str:
+    if figures.compared is None:
+        return ""
+    return f", and {figures.compared['messages_in_open_window_base']:,} of the days before"
 
 
 def _breakdown(

@@ -1,121 +1,137 @@
-{#- The days that a comparison compares, as expressions of the parameters of its table function. Expressions, because days
-    from a query would not let the functions that are compared pass over the rows of other days.
+{#- One row: the days that a comparison compares, from the parameters of its table function. Each parameter is read once,
+    because a query given as a date, such as (select as_of from report_info), is planned once for each time that it is.
 
     With `complete_days_only`, both sides end before the first place, counted from their first days, at which the day of
     either is open. From its first open day on, all days of a side are open. So where both sides have as many days, that
     leaves out the open days and those at their places, and both sides stay ranges; where one is longer, it does not go
     on beyond what the other has. -#}
+{% macro find_compared_days(report_info) %}
+    with
 
-{% macro first_compared_day() -%}
-    cast(date_from as date)
-{%- endmacro %}
+    requested as (
 
-{% macro last_compared_day() -%}
-    case
-        when complete_days_only
-            then least(cast(date_to as date), cast(date_from as date) + {{ last_complete_offset() }})
-        else cast(date_to as date)
-    end
-{%- endmacro %}
+        select
+            cast(date_from as date) as first_day,
+            cast(date_to as date) as last_day,
+            coalesce(against, 'previous') as base_name,
+            cast(base_from as date) as first_given_day,
+            cast(base_to as date) as last_given_day,
+            coalesce(complete_days_only, false) as leaves_out_open_days
 
-{% macro first_base_day() -%}
-    coalesce(cast(base_from as date), {{ first_day_of_named_base() }})
-{%- endmacro %}
+    ),
 
-{% macro last_base_day() -%}
-    case
-        when complete_days_only
-            then least({{ last_requested_base_day() }}, {{ first_base_day() }} + {{ last_complete_offset() }})
-        else {{ last_requested_base_day() }}
-    end
-{%- endmacro %}
+    named_bases as (
 
-{% macro last_requested_base_day() -%}
-    coalesce(cast(base_to as date), {{ last_day_of_named_base() }})
-{%- endmacro %}
+        select
+            *,
+            case base_name
+                when 'year' then first_day - 364
+                when 'last_year_dates' then cast(first_day - interval 1 year as date)
+                else first_day - cast(last_day - first_day + 1 as integer)
+            end as first_named_day,
+            case base_name
+                when 'year' then last_day - 364
+                when 'last_year_dates' then cast(last_day - interval 1 year as date)
+                else first_day - 1
+            end as last_named_day
+        from requested
 
-{#- How many days after the first one of its side the last day is that is complete on both sides. NULL, which `least` passes
-    over, where all days of both are. -#}
-{% macro last_complete_offset() -%}
-    least(
-        {{ last_complete_offset_of(first_compared_day(), 'cast(date_to as date)') }},
-        {{ last_complete_offset_of(first_base_day(), last_requested_base_day()) }}
+    ),
+
+    bases as (
+
+        select
+            *,
+            coalesce(first_given_day, first_named_day) as first_base_day,
+            coalesce(last_given_day, last_named_day) as last_base_day
+        from named_bases
+        where {{ refuse_impossible_bases() }} is null
+
+    ),
+
+    -- Places are counted from 0. NULL, which `least` passes over, where no day is open.
+    places as (
+
+        select
+            bases.*,
+            least(
+                {{ last_complete_place('bases.first_day', 'bases.last_day', 'info.last_closed_day') }},
+                {{ last_complete_place('bases.first_base_day', 'bases.last_base_day', 'info.last_closed_day') }}
+            ) as last_complete_place
+        from bases
+        cross join {{ report_info }} as info
+
+    ),
+
+    compared as (
+
+        select
+            *,
+            case
+                when leaves_out_open_days then least(last_day, first_day + last_complete_place)
+                else last_day
+            end as last_compared_day,
+            case
+                when leaves_out_open_days then least(last_base_day, first_base_day + last_complete_place)
+                else last_base_day
+            end as last_compared_base_day
+        from places
+
     )
+
+    select
+        first_day,
+        last_compared_day as last_day,
+        first_base_day,
+        last_compared_base_day as last_base_day,
+        {{ count_days('first_day', 'last_day') }} - {{ count_days('first_day', 'last_compared_day') }}
+            as days_left_out,
+        {{ count_days('first_base_day', 'last_base_day') }}
+        - {{ count_days('first_base_day', 'last_compared_base_day') }} as days_left_out_base
+    from compared
+{% endmacro %}
+
+{#- NULL, or an error where the parameters name no base, or two. A condition of the rows, so that it is met whichever
+    columns a query reads. -#}
+{% macro refuse_impossible_bases() -%}
+    case
+        when base_name not in ('previous', 'year', 'last_year_dates')
+            then error(
+                'against is ''' || base_name || '''; it must be ''previous'' (the same number of days just before), '
+                || '''year'' (the same days 364 days before) or ''last_year_dates'' (the same dates a year before). '
+                || 'For any other days give base_from and base_to.'
+            )
+        when (first_given_day is null) <> (last_given_day is null)
+            then error('base_from and base_to are the first and the last day of the base: give both, or neither.')
+        -- The default cannot be told from 'previous', so base dates replace it.
+        when
+            base_name <> 'previous'
+            and (first_given_day <> first_named_day or last_given_day <> last_named_day)
+            then error(
+                'against := ''' || base_name || ''' names other days than base_from and base_to. '
+                || 'Give against, or base_from and base_to.'
+            )
+    end
 {%- endmacro %}
 
-{% macro last_complete_offset_of(first, last) -%}
-    {%- set last_closed_day -%}
-    (select info.last_closed_day from {{ ref('report_info') }} as info)
-    {%- endset -%}
+{#- The place of the last day of a side before its first open one. -#}
+{% macro last_complete_place(first, last, last_closed_day) -%}
     case
         when {{ first }} <= {{ last }} and {{ last }} > {{ last_closed_day }}
             then cast({{ last_closed_day }} - {{ first }} as integer)
     end
 {%- endmacro %}
 
-{#- The base that `against` names. -#}
-{% macro first_day_of_named_base() -%}
-    case against
-        when 'year' then cast(date_from as date) - 364
-        when 'last_year_dates' then cast(cast(date_from as date) - interval 1 year as date)
-        else cast(date_from as date) - cast(cast(date_to as date) - cast(date_from as date) + 1 as integer)
-    end
-{%- endmacro %}
-
-{% macro last_day_of_named_base() -%}
-    case against
-        when 'year' then cast(date_to as date) - 364
-        when 'last_year_dates' then cast(cast(date_to as date) - interval 1 year as date)
-        else cast(date_from as date) - 1
-    end
-{%- endmacro %}
-
-{#- NULL, or an error where the parameters name no base, or two. -#}
-{% macro refuse_impossible_bases() -%}
-    case
-        when against not in ('previous', 'year', 'last_year_dates')
-            then cast(error(
-                'against is ''' || against || '''; it must be ''previous'' (the as many days just before), ''year'' '
-                || '(the same days 364 days before) or ''last_year_dates'' (the same dates a year before). '
-                || 'For any other days give base_from and base_to.'
-            ) as date)
-        when (base_from is null) <> (base_to is null)
-            then cast(error(
-                'base_from and base_to are the first and the last day of the base: give both, or neither.'
-            ) as date)
-        -- The default cannot be told from 'previous', so base dates replace it.
-        when
-            against <> 'previous'
-            and (
-                cast(base_from as date) <> {{ first_day_of_named_base() }}
-                or cast(base_to as date) <> {{ last_day_of_named_base() }}
-            )
-            then cast(error(
-                'against := ''' || against || ''' names other days than base_from and base_to. '
-                || 'Give against, or base_from and base_to.'
-            ) as date)
-    end
-{%- endmacro %}
-
-{#- One row: the days that are compared, NULL where none is left, and how many were left out. -#}
-{% macro describe_compared_days() -%}
-    select
-        {{ unless_empty(first_compared_day(), first_compared_day(), last_compared_day()) }} as period_start,
-        {{ unless_empty(last_compared_day(), first_compared_day(), last_compared_day()) }} as period_end,
-        {{ unless_empty(first_base_day(), first_base_day(), last_base_day()) }} as base_start,
-        {{ unless_empty(last_base_day(), first_base_day(), last_base_day()) }} as base_end,
-        {{ count_days(first_compared_day(), 'cast(date_to as date)') }}
-        - {{ count_days(first_compared_day(), last_compared_day()) }} as days_left_out,
-        {{ count_days(first_base_day(), last_requested_base_day()) }}
-        - {{ count_days(first_base_day(), last_base_day()) }} as days_left_out_base
-    -- As a condition, which is met whichever columns a query reads.
-    where {{ refuse_impossible_bases() }} is null
-{%- endmacro %}
-
-{% macro unless_empty(day, first, last) -%}
-    case when {{ first }} <= {{ last }} then {{ day }} end
-{%- endmacro %}
-
 {% macro count_days(first, last) -%}
     greatest({{ last }} - {{ first }} + 1, 0)
+{%- endmacro %}
+
+{#- What a comparison says of its days, as columns: NULL where none is left. -#}
+{% macro compared_day_columns(days) -%}
+    case when {{ days }}.first_day <= {{ days }}.last_day then {{ days }}.first_day end as period_start,
+    case when {{ days }}.first_day <= {{ days }}.last_day then {{ days }}.last_day end as period_end,
+    case when {{ days }}.first_base_day <= {{ days }}.last_base_day then {{ days }}.first_base_day end as base_start,
+    case when {{ days }}.first_base_day <= {{ days }}.last_base_day then {{ days }}.last_base_day end as base_end,
+    {{ days }}.days_left_out,
+    {{ days }}.days_left_out_base
 {%- endmacro %}

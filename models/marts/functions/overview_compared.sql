@@ -17,14 +17,17 @@ with
 
 days as (
 
-    {{ describe_compared_days() }}
+    {{ find_compared_days(ref('report_info')) }}
 
 ),
 
 period_figures as (
 
     select * from {{ ref('overview') }}(
-        {{ first_compared_day() }}, {{ last_compared_day() }}, queues := queues, users := users
+        (select days.first_day from days),
+        (select days.last_day from days),
+        queues := queues,
+        users := users
     )
 
 ),
@@ -32,7 +35,10 @@ period_figures as (
 base_figures as (
 
     select * from {{ ref('overview') }}(
-        {{ first_base_day() }}, {{ last_base_day() }}, queues := queues, users := users
+        (select days.first_base_day from days),
+        (select days.last_base_day from days),
+        queues := queues,
+        users := users
     )
 
 ),
@@ -44,12 +50,7 @@ compared as (
 )
 
 select
-    days.period_start,
-    days.period_end,
-    days.base_start,
-    days.base_end,
-    days.days_left_out,
-    days.days_left_out_base,
+    {{ compared_day_columns('days') }},
     {{ compared_columns('compared') }}
 from compared
 cross join days

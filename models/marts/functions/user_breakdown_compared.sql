@@ -17,7 +17,7 @@ with
 
 days as (
 
-    {{ describe_compared_days() }}
+    {{ find_compared_days(ref('report_info')) }}
 
 ),
 
@@ -25,7 +25,7 @@ period_figures as (
 
     {{ break_down_with_skipped(
         ref('user_breakdown'), ref('messages_by_day'), by=['user_id'],
-        first=first_compared_day(), last=last_compared_day()
+        first='(select days.first_day from days)', last='(select days.last_day from days)'
     ) }}
 
 ),
@@ -34,7 +34,7 @@ base_figures as (
 
     {{ break_down_with_skipped(
         ref('user_breakdown'), ref('messages_by_day'), by=['user_id'],
-        first=first_base_day(), last=last_base_day()
+        first='(select days.first_base_day from days)', last='(select days.last_base_day from days)'
     ) }}
 
 ),
@@ -46,12 +46,7 @@ compared as (
 )
 
 select
-    days.period_start,
-    days.period_end,
-    days.base_start,
-    days.base_end,
-    days.days_left_out,
-    days.days_left_out_base,
+    {{ compared_day_columns('days') }},
     compared.user_id,
     names.user_name,
     {{ compared_columns('compared') }}
