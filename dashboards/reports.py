@@ -299,9 +299,14 @@ def write(published: Published, folder: Path) -> None:
 
 def _charts() -> Iterator[Chart]:
     yield HEAD
-    for rows in TABS.values():
-        for row in rows:
-            yield from row
+    for title in TABS:
+        yield from _charts_of(title)
+
+
+def _charts_of(title: str) -> Iterator[Chart]:
+    """The charts of a tab."""
+    for row in TABS[title]:
+        yield from row
 
 
 TITLES_OF_CHARTS = frozenset(chart.name for chart in _charts())
@@ -434,9 +439,7 @@ def _dashboard(published: Published) -> dict[str, Any]:
             "color_scheme": "supersetColors",
             "refresh_frequency": SECONDS_BETWEEN_UPDATES,
             # Superset would ask for them again while another tab is shown.
-            "timed_refresh_immune_slices": [
-                numbers[chart.name] for row in TABS[WHAT_CHANGED] for chart in row
-            ],
+            "timed_refresh_immune_slices": [numbers[chart.name] for chart in _charts_of(WHAT_CHANGED)],
             "filter_bar_orientation": "HORIZONTAL",
             "cross_filters_enabled": True,
             "chart_configuration": _cross_filters(numbers),
@@ -454,13 +457,14 @@ def _cross_filters(numbers: Mapping[str, int]) -> dict[str, Any]:
     """A row of a breakdown that is clicked leads to its orders, and changes nothing else."""
     orders = {numbers[chart.name] for chart in _charts() if chart.dataset == "orders_behind_the_figures"}
     charts = set(numbers.values())
+    alone = orders | {numbers[chart.name] for chart in _charts_of(WHAT_CHANGED)}
     return {
         str(number): {
             "id": number,
             "crossFilters": {
                 "scope": {
                     "rootPath": ["ROOT_ID"],
-                    "excluded": sorted(charts if number in orders else charts - orders),
+                    "excluded": sorted(charts if number in alone else charts - orders),
                 },
                 "chartsInScope": [],
             },

@@ -95,7 +95,8 @@ MEANINGS = {
 
 # What the columns and rows of a comparison of two versions mean.
 CHANGES = {
-    "Version": "What was published at an instant, and shown from then on.",
+    "Version": "What was published at an instant, and shown from then on. The tab keeps to the versions that "
+    "it names until a filter is changed or the page is loaded again.",
     "Settled": "Of a message: its {days} days had passed at the end of the data of the earlier version.",
     "Growth": "What came through messages that were not settled at the earlier version, or of later days. "
     "Figures of recent days grow.",

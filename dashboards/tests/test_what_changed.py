@@ -193,6 +193,22 @@ def test_landed_ids_and_files_are_text_and_codes_are_words(page: Page, dashboard
     assert re.findall(r"\b[a-z]+_[a-z_]+\b", text) == []
 
 
+def test_a_click_on_a_row_changes_no_other_chart(page: Page, dashboard: Dashboard) -> None:
+    (_, first_instant), (_, last_instant) = versions(dashboard)[:2]
+    open_tab(page, dashboard)
+    compare(page, first_instant, last_instant)
+    cell = chart(page, AMOUNTS).locator("tbody tr td").nth(1)
+    expect(cell).to_contain_text("Order", timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: "/chart/data" in request.url and asked.append(request.url))
+
+    cell.click()
+
+    page.wait_for_timeout(2_000)
+    assert asked == []
+
+
 def test_the_tab_adds_up_under_any_filter_of_days_queues_and_agents(dashboard: Dashboard) -> None:
     manager = dashboard.signed_in("manager")
     numbers = manager.datasets()
