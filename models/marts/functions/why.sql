@@ -354,7 +354,7 @@ earlier_version as (
 
     select
         versions.as_of_ends_at,
-        versions.settings.attribution_window_days as window_days
+        struct_extract(versions.settings, 'attribution_window_days') as window_days
     from {{ source('ledger', 'versions') }} as versions
     inner join compared on versions.version = compared.earlier
 
