@@ -1,8 +1,7 @@
 """What a new version is compared by: the version that readers see, and the reports that will follow it.
 
-The rows that may differ come from the change feeds where the refresh was incremental, and are all rows
-otherwise. Belongs here: which relations these are. Does not belong here: what differs in them, and why
-(restatements.sql).
+What differs is looked for in the change feeds where the refresh was incremental, and in all rows otherwise.
+Belongs here: which facts differ. Does not belong here: whether figures do, and why (restatements.sql).
 """
 
 from __future__ import annotations
@@ -13,22 +12,45 @@ import duckdb
 
 from orchestration.sql import one_row
 
-# What figures and causes are made of, by the name of the temporary relations.
-RELATIONS = {
-    "messages": (
+# What figures and causes are made of, by the temporary table of what differs: the fact, its key, all others.
+FACTS = {
+    "changed_messages": (
         "fct_messages",
-        "message_id, customer_id, queue_id, user_id, status, occurred_at, message_date",
+        ("message_id",),
+        ("customer_id", "queue_id", "user_id", "status", "occurred_at", "message_date"),
     ),
-    "orders": (
+    "changed_orders": (
         "fct_orders",
-        "order_id, customer_id, ordered_at, sales_channel, status, order_value, refunded_value",
+        ("order_id",),
+        ("customer_id", "ordered_at", "sales_channel", "status", "order_value", "refunded_value"),
     ),
-    "touches": (
+    "changed_touches": (
         "fct_message_orders",
-        "message_id, order_id, customer_id, queue_id, user_id, message_date, sent_at, order_value, "
-        "refunded_value, is_last_touch",
+        ("message_id", "order_id"),
+        (
+            *("customer_id", "queue_id", "user_id", "message_date", "sent_at"),
+            *("order_value", "refunded_value", "is_last_touch"),
+        ),
     ),
 }
+
+# The key, and the structs `before` and `after`, whose fields are all NULL where there is no such row.
+CHANGED = """
+create or replace temp table {changed} as
+with both_sides as (
+    select {columns}, -1 as copies from {rows_before}
+    union all
+    select {columns}, 1 as copies from {rows_after}
+),
+differing as (
+    select {columns}, sum(copies) as copies from both_sides group by all having sum(copies) <> 0
+),
+before as (select {columns} from differing where copies < 0),
+after as (select {columns} from differing where copies > 0)
+select {key}, before, after
+from before
+full join after on {same_key}
+"""
 
 COMPARED = """
 create or replace temp table compared as
@@ -98,15 +120,24 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
         The days later than the as-of day of the version before, of which it had no message.
     """
     is_recorded = _is_recorded(connection, from_version)
-    for name, (table, columns) in RELATIONS.items():
-        sides = {"before": f"published.{table}", "after": f"reports.main.{table}"}
-        if is_recorded and _has_table(connection, table):
-            feed = f"reports.changes.{table} where change = "
-            sides = {"before": f"{feed} 'removed'", "after": f"{feed} 'inserted'"}
-        for side, rows in sides.items():
-            connection.execute(f"create or replace temp view {name}_{side} as select {columns} from {rows}")
+    for changed, (fact, keys, others) in FACTS.items():
+        rows_before, rows_after = f"published.{fact}", f"reports.main.{fact}"
+        if is_recorded and _has_table(connection, fact):
+            rows_before = f"reports.changes.{fact} where change = 'removed'"
+            rows_after = f"reports.changes.{fact} where change = 'inserted'"
+        connection.execute(
+            CHANGED.format(
+                changed=changed,
+                columns=", ".join((*keys, *others)),
+                rows_before=rows_before,
+                rows_after=rows_after,
+                key=", ".join(f"coalesce(after.{key}, before.{key}) as {key}" for key in keys),
+                same_key=" and ".join(f"before.{key} = after.{key}" for key in keys),
+            )
+        )
     connection.execute(COMPARED, {"from_version": from_version, "to_version": to_version})
-    connection.execute(UNCHANGED_MESSAGES.format(columns=RELATIONS["messages"][1]))
+    _, keys, others = FACTS["changed_messages"]
+    connection.execute(UNCHANGED_MESSAGES.format(columns=", ".join((*keys, *others))))
     days: list[date] = one_row(connection, "select new_days from compared")[0]
     return days
 
