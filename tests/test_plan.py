@@ -75,7 +75,7 @@ def test_everything_is_computed_at_first_and_the_reason_said(tmp_path: Path) -> 
         "queue_names",
         "unique_fct_orders_order_id",
     }
-    assert first.reasons == ["nothing has been published yet: 39 models and seeds"]
+    assert first.reasons == ["nothing has been published yet: 50 models and seeds"]
 
 
 def test_another_zone_rebuilds_what_has_days(hub: Settings) -> None:
