@@ -73,6 +73,7 @@ class Facts:
 
     as_of: date
     as_of_ends_at: datetime
+    window: timedelta
     messages: Mapping[str, Row]
     touches: Mapping[tuple[str, str], Row]
 
@@ -109,12 +110,12 @@ def read_facts(file: Path) -> Facts:
         touches = _rows(connection, "from fct_message_orders")
     window = timedelta(days=info["attribution_window_days"])
     for message in messages:
-        message["settles_at"] = message["occurred_at"] + window
-        is_open = message["settles_at"] > info["as_of_ends_at"]
+        is_open = message["occurred_at"] + window > info["as_of_ends_at"]
         message["is_in_open_window"] = message["status"] == "sent" and is_open
     return Facts(
         info["as_of"],
         info["as_of_ends_at"],
+        window,
         {row["message_id"]: row for row in messages},
         {(row["message_id"], row["order_id"]): row for row in touches},
     )
@@ -147,7 +148,8 @@ def is_settled(message_id: str, earlier: Facts, later: Facts) -> bool:
     It settles when its window closes; a skipped one, which opens none, as if it had been sent.
     """
     message = earlier.messages.get(message_id) or later.messages[message_id]
-    return message["settles_at"] <= earlier.as_of_ends_at
+    settles_at: datetime = message["occurred_at"] + earlier.window
+    return settles_at <= earlier.as_of_ends_at
 
 
 def new_days(earlier: Facts, later: Facts) -> set[date]:

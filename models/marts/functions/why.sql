@@ -149,6 +149,38 @@ current_rows as (
 
 ),
 
+-- Days that were new, and rows that changed, since the earlier version: the other rows are the same on both
+-- sides.
+current_rows_by_change as (
+
+    select
+        current_rows.*,
+        new_days.new_day is not null or changed_rows.side is not null as may_differ
+    from current_rows
+    left join new_days on new_days.side = 'earlier' and current_rows.message_date = new_days.new_day
+    left join changed_rows
+        on
+            changed_rows.side = 'earlier'
+            and current_rows.entity = changed_rows.entity
+            and current_rows.message_id = changed_rows.message_id
+            and current_rows.order_id is not distinct from changed_rows.order_id
+
+),
+
+same_rows as (
+
+    select * from current_rows_by_change
+    where not may_differ
+
+),
+
+other_rows as (
+
+    select * exclude (may_differ) from current_rows_by_change
+    where may_differ
+
+),
+
 rows_before as (
 
     select
@@ -171,21 +203,22 @@ rows_before as (
 
 ),
 
+-- Of each side, the messages and touches that may not be the same on the other one.
 rows_of_sides as (
 
     select
         sides.side,
-        current_rows.*
+        other_rows.*
     from sides
     -- Not a cross join: DuckDB stores it as a comma, which DuckDB 1.5 takes for a lateral join here.
-    inner join current_rows on true
-    left join new_days on sides.side = new_days.side and current_rows.message_date = new_days.new_day
+    inner join other_rows on true
+    left join new_days on sides.side = new_days.side and other_rows.message_date = new_days.new_day
     left join changed_rows
         on
             sides.side = changed_rows.side
-            and current_rows.entity = changed_rows.entity
-            and current_rows.message_id = changed_rows.message_id
-            and current_rows.order_id is not distinct from changed_rows.order_id
+            and other_rows.entity = changed_rows.entity
+            and other_rows.message_id = changed_rows.message_id
+            and other_rows.order_id is not distinct from changed_rows.order_id
     where
         new_days.new_day is null
         and changed_rows.side is null
@@ -219,6 +252,24 @@ rows_of_sides as (
 shares_of_rows as (
 
     {{ figure_shares('rows_of_sides', keep=['side', 'message_id', 'order_id', 'occurred_at']) }}
+
+),
+
+-- The messages and touches that have another share in a figure on the other side: only what they are of can
+-- count otherwise.
+moves as (
+
+    select
+        figure,
+        entity_id,
+        message_id,
+        order_id,
+        coalesce(max(case when side = 'later' then occurred_at end), max(occurred_at)) as occurred_at
+    from shares_of_rows
+    group by figure, entity_id, message_id, order_id
+    having
+        coalesce(max(case when side = 'earlier' then share end), 0)
+        <> coalesce(max(case when side = 'later' then share end), 0)
 
 ),
 
@@ -290,6 +341,21 @@ shares as (
 
     union all
 
+    -- What a customer or an order also counts by.
+    select
+        'both' as side,
+        figure,
+        entity,
+        entity_id,
+        customer_id,
+        share
+    from ({{ figure_shares('same_rows', keep=[]) }}) as shares_of_same_rows
+    where
+        entity in ('customer', 'order')
+        and (figure, entity_id) in (select (moves.figure, moves.entity_id) from moves)
+
+    union all
+
     select
         side,
         'active_users' as figure,
@@ -311,28 +377,11 @@ differences as (
         entity,
         entity_id,
         arg_max(customer_id, side) as customer_id,
-        coalesce(max(case when side = 'earlier' then share end), 0) as share_earlier,
-        coalesce(max(case when side = 'later' then share end), 0) as share_later
+        coalesce(max(case when side <> 'later' then share end), 0) as share_earlier,
+        coalesce(max(case when side <> 'earlier' then share end), 0) as share_later
     from shares
     group by figure, entity, entity_id
     having share_earlier <> share_later
-
-),
-
--- What moved them: the messages and touches that have another share in the same figure.
-moves as (
-
-    select
-        figure,
-        entity_id,
-        message_id,
-        order_id,
-        coalesce(max(case when side = 'later' then occurred_at end), max(occurred_at)) as occurred_at
-    from shares_of_rows
-    group by figure, entity_id, message_id, order_id
-    having
-        coalesce(max(case when side = 'earlier' then share end), 0)
-        <> coalesce(max(case when side = 'later' then share end), 0)
 
 ),
 
