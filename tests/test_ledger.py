@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -25,6 +26,9 @@ from orchestration.publishing import publish as publishing
 from orchestration.publishing.publish import PublishError, publish
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
+
+# How DuckDB divides its files.
+BLOCK = 256 * 1024
 
 YEAR = "'2026-01-01', '2026-12-31'"
 
@@ -175,6 +179,38 @@ def test_without_the_published_file_the_ledger_begins_anew_and_says_so(hub: Sett
         match=f"does not keep what version {before[1]} showed any more. It goes back to version {version}",
     ):
         ask(hub, f"from why('{before[1]}', '{version}', {YEAR})")
+
+
+@pytest.mark.parametrize("table", ["versions", "fct_messages"])
+def test_a_damaged_published_file_holds_no_version_back(hub: Settings, table: str) -> None:
+    damage(hub.published.resolve(), table)
+
+    version = publish_again(hub)
+
+    assert ask(hub, "select is_linked_to_previous from versions order by version desc limit 1") == [(False,)]
+    assert versions(hub)[-1] == version
+
+
+def damage(file: Path, table: str) -> None:
+    """Overwrite the block in which the rows of a table are; the file can still be opened."""
+    file.chmod(0o640)
+    content = file.read_bytes()
+    for start in range(0, len(content), BLOCK):
+        block = content[start : start + BLOCK]
+        file.write_bytes(content[:start] + b"\xff" * len(block) + content[start + BLOCK :])
+        try:
+            with duckdb.connect(str(file), read_only=True) as connection:
+                connection.execute(f"from {table}").fetchall()
+        except duckdb.Error as error:
+            if "Corrupt database file" in str(error) and opens(file):
+                return
+    raise AssertionError(f"no block holds {table}")
+
+
+def opens(file: Path) -> bool:
+    with suppress(duckdb.Error), duckdb.connect(str(file), read_only=True):
+        return True
+    return False
 
 
 def test_names_of_versions_are_in_order_when_the_clock_goes_back(hub: Settings) -> None:

@@ -6,13 +6,14 @@ Belongs here: the order of the steps, and how long rows are kept. Does not belon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
+from orchestration.faults import Fault, fault_of
 from orchestration.ledger import differences, ledger_tables
 from orchestration.settings import Settings
 from orchestration.warehouse.last_published import published_tables
@@ -36,23 +37,43 @@ def record(
         version: the name of the version.
         published_at: the instant of the version.
     """
-    with published_tables(connection, settings) as published, _transaction(connection):
+    described = {
+        "version": version,
+        "published_at": published_at.astimezone(UTC).replace(tzinfo=None),
+        "run_id": run_id,
+    }
+    with published_tables(connection, settings) as published:
+        try:
+            _add(connection, settings, described, published)
+        except duckdb.Error as error:
+            if fault_of(error) is not Fault.DAMAGED:
+                raise
+            # What readers see can be read no more, which holds no refresh back: the ledger begins anew.
+            _add(connection, settings, described, {})
+
+
+def _add(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    described: Mapping[str, object],
+    published: Mapping[str, Sequence[str]],
+) -> None:
+    """Add a version.
+
+    Args:
+        connection: a connection to the warehouse.
+        settings: the settings of the hub.
+        described: its name, instant and run.
+        published: the columns of each published table; none where it has nothing to be compared with.
+    """
+    with _transaction(connection):
         before = ledger_tables.bring_to_published(connection, published)
         new_days: list[date] = []
         if before:
-            new_days = differences.prepare(connection, before, version)
+            new_days = differences.prepare(connection, before, str(described["version"]))
             connection.execute(RESTATEMENTS.read_text(encoding="utf-8"))
-        connection.execute(
-            ADD_VERSION,
-            {
-                "version": version,
-                "before": before,
-                "published_at": published_at.astimezone(UTC).replace(tzinfo=None),
-                "new_days": new_days,
-                "run_id": run_id,
-            },
-        )
-        _fold(connection, settings.hub.ledger_days, version)
+        connection.execute(ADD_VERSION, {**described, "before": before, "new_days": new_days})
+        _fold(connection, settings.hub.ledger_days, str(described["version"]))
 
 
 @contextmanager

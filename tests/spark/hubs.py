@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.ledger import ledger_tables
 from orchestration.settings import REPOSITORY, Engine, Settings
 
 
@@ -71,15 +72,28 @@ def assert_same_rows(found: Mapping[str, list[tuple]], expected: Mapping[str, li
         assert found[name] == rows, f"{name}: found {only_found[:5]}, missing {missing[:5]}"
 
 
+def assert_ledger_tells_earlier_figures(hub: Settings) -> None:
+    """The ledger of the newest version tells the figures that each version showed whose file is there."""
+    versions = sorted(path.name for path in hub.versions.iterdir())
+    days = "'2000-01-01', '2099-12-31'"
+    with duckdb.connect(str(hub.published), read_only=True) as newest:
+        for version in versions:
+            with duckdb.connect(str(hub.versions / version / hub.published.name), read_only=True) as file:
+                shown = file.execute(f"from overview({days})").fetchall()
+            assert newest.execute(f"from figures_as_of('{version}', {days})").fetchall() == shown, version
+
+
 def _published(hub: Settings) -> dict[str, list[tuple]]:
     """Each published table: its columns and types, then its sorted rows."""
     with duckdb.connect(str(hub.published), read_only=True) as connection:
         tables = connection.execute(
-            "select table_name from duckdb_tables() where table_name <> 'refreshes' order by all"
+            "select table_name from duckdb_tables() where not list_contains(?, table_name) order by all",
+            [["refreshes", *ledger_tables.NAMES]],
         ).fetchall()
         functions = connection.execute(
             "select function_name from duckdb_functions() "
-            "where function_type = 'table_macro' and not internal order by all"
+            "where function_type = 'table_macro' and not internal and list_contains(parameters, 'date_from') "
+            "and not list_has_any(parameters, ['version', 'from_version']) order by all"
         ).fetchall()
         relations = [f'"{table}"' for (table,) in tables]
         relations += [f"{function}('2000-01-01', '2099-12-31')" for (function,) in functions]

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
-from hubs import assert_equal, empty_hub, refresh
+from hubs import assert_equal, assert_ledger_tells_earlier_figures, empty_hub, refresh
 from landing import land_bytes
 from strategies import drawn, histories, of_history
 from test_incremental_refresh import Batch, land
@@ -65,3 +65,4 @@ def test_spark_publishes_what_duckdb_does(tmp_path: Path) -> None:
 
         assert ("Rebuilt from all landed rows" in printed) == (number == 0), printed
         assert_equal(hub)
+        assert_ledger_tells_earlier_figures(hub)
