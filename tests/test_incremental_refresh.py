@@ -20,6 +20,7 @@ from oracle import Message, Order
 from pipeline import build, executed, load_and_build
 from strategies import TIMEZONES, drawn, histories, of_history, side_by_side
 
+from orchestration.ledger import ledger_tables
 from orchestration.settings import Settings
 
 # Histories that lie side by side in one hub: customers of their own, queues, users and days in common. A
@@ -283,15 +284,16 @@ def land(hub: Settings, batch: Batch, number: int) -> None:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
+    """The columns of each table but those of the ledger: of the versions before, a rebuild knows none."""
     tables: dict[str, list[tuple[str, str]]] = {}
     for schema, table, column, data_type in connection.execute(
         """
         select table_schema, table_name, column_name, data_type
         from information_schema.columns
-        where table_catalog = ? and table_schema = 'main'
+        where table_catalog = ? and table_schema = 'main' and not list_contains(?, table_name)
         order by all
         """,
-        [database],
+        [database, ledger_tables.NAMES],
     ).fetchall():
         tables.setdefault(f'"{schema}"."{table}"', []).append((column, data_type))
     return tables

@@ -365,10 +365,17 @@ def assert_finished(hub: Settings) -> int:
             for one, two in ((ours, theirs), (theirs, ours)):
                 only = connection.sql(f"from {one} except all from {two}").fetchall()
                 assert not only, f"only in {one}: {only}"
+        unknown = connection.sql(
+            "select version_published from warehouse.raw.refreshes where finished_at is not null "
+            "except select version from published.versions"
+        ).fetchall()
+        newest = connection.sql("select max(version) from published.versions").fetchall()
         numbers = connection.sql(
             "select refresh_number, finished_at is not null, version_published "
             "from warehouse.raw.refreshes order by refresh_number"
         ).fetchall()
+    assert unknown == []
+    assert newest == [(hub.published.resolve().parent.name,)]
     assert [number for number, _, _ in numbers] == list(range(1, len(numbers) + 1))
     assert numbers[-1][1:] == (True, hub.published.resolve().parent.name)
     with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
