@@ -10,6 +10,7 @@ from datetime import date
 
 import duckdb
 
+from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.sql import one_row
 
 # What figures and causes are made of, by the temporary table of what differs: the fact, its key, all others.
@@ -50,6 +51,34 @@ after as (select {columns} from differing where copies > 0)
 select {key}, before, after
 from before
 full join after on {same_key}
+"""
+
+# The files that brought what differs of an event: those that landed since and say what counts now or, where
+# none did, those that left.
+FILES = """
+create or replace temp table files_of_{entity} as
+with landed as (
+    select events.{id}, events.file_id
+    from raw.{events} as events
+    inner join changed_{entity} as changed on events.{id} = changed.{id}
+    cross join compared
+    where events.file_id > compared.high_water_mark and {says_what_counts_now}
+),
+files as (
+    select landed.{id}, contents.path, contents.content_hash
+    from landed
+    inner join raw.contents as contents on landed.file_id = contents.file_id
+    union
+    select events.{id}, contents.path, contents.content_hash
+    from raw.removed_{events} as events
+    inner join raw.removed_contents as contents on events.file_id = contents.file_id
+    where
+        events.{id} in (select {id} from changed_{entity})
+        and events.{id} not in (select {id} from landed)
+)
+select {id}, list({{path: path, content_hash: content_hash}}) as files
+from files
+group by {id}
 """
 
 COMPARED = """
@@ -138,8 +167,26 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
     connection.execute(COMPARED, {"from_version": from_version, "to_version": to_version})
     _, keys, others = FACTS["changed_messages"]
     connection.execute(UNCHANGED_MESSAGES.format(columns=", ".join((*keys, *others))))
+    for contract in CONTRACTS:
+        _find_files(connection, contract)
     days: list[date] = one_row(connection, "select new_days from compared")[0]
     return days
+
+
+def _find_files(connection: duckdb.DuckDBPyConnection, contract: EventContract) -> None:
+    _, _, columns = FACTS[f"changed_{contract.entity}"]
+    connection.execute(
+        FILES.format(
+            entity=contract.entity,
+            events=contract.table,
+            id=contract.event_id,
+            says_what_counts_now=" and ".join(
+                f"events.{column} is not distinct from after.{column}"
+                for column in columns
+                if column in contract.field_names
+            ),
+        )
+    )
 
 
 def _is_recorded(connection: duckdb.DuckDBPyConnection, version: str) -> bool:

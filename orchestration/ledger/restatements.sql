@@ -3,10 +3,10 @@
 --
 -- Given are temporary relations (differences.py): `compared`, one row about the two versions;
 -- `changed_messages`, `changed_orders` and `changed_touches`, the facts that differ; `unchanged_messages`, the
--- messages that are the same and whose window closed or opened.
+-- messages that are the same and whose window closed or opened; `files_of_messages` and `files_of_orders`, the
+-- files that brought what differs.
 
--- What happened to each changed message, and the files that brought it: those that landed since and say what
--- counts now or, where none did, those that left. Without any, no event changed, but the models did.
+-- What happened to each changed message. Without a file, no event changed, but the models did.
 create or replace temp table message_causes as
 with changes as (
     select
@@ -29,36 +29,6 @@ with changes as (
         end as cause,
         compared.is_same_warehouse
     from changed_messages, compared
-),
-landed as (
-    select events.message_id, events.file_id
-    from raw.message_events as events
-    inner join changed_messages as changed on events.message_id = changed.message_id
-    cross join compared
-    where
-        events.file_id > compared.high_water_mark
-        and events.customer_id = after.customer_id
-        and events.queue_id = after.queue_id
-        and events.user_id = after.user_id
-        and events.status = after.status
-        and events.occurred_at = after.occurred_at
-),
-files as (
-    select landed.message_id, contents.path, contents.content_hash
-    from landed
-    inner join raw.contents as contents on landed.file_id = contents.file_id
-    union
-    select events.message_id, contents.path, contents.content_hash
-    from raw.removed_message_events as events
-    inner join raw.removed_contents as contents on events.file_id = contents.file_id
-    where
-        events.message_id in (select message_id from changed_messages)
-        and events.message_id not in (select message_id from landed)
-),
-files_of_messages as (
-    select message_id, list({path: path, content_hash: content_hash}) as files
-    from files
-    group by message_id
 )
 select changes.message_id, [changes.cause] as causes, changes.changed_fields, coalesce(files, []) as files
 from changes
@@ -117,37 +87,6 @@ causes as (
             )
         end as causes
     from changes
-),
-landed as (
-    select events.order_id, events.file_id
-    from raw.order_events as events
-    inner join changed_orders as changed on events.order_id = changed.order_id
-    cross join compared
-    where
-        events.file_id > compared.high_water_mark
-        and events.customer_id is not distinct from after.customer_id
-        and events.ordered_at = after.ordered_at
-        and events.sales_channel = after.sales_channel
-        and events.status = after.status
-        and events.order_value = after.order_value
-        and events.refunded_value = after.refunded_value
-),
-files as (
-    select landed.order_id, contents.path, contents.content_hash
-    from landed
-    inner join raw.contents as contents on landed.file_id = contents.file_id
-    union
-    select events.order_id, contents.path, contents.content_hash
-    from raw.removed_order_events as events
-    inner join raw.removed_contents as contents on events.file_id = contents.file_id
-    where
-        events.order_id in (select order_id from changed_orders)
-        and events.order_id not in (select order_id from landed)
-),
-files_of_orders as (
-    select order_id, list({path: path, content_hash: content_hash}) as files
-    from files
-    group by order_id
 )
 select causes.order_id, causes.causes, causes.changed_fields, coalesce(files, []) as files
 from causes

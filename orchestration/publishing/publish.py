@@ -99,7 +99,8 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
     file = building / settings.published.name
     manifest = _manifest_of(dbt_target)
-    rows = _build(settings, file, run_id, manifest)
+    signatures = _signatures(manifest)
+    rows = _build(settings, file, run_id, manifest, signatures)
     _make_durable(file)
     files = engine_of(settings).published_files(rows)
     if files is not None:
@@ -113,7 +114,7 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     if files is not None:
         _point_to(settings.published_parquet, version / settings.published_parquet.name)
     _remove_old_versions(settings)
-    return Published(version / file.name, rows, sorted(_signatures(manifest)))
+    return Published(version / file.name, rows, sorted(signatures))
 
 
 def _name_of_version(settings: Settings) -> str:
@@ -132,7 +133,9 @@ def _instants_of_versions(names: Iterable[str]) -> dict[str, datetime]:
     return instants
 
 
-def _build(settings: Settings, file: Path, run_id: str, manifest: Manifest) -> dict[str, int]:
+def _build(
+    settings: Settings, file: Path, run_id: str, manifest: Manifest, signatures: Signatures
+) -> dict[str, int]:
     """Copy the database of the reports as a file, which takes a fraction of copying its rows."""
     with databases.connect(settings) as connection:
         if not engine_of(settings).has_built_reports(connection, run_id):
@@ -151,7 +154,7 @@ def _build(settings: Settings, file: Path, run_id: str, manifest: Manifest) -> d
         connection.execute("set TimeZone = 'UTC'")
         for own in ("changes", "stamps"):
             connection.execute(f"drop schema if exists {own} cascade")
-        _make_functions_of_the_copy(connection, _signatures(manifest))
+        _make_functions_of_the_copy(connection, signatures)
         _describe_ledger(connection, manifest)
         _add_refreshes(connection, settings, file, run_id)
         connection.execute("checkpoint")
@@ -162,7 +165,7 @@ def _build(settings: Settings, file: Path, run_id: str, manifest: Manifest) -> d
                     f"{table} has {rows.get(table, 'no')} rows in the new version and {count} in "
                     f"{settings.reports}. The published file was left as it is. Run the refresh again."
                 )
-    _require_answers(file, _signatures(manifest))
+    _require_answers(file, signatures)
     return rows
 
 

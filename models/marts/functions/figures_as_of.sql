@@ -1,5 +1,3 @@
-{{ config(parameters=['version', 'date_from', 'date_to', 'queues := null', 'users := null']) }}
-
 with
 
 newest as (

@@ -1,18 +1,3 @@
-{{
-    config(
-        parameters=[
-            'date_from',
-            'date_to',
-            "against := 'previous'",
-            'base_from := null',
-            'base_to := null',
-            'complete_days_only := false',
-            'queues := null',
-            'users := null'
-        ]
-    )
-}}
-
 with
 
 days as (

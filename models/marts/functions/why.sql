@@ -1,9 +1,3 @@
-{{
-    config(parameters=[
-        'from_version', 'to_version', 'date_from', 'date_to', 'queues := null', 'users := null'
-    ])
-}}
-
 with
 
 compared as (
