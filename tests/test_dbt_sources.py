@@ -113,7 +113,7 @@ def test_a_model_a_macro_and_a_seed_put_back_with_older_times_count_in_the_next_
         ignored = shutil.ignore_patterns("target*", "__pycache__")
         shutil.copytree(REPOSITORY / folder, deployed / folder, ignore=ignored)
     changes = {
-        "models/facts/fct_orders.sql": ("orders.sales_channel,", "'in_store' as sales_channel,"),
+        "models/staging/stg_orders.sql": ("events.sales_channel,", "'in_store' as sales_channel,"),
         "dbt_project/macros/cross_db/time.sql": ("* 24 }} hour", "* 48 }} hour"),
         "seeds/queue_names.csv": ("Birthday", "Birthdays"),
     }

@@ -94,7 +94,8 @@ def metadata_of(hub: Settings) -> dict[str, Any]:
                 for name, value in _load_metadata(connection, hub, contract, report).items()
             }
     version = hub.published.resolve()
-    return shown | _published_metadata(Published(version, {}, []), hub)
+    with reading(hub.published) as published:
+        return shown | _published_metadata(published, Published(version, {}, []), hub)
 
 
 def test_dagster_shows_landed_text_as_records_and_never_as_markdown(hub: Settings) -> None:
