@@ -33,11 +33,15 @@ from report_info"""
 
 
 class RequestedDays(TypedDict):
-    """What a template of a dataset reads: days in ISO 8601, and the sentence that the dashboard shows."""
+    """What a template of a dataset reads: days in ISO 8601, and the sentences that the dashboard shows."""
 
     first: str
     last: str
     said: str
+    is_compared: bool
+    first_base: str
+    last_base: str
+    said_base: str
     periods: list[str]
 
 
@@ -80,15 +84,32 @@ class PublishedDays:
 
         Returns:
             The days. Where what is chosen cannot be read, or has no day in common, they are none, so that no
-            chart shows other days than the bar names.
+            chart shows other days than the bar names. Their base is the same number of days just before,
+            where messages were sent on its first day or earlier: of a part of a base, any change looks great.
         """
         begin, end, said = self._requested(periods, first, last)
+        base = self._base(begin, end)
         return {
             "first": begin.isoformat(),
             "last": end.isoformat(),
             "said": said,
+            "is_compared": base is not None,
+            "first_base": base[0].isoformat() if base else "",
+            "last_base": base[1].isoformat() if base else "",
+            "said_base": self._said_base(base, begin <= end),
             "periods": list(self.periods()),
         }
+
+    def _said_base(self, base: tuple[date, date] | None, has_days: bool) -> str:
+        if base:
+            return f"against {say_days(*base)}"
+        return f"not compared: messages begin on {say_day(self.first)}" if has_days else "not compared"
+
+    def _base(self, begin: date, end: date) -> tuple[date, date] | None:
+        days = (end - begin).days + 1
+        if days < 1 or (begin - self.first).days < days:
+            return None
+        return begin - timedelta(days=days), begin - timedelta(days=1)
 
     def _requested(
         self, periods: Sequence[str], first: Sequence[str], last: Sequence[str]

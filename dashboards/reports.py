@@ -1,7 +1,7 @@
 """The dashboard as code: what Superset imports, built from what is published.
 
-Belongs here: charts, tabs, the filter bar. Does not belong here: figures, which the table functions of the
-published file compute, the SQL that asks for them (datasets.py), and words (words.py).
+Belongs here: tabs, their charts, the filter bar. Does not belong here: how a chart looks (charts.py), what it
+asks (datasets.py), and words (words.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,19 @@ import duckdb
 import yaml
 
 from dashboards import words
+from dashboards.charts import (
+    Chart,
+    behind_the_changes,
+    breakdown,
+    figures_before_and_after,
+    hero,
+    members_over_time,
+    orders,
+    over_time,
+    texts,
+)
 from dashboards.connection import address_of
-from dashboards.datasets import DATASETS, LINES, without_filters
+from dashboards.datasets import DATASETS, without_filters
 from dashboards.days import DEFAULT_PERIOD
 from dashboards.versions import NEWEST, ONE_BEFORE
 
@@ -39,7 +50,6 @@ MONEY = ("revenue_generated", "revenue_refunded", "revenue_credited", "revenue_p
 RATES = ("conversion_rate",)
 # Always written with a sign.
 SIGNED = ("difference",)
-BREAKDOWN = ("messages_sent", "messages_skipped", "revenue_generated", "revenue_per_message")
 
 # Metrics of a dataset besides the figures: their SQL, and whether they are money.
 FURTHER_METRICS = {
@@ -63,126 +73,8 @@ FURTHER_METRICS = {
 }
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One chart of the dashboard.
-
-    Attributes:
-        name: its title.
-        dataset: the dataset it asks.
-        params: what Superset's chart of that kind takes.
-        width: of the twelve columns of a row.
-        height: in units of eight pixels.
-        figure: the figure it shows, whose words it carries.
-        hint: what can be done with it, shown above it.
-    """
-
-    name: str
-    dataset: str
-    params: Mapping[str, Any]
-    width: int
-    height: int
-    figure: str | None = None
-    hint: str | None = None
-
-
-# Landed names are text, whatever they look like: a cell never renders them.
-PLAIN_TABLE = {"viz_type": "table", "allow_render_html": False, "show_cell_bars": False}
-
-
-def _hero(name: str, figure: str, width: int = 3) -> Chart:
-    params = {
-        "viz_type": "big_number_total",
-        "metric": figure,
-        "header_font_size": 0.4,
-        "subtitle_font_size": 0.15,
-    }
-    return Chart(name, "overview", params, width, 21, figure)
-
-
-def _over_time(name: str, dataset: str, groupby: list[str]) -> Chart:
-    params = {
-        "viz_type": "echarts_timeseries_line",
-        "x_axis": "message_date",
-        "time_grain_sqla": "P1D",
-        "metrics": ["messages_sent"],
-        "groupby": groupby,
-        "row_limit": 50_000,
-        "x_axis_sort_asc": True,
-        "x_axis_time_format": "%d %b %Y",
-        "tooltipTimeFormat": "%A, %d %B %Y",
-        "rich_tooltip": True,
-        "tooltipSortByMetric": True,
-        "show_legend": bool(groupby),
-        "markerEnabled": True,
-        "y_axis_format": ",d",
-        "truncateYAxis": False,
-        # A day without messages is a zero, not a line drawn past it.
-        "resample_rule": "1D",
-        "resample_method": "zerofill",
-    }
-    hint = words.HINTS["members"].format(lines=LINES) if groupby else None
-    return Chart(name, dataset, params, 12, 44, "messages_sent", hint)
-
-
-def _breakdown(name: str, dataset: str, column: str) -> Chart:
-    params = {
-        **PLAIN_TABLE,
-        "query_mode": "aggregate",
-        "groupby": [column],
-        "metrics": list(BREAKDOWN),
-        "timeseries_limit_metric": "messages_sent",
-        "order_desc": True,
-        "row_limit": 10_000,
-        "page_length": 0,
-        "include_search": True,
-    }
-    return Chart(name, dataset, params, 12, 60, hint=words.HINTS["breakdown"])
-
-
-def _orders(name: str) -> Chart:
-    params = {
-        **PLAIN_TABLE,
-        "query_mode": "aggregate",
-        "groupby": [
-            *("Order", "ordered_at", "Channel", "Customer"),
-            *("messages_before", "First message on", "queue", "agent"),
-        ],
-        "metrics": ["order_value", "refunded_value"],
-        "timeseries_limit_metric": "newest_first",
-        "order_desc": True,
-        "show_totals": True,
-        "include_search": True,
-        "server_pagination": True,
-        "server_page_length": 20,
-        "table_timestamp_format": "%d %b %Y, %H:%M",
-    }
-    return Chart(name, "orders_behind_the_figures", params, 12, 60, hint=words.HINTS["orders"])
-
-
-def _text(name: str, dataset: str, columns: list[str], height: int, **further: Any) -> Chart:
-    """A table of a few rows of text, as they are."""
-    params = {**PLAIN_TABLE, "query_mode": "raw", "all_columns": columns, "row_limit": 10, **further}
-    return Chart(name, dataset, params, 12, height)
-
-
-def _behind_the_changes(name: str, kind: str) -> Chart:
-    params = {
-        **PLAIN_TABLE,
-        "query_mode": "aggregate",
-        "groupby": ["Figure", "What", "Kind", "Why", "Changed fields", "Files"],
-        "metrics": ["before", "after", "difference"],
-        "timeseries_limit_metric": "largest_first",
-        "order_desc": True,
-        "include_search": True,
-        "server_pagination": True,
-        "server_page_length": 20,
-    }
-    return Chart(name, f"changed_{kind}", params, 12, 60, hint=words.HINTS[f"changed {kind}"])
-
-
 # Above the tabs, for all of them.
-HEAD = _text("What is shown", "shown", ["days_shown", "data_up_to", "refreshed", "timezone"], 12)
+HEAD = Chart("What is shown", "shown", texts("days_shown", "data_up_to", "refreshed", "timezone"), 12, 12)
 
 WHAT_CHANGED = "What changed"
 
@@ -190,45 +82,30 @@ WHAT_CHANGED = "What changed"
 TABS: dict[str, list[list[Chart]]] = {
     "Overview": [
         [
-            _hero("Total messages sent", "messages_sent"),
-            _hero("Revenue generated", "revenue_generated"),
-            _hero("Conversion rate", "conversion_rate"),
-            _hero("Messages still open", "messages_in_open_window"),
+            hero("Total messages sent", "messages_sent", 2),
+            hero("Revenue generated", "revenue_generated", 3),
+            hero("Conversion rate", "conversion_rate", 2),
+            hero("Share of all revenue", "share_of_all_revenue", 3, "share_in_words"),
+            hero("Messages still open", "messages_in_open_window", 2),
         ],
-        [_over_time("Total messages sent over time", "messages_over_time", [])],
-        [_breakdown("Queue breakdown", "queue_breakdown", "queue")],
-        [_orders("Orders behind the figures of the overview")],
+        [over_time("Total messages sent over time")],
+        [breakdown("Queue breakdown", "queue_breakdown", "queue")],
+        [orders("Orders behind the figures of the overview")],
     ],
     "Team engagement": [
         [
-            _hero("Active users", "active_users", width=6),
-            _hero("Revenue per message", "revenue_per_message", width=6),
+            hero("Active users", "active_users", 6),
+            hero("Revenue per message", "revenue_per_message", 6),
         ],
-        [
-            _over_time(
-                "Total messages sent over time per team member", "strongest_members_over_time", ["agent"]
-            )
-        ],
-        [_breakdown("User breakdown", "user_breakdown", "agent")],
-        [_orders("Orders behind the figures of the team")],
+        [members_over_time("Total messages sent over time per team member")],
+        [breakdown("User breakdown", "user_breakdown", "agent")],
+        [orders("Orders behind the figures of the team")],
     ],
     WHAT_CHANGED: [
-        [_text("Versions compared", "versions_compared", ["compared", "outcome"], 12)],
-        [
-            _text(
-                "Figures before and after",
-                "changed_figures",
-                ["Figure", "Before", "After", "Growth", "Restatement"],
-                30,
-                order_by_cols=['["place", true]'],
-                column_config={
-                    column: {"horizontalAlign": "right"}
-                    for column in ("Before", "After", "Growth", "Restatement")
-                },
-            )
-        ],
-        [_behind_the_changes("Amounts behind the changes", "amounts")],
-        [_behind_the_changes("Counts behind the changes", "counts")],
+        [Chart("Versions compared", "versions_compared", texts("compared", "outcome"), 12, 12)],
+        [figures_before_and_after("Figures before and after")],
+        [behind_the_changes("Amounts behind the changes", "amounts")],
+        [behind_the_changes("Counts behind the changes", "counts")],
     ],
 }
 
@@ -334,7 +211,11 @@ def _database(file: Path) -> dict[str, Any]:
 def _dataset(name: str, published: Published) -> dict[str, Any]:
     columns = published.columns[name]
     further = FURTHER_METRICS.get(name, {})
-    figures = [column for column, _ in columns if column in words.LABELS and column not in further]
+    figures = [
+        column
+        for column, kind in columns
+        if words.figure_of(column) in words.LABELS and column not in further and kind != "VARCHAR"
+    ]
     return {
         "table_name": name,
         "main_dttm_col": None,
@@ -355,13 +236,16 @@ def _dataset(name: str, published: Published) -> dict[str, Any]:
         "uuid": _id("dataset", name),
         "metrics": [
             # The table function computed a figure: a group holds one row of it.
-            *(_metric(figure, f"max({figure})", figure in MONEY, published) for figure in figures),
+            *(
+                _metric(figure, f"max({figure})", words.figure_of(figure) in MONEY, published)
+                for figure in figures
+            ),
             *(_metric(metric, sql, is_money, published) for metric, (sql, is_money) in further.items()),
         ],
         "columns": [
             {
                 "column_name": column,
-                "verbose_name": _label(column),
+                "verbose_name": words.label(column),
                 "is_dttm": kind.startswith(("DATE", "TIMESTAMP")),
                 "is_active": True,
                 "type": kind,
@@ -380,21 +264,16 @@ def _dataset(name: str, published: Published) -> dict[str, Any]:
     }
 
 
-def _label(name: str) -> str:
-    """What a column or a metric is called."""
-    return words.LABELS.get(name) or words.COLUMNS.get(name) or name.replace("_", " ").capitalize()
-
-
 def _metric(name: str, sql: str, is_money: bool, published: Published) -> dict[str, Any]:
     """A metric as Superset has it."""
     return {
         "metric_name": name,
-        "verbose_name": _label(name),
+        "verbose_name": words.label(name),
         "metric_type": None,
         "expression": sql,
         "description": published.meaning(name) if name in words.MEANINGS else None,
         "d3format": ("+" if name in SIGNED else "")
-        + (".2%" if name in RATES else ",.2f" if is_money else ",d"),
+        + (".2%" if words.figure_of(name) in RATES else ",.2f" if is_money else ",d"),
         "currency": {"symbol": published.currency, "symbolPosition": "prefix"} if is_money else None,
         "extra": None,
         "warning_text": None,
@@ -408,19 +287,13 @@ def _chart(chart: Chart, published: Published) -> dict[str, Any]:
         "certified_by": None,
         "certification_details": None,
         "viz_type": chart.params["viz_type"],
-        "params": {**chart.params, **_subtitle(chart, published)},
+        "params": dict(chart.params),
         "query_context": None,
         "cache_timeout": None,
         "uuid": _id("chart", chart.name),
         **VERSION,
         "dataset_uuid": _id("dataset", chart.dataset),
     }
-
-
-def _subtitle(chart: Chart, published: Published) -> dict[str, str]:
-    """The words below a big figure."""
-    is_big = chart.params["viz_type"] == "big_number_total" and chart.figure
-    return {"subtitle": published.say(words.SUBTITLES[chart.figure])} if is_big else {}
 
 
 def _dashboard(published: Published) -> dict[str, Any]:
@@ -455,16 +328,16 @@ def _dashboard(published: Published) -> dict[str, Any]:
 
 def _cross_filters(numbers: Mapping[str, int]) -> dict[str, Any]:
     """A row of a breakdown that is clicked leads to its orders, and changes nothing else."""
-    orders = {numbers[chart.name] for chart in _charts() if chart.dataset == "orders_behind_the_figures"}
+    with_orders = {numbers[chart.name] for chart in _charts() if chart.dataset == "orders_behind_the_figures"}
     charts = set(numbers.values())
-    alone = orders | {numbers[chart.name] for chart in _charts_of(WHAT_CHANGED)}
+    alone = with_orders | {numbers[chart.name] for chart in _charts_of(WHAT_CHANGED)}
     return {
         str(number): {
             "id": number,
             "crossFilters": {
                 "scope": {
                     "rootPath": ["ROOT_ID"],
-                    "excluded": sorted(charts if number in alone else charts - orders),
+                    "excluded": sorted(charts if number in alone else charts - with_orders),
                 },
                 "chartsInScope": [],
             },

@@ -10,6 +10,7 @@ import runpy
 
 from dashboards import connection, limits, pages
 from dashboards.access import refuse_expressions, with_our_readers
+from dashboards.currency import read_currency_symbol
 from dashboards.days import read_requested_days
 from dashboards.home import DashboardHome
 from dashboards.reports import ADDRESS, TITLE
@@ -37,6 +38,7 @@ FEATURE_FLAGS = {
 JINJA_CONTEXT_ADDONS = {
     "requested_days": read_requested_days(_settings.published, _settings.memory_limit),
     "requested_versions": read_requested_versions(_settings.published, _settings.memory_limit),
+    "currency_symbol": read_currency_symbol(_settings.published, _settings.memory_limit),
 }
 
 # Nobody sees anything before signing in, and nobody makes an account for oneself.

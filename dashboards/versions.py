@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from babel.numbers import get_currency_symbol
-
 from dashboards import connection
 from dashboards.days import say_day
 
@@ -42,7 +40,6 @@ class RequestedVersions(TypedDict):
     last: str
     said: str
     choices: list[str]
-    currency_symbol: str
 
 
 @dataclass(frozen=True)
@@ -77,12 +74,10 @@ class PublishedVersions:
     Attributes:
         kept: the versions, the oldest one first.
         timezone: the reporting zone.
-        currency: of all money.
     """
 
     kept: Sequence[Version]
     timezone: str
-    currency: str
 
     def choices(self) -> dict[str, Version]:
         """The versions by what they are called in the filter bar: words first, then the newest one first."""
@@ -122,7 +117,6 @@ class PublishedVersions:
             "last": pair[1].name if is_comparable else "",
             "said": self._compared(*pair) if is_comparable else self._not_compared(chosen),
             "choices": list(choices),
-            "currency_symbol": get_currency_symbol(self.currency, locale="en_US"),
         }
 
     def _compared(self, first: Version, last: Version) -> str:
@@ -158,7 +152,7 @@ def read_requested_versions(
 
     def requested_versions(first: Sequence[str], last: Sequence[str]) -> RequestedVersions:
         with engine.connect() as connected:
-            timezone, currency = connected.exec_driver_sql("select timezone, currency from report_info").one()
+            timezone = connected.exec_driver_sql("select timezone from report_info").scalar_one()
             has_ledger = connected.exec_driver_sql(HAS_LEDGER).scalar_one()
             rows = connected.exec_driver_sql(KEPT_VERSIONS).all() if has_ledger else []
         zone = ZoneInfo(timezone)
@@ -166,6 +160,6 @@ def read_requested_versions(
             Version(name, published_at.replace(tzinfo=UTC).astimezone(zone), as_of)
             for name, published_at, as_of in rows
         ]
-        return PublishedVersions(kept, timezone, currency).requested(first, last)
+        return PublishedVersions(kept, timezone).requested(first, last)
 
     return requested_versions

@@ -23,7 +23,11 @@ LABELS = {
     "active_users": "Active users",
     "revenue_per_message": "Revenue per message",
     "messages_in_open_window": "Messages still open",
+    "share_of_all_revenue": "Share of all revenue",
 }
+
+# What a figure of the days before is called beside that of the days.
+OF_THE_BASE = "{figure}, days before"
 
 COLUMNS = {
     "ordered_at": "Ordered at (UTC)",
@@ -42,6 +46,19 @@ COLUMNS = {
     "compared": "Versions",
     "outcome": "Outcome",
 }
+
+
+def figure_of(name: str) -> str:
+    """The figure that a column holds, of the days or of their base."""
+    return name.removesuffix("_base")
+
+
+def label(name: str) -> str:
+    """What a column or a metric is called."""
+    if (figure := figure_of(name)) != name:
+        return OF_THE_BASE.format(figure=LABELS[figure])
+    return LABELS.get(name) or COLUMNS.get(name) or name.replace("_", " ").capitalize()
+
 
 # What moved a figure, by the codes of the ledger.
 CAUSES = {
@@ -91,6 +108,8 @@ MEANINGS = {
     "revenue_per_message": "Revenue generated divided by messages sent.",
     "messages_in_open_window": "How many of the messages were sent less than {days} days before the end of "
     "the data. Orders can still follow them, so their figures can still rise.",
+    "share_of_all_revenue": "The part of the value of all orders of these days that is credited to a "
+    "message, by the day of the order. With queues or agents chosen: to one of their messages.",
 }
 
 # What the columns and rows of a comparison of two versions mean.
@@ -113,6 +132,7 @@ SUBTITLES = {
     "messages_in_open_window": "sent less than {days} days ago: orders can follow",
     "active_users": "agents who sent a message",
     "revenue_per_message": "revenue generated divided by messages sent",
+    "share_of_all_revenue": "of all orders, by the day of the order",
 }
 
 # What can be done, beside the filters and the tables.
@@ -128,6 +148,8 @@ HINTS = {
     "changed amounts": "Each order that moved revenue, the largest difference first.",
     "changed counts": "Each message, order, customer and agent that counts and did not, or did and does not.",
     "breakdown": "Click a row to see only its orders in the table below; click it again to see all.",
+    "days": "The pale line: as many days just before, side by side with these. Point at a day for its "
+    "figures and those of the day beside it.",
     "members": "The agents with the most messages have a line each. Beyond {lines}, the others share one.",
     "orders": "Each order that came after a message, once, the newest first. Below: the total of all pages.",
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import duckdb
@@ -46,7 +46,7 @@ def chart(page: Page, title: str) -> Locator:
 
 def figure(page: Page, title: str) -> Locator:
     """Where the big figure of a title is."""
-    return chart(page, title).locator(".header-line").first
+    return chart(page, title).locator("tbody td").first
 
 
 def hero(page: Page, title: str) -> str:
@@ -103,3 +103,18 @@ def figures(
 
 def money(value: Decimal) -> str:
     return f"{value.quantize(Decimal('0.01')):,}"
+
+
+def written(kind: str, value: Decimal | None, is_difference: bool = False) -> str:
+    """A count, an amount of money or a rate as tables of text say it."""
+    if value is None:
+        return "-"
+    sign = "-" if value < 0 else "+" if is_difference and value else ""
+    size = abs(value * 100 if kind == "rate" else value)
+    if kind in ("money", "rate"):
+        size = size.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    if kind == "money":
+        return f"$ {sign}{money(size)}"
+    if kind == "rate":
+        return f"{sign}{money(size)}{' pp' if is_difference else '%'}"
+    return f"{sign}{size:,.0f}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 import duckdb
 from browsing import PATH, apply, chart, choose, expect_figures, figures, hero, money, open_reports, sign_in
@@ -60,26 +59,6 @@ def test_a_filter_changes_nothing_until_apply(page: Page, dashboard: Dashboard) 
 
     apply(page)
     expect_figures(page, figures(dashboard, queues=[queue_id]))
-
-
-def test_the_tooltip_of_a_day_shows_its_figure(page: Page, dashboard: Dashboard) -> None:
-    open_reports(page, dashboard)
-    canvas = page.locator("canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(2_000)
-    box = canvas.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    tooltip = page.get_by_text(re.compile(r"^\w+day, \d\d \w+ \d{4}")).first
-    tooltip.wait_for()
-
-    shown = page.locator("div[class*=tooltip]").filter(has_text=re.compile(r"day, \d\d")).first.inner_text()
-    day = datetime.strptime(shown.splitlines()[0], "%A, %d %B %Y").date()
-    with duckdb.connect(str(dashboard.published), read_only=True) as connection:
-        ((sent,),) = connection.execute(
-            "select messages_sent from mart_overview_daily where message_date = ?", [day]
-        ).fetchall()
-    assert f"{sent:,}" in shown
 
 
 def test_a_row_of_a_breakdown_leads_to_its_orders(page: Page, dashboard: Dashboard) -> None:

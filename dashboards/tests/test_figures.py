@@ -21,7 +21,6 @@ FIGURES = [
 # Each dataset's columns besides the figures, and the same columns of the table function.
 FUNCTIONS = {
     "overview": ("overview", [], []),
-    "messages_over_time": ("messages_over_time", ["message_date"], ["message_date"]),
     "queue_breakdown": ("queue_breakdown", ["queue"], ["queue_name"]),
     "user_breakdown": ("user_breakdown", ["agent"], ["user_name"]),
     "user_messages_over_time": (

@@ -27,7 +27,7 @@ def published(*instants: datetime) -> PublishedVersions:
         Version(f"v{number}", instant.astimezone(ZoneInfo(ZONE)), date(2026, 10, 23 + number))
         for number, instant in enumerate(instants, start=1)
     ]
-    return PublishedVersions(kept, ZONE, "EUR")
+    return PublishedVersions(kept, ZONE)
 
 
 # Two versions of the 23rd (the first one 23:30 in Berlin, the day before in UTC), two of the 24th.
@@ -138,4 +138,3 @@ def test_only_versions_to_which_the_ledger_leads_can_be_chosen(tmp_path: Path) -
         *(NEWEST, ONE_BEFORE),
         *("24 Oct 2026, 04:00:00", "24 Oct 2026, 03:00:00"),
     ]
-    assert requested["currency_symbol"] == "€"

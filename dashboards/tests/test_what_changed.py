@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 import duckdb
-from browsing import apply, chart, choose, money, open_reports, yesterday
+from browsing import apply, chart, choose, money, open_reports, written, yesterday
 from playwright.sync_api import Page, Request, expect
 from serving import PATIENCE, REPOSITORY, Dashboard
 from test_figures import Filter, as_superset_says_it, drawn_filters
@@ -52,30 +52,15 @@ def last_30_days() -> tuple[date, date]:
     return yesterday() - timedelta(days=29), yesterday()
 
 
-def in_words(figure: str, value: Decimal | None, is_difference: bool) -> str:
-    """A figure as the table says it."""
-    if value is None:
-        return "-"
-    sign = "-" if value < 0 else "+" if is_difference and value else ""
-    size = abs(value * 100 if HEROES[figure] == "rate" else value)
-    if HEROES[figure] in ("money", "rate"):
-        size = size.quantize(Decimal("0.01"), ROUND_HALF_UP)
-    if HEROES[figure] == "money":
-        return f"$ {sign}{money(size)}"
-    if HEROES[figure] == "rate":
-        return f"{sign}{money(size)}{' pp' if is_difference else '%'}"
-    return f"{sign}{size:,.0f}"
-
-
 def expected_rows(answer: list[dict[str, Any]]) -> list[list[str]]:
     """The five rows of the table of figures, of what why_figures() answers."""
     rows = {row["figure"]: row for row in answer}
     return [
         [
             LABELS[figure],
-            *(in_words(figure, rows[figure][column], is_difference=False) for column in ("before", "after")),
+            *(written(HEROES[figure], rows[figure][column]) for column in ("before", "after")),
             *(
-                in_words(figure, rows[figure][column], is_difference=True)
+                written(HEROES[figure], rows[figure][column], is_difference=True)
                 for column in ("growth", "restatement")
             ),
         ]
