@@ -134,14 +134,15 @@ def test_descriptions_of_models_open_with_the_grain(manifest: dict[str, Any]) ->
         ]
 
 
-def test_both_reports_are_exposures_of_the_marts(manifest: dict[str, Any]) -> None:
+def test_each_tab_of_the_dashboard_is_an_exposure_of_the_marts(manifest: dict[str, Any]) -> None:
     exposures = {
         exposure["label"]: exposure["depends_on"]["nodes"] for exposure in manifest["exposures"].values()
     }
 
-    assert set(exposures) == {"Overview", "Team engagement"}
+    assert set(exposures) == {"Overview", "Team engagement", "What changed"}
     assert "model.contact_reporting.mart_queue_breakdown" in exposures["Overview"]
     assert "model.contact_reporting.mart_user_breakdown" in exposures["Team engagement"]
+    assert "model.contact_reporting.why" in exposures["What changed"]
 
 
 def test_the_docs_open_with_every_figure(manifest: dict[str, Any]) -> None:

@@ -96,3 +96,38 @@ def test_messages_after_the_as_of_day_are_in_no_period_but_one() -> None:
 )
 def test_days_are_said_as_people_say_them(first: date, last: date, said: str) -> None:
     assert say_days(first, last) == said
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "last", "base"),
+    [
+        ("Last 30 days", [], [], "30 Sep - 29 Oct 2026"),
+        (ALL_TIME, ["12 Nov 2026"], ["12 Nov 2026"], "11 Nov 2026"),
+        # The base begins with the first day of all.
+        (ALL_TIME, ["4 Jun 2026"], ["5 Jun 2026"], "2 Jun - 3 Jun 2026"),
+    ],
+)
+def test_the_base_is_as_many_days_just_before(
+    period: str, first: list[str], last: list[str], base: str
+) -> None:
+    requested = PUBLISHED.requested([period], first, last)
+
+    assert requested["is_compared"]
+    assert say_days(*map(date.fromisoformat, (requested["first_base"], requested["last_base"]))) == base
+    assert requested["said_base"] == f"against {base}"
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "said"),
+    [
+        ("Last 365 days", [], "not compared: messages begin on 2 Jun 2026"),
+        (ALL_TIME, [], "not compared: messages begin on 2 Jun 2026"),
+        ("Yesterday", [], "not compared"),
+        (ALL_TIME, ["29 Nov 2026"], "not compared"),
+    ],
+)
+def test_days_without_a_whole_base_are_not_compared(period: str, first: list[str], said: str) -> None:
+    requested = PUBLISHED.requested([period], first, [])
+
+    assert not requested["is_compared"]
+    assert requested["said_base"] == said
