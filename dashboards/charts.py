@@ -52,7 +52,7 @@ PLAIN_TABLE = {"viz_type": "table", "allow_render_html": False, "show_cell_bars"
 def hero(name: str, figure: str, width: int, dataset: str = "overview_in_words") -> Chart:
     """A big figure with its change, what the change is against, and what the figure means."""
     params = texts(figure, f"{figure}_change", f"{figure}_against", f"{figure}_meaning")
-    return Chart(name, dataset, params, width, 22, figure)
+    return Chart(name, dataset, params, width, 26, figure)
 
 
 DAYS_OF_MESSAGES = {
