@@ -37,7 +37,7 @@ override PORT := $(value PORT)
 export PORT
 endif
 
-.PHONY: help demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
+.PHONY: help object-storage demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
 	test-dashboard test-spark cluster-test java example lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
@@ -134,12 +134,15 @@ example: .venv/ready-dev  ## refresh and report on real data: The Complete Journ
 	@$(COMPLETE_JOURNEY) $(BIN)/python -m examples.complete_journey.land
 	@$(COMPLETE_JOURNEY) $(BIN)/python -m orchestration.cli run --period all_time
 
+object-storage: $(VENV)/ready-object-storage  ## install what reads landed files from buckets and copies versions there
+
 bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run
 
 lock:  ## pin all dependencies again (needs uv)
-	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev -o requirements-dev.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev --extra object-storage -o requirements-dev.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra object-storage -c requirements-dev.lock -o requirements-object-storage.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
 	echo setuptools | $(COMPILE) - -o requirements-build.lock
 	$(COMPILE) dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
@@ -187,6 +190,13 @@ endef
 .venv-spark/ready-dev: .venv-spark/ready requirements-dev.lock
 	@echo "Setting up .venv-spark from requirements-dev.lock ..."
 	@$(WORKING) .venv-spark/bin/$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+# For an environment that a bucket lands files in or versions are copied from.
+.venv/ready-object-storage .venv-spark/ready-object-storage: \
+%/ready-object-storage: %/ready requirements-object-storage.lock
+	@echo "Setting up $(@D) from requirements-object-storage.lock ..."
+	@$(WORKING) $(@D)/bin/$(INSTALL) -r requirements-object-storage.lock
 	@touch $@
 
 .venv/ready: requirements.lock

@@ -20,7 +20,12 @@ LOCKS = [
     "dashboards/requirements-dev.lock",
     "tests/readers/duckdb-1.5.lock",
 ]
-ENVIRONMENTS = (".venv/ready-dev", ".venv-dashboard/ready-dev", ".venv-spark/ready-dev")
+ENVIRONMENTS = (
+    ".venv/ready-dev",
+    ".venv/ready-object-storage",
+    ".venv-dashboard/ready-dev",
+    ".venv-spark/ready-dev",
+)
 # Of these there is no wheel; whatever else comes as a source archive is refused.
 SOURCE_ARCHIVES = {"odfpy", "wtforms-json", "pure-sasl", "pyhive", "pyspark", "thrift"}
 
