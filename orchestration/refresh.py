@@ -1,4 +1,4 @@
-"""A refresh, in order: load what has landed, plan what to compute, build and check the models, publish.
+"""A refresh, in order: mirror, load what has landed, plan what to compute, build and check, publish.
 
 Belongs here: the steps, and what each leaves in the log of refreshes. Does not belong here: how a step works
 (landing, incremental, dbt_runner, publishing), what Dagster shows of it (defs), when a refresh runs
@@ -26,6 +26,8 @@ from orchestration.incremental.plan import Plan, days_recomputed, make_plan, row
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.load import load_entity
 from orchestration.landing.load_report import LoadReport
+from orchestration.object_storage.mirror import Mirroring, open_landing
+from orchestration.object_storage.mirror import mirror as mirror_landing
 from orchestration.operations.status import copy_record_of_files
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports
@@ -65,6 +67,7 @@ def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
         manifest: dbt's manifest.
         dbt: how dbt is started.
     """
+    mirror(run)
     with databases.connect(run.settings, run.log) as connection:
         for contract in CONTRACTS:
             load(connection, run, contract)
@@ -72,6 +75,19 @@ def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
     for _ in build(run, manifest, planned, dbt):
         pass
     return publish(run)
+
+
+def mirror(run: Run) -> Mirroring | None:
+    """Bring the landing folder in line with the folder in object storage that it mirrors, if it mirrors one.
+
+    Raises:
+        StoreError: when that cannot be listed or read.
+    """
+    store = open_landing(run.settings)
+    done = mirror_landing(run.settings, store) if store else None
+    for notice in done.notices if done else ():
+        run.log(notice)
+    return done
 
 
 def load(connection: duckdb.DuckDBPyConnection, run: Run, contract: EventContract) -> LoadReport:

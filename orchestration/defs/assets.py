@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration import refresh
 from orchestration.defs.metadata_tables import table, table_of
-from orchestration.defs.outside import landing_key
+from orchestration.defs.outside import LANDING_STORE, landing_folders, landing_key
 from orchestration.defs.plot import plot_of_messages
 from orchestration.defs.resources import LockedHub
 from orchestration.engines.engine import EngineError
@@ -25,6 +25,7 @@ from orchestration.landing.load_report import LoadReport
 from orchestration.landing.notices import left_behind, notices, too_many_gone, too_many_rejected
 from orchestration.landing.quarantine import count_rejected, read_quarantine
 from orchestration.ledger.restated import RestatedPeriod, restated_periods
+from orchestration.object_storage.stores import StoreError
 from orchestration.operations import runs
 from orchestration.operations.status import status_of
 from orchestration.publishing.publish import Published
@@ -39,6 +40,36 @@ REFRESHES_SHOWN = 10
 REJECTIONS_SHOWN = 20
 
 FEW_RESTATED = "few_settled_figures_were_restated"
+
+
+def build_mirror_assets() -> dg.AssetsDefinition:
+    """The landing folders as the mirror of a folder in object storage."""
+
+    @dg.multi_asset(
+        specs=[spec.replace_attributes(deps=[LANDING_STORE]) for spec in landing_folders()],
+        name="landing_mirror",
+        config_schema={},
+    )
+    def landing_mirror(
+        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
+    ) -> Iterator[dg.MaterializeResult]:
+        run = lock.run_of(context)
+        with writing(run.settings):
+            done = refresh.mirror(run)
+        for contract in CONTRACTS:
+            yield dg.MaterializeResult(
+                asset_key=landing_key(contract),
+                metadata={
+                    "objects": done.objects,
+                    "copied": done.copied,
+                    "copied_bytes": done.copied_bytes,
+                    "deleted": len(done.deleted),
+                }
+                if done
+                else {},
+            )
+
+    return landing_mirror
 
 
 def build_event_asset(contract: EventContract, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
@@ -185,7 +216,7 @@ def writing(settings: Settings) -> Iterator[None]:
     try:
         with explained(settings):
             yield
-    except (EngineError, LandingError, FaultError) as error:
+    except (EngineError, LandingError, StoreError, FaultError) as error:
         raise dg.Failure(description=str(error)) from None
 
 
