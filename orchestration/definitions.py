@@ -14,6 +14,7 @@ from orchestration.dbt_runner.project import prepared_project
 from orchestration.defs.alert_sensors import build_alert_sensors
 from orchestration.defs.assets import (
     REJECTED_EVENTS,
+    build_copies_asset,
     build_event_asset,
     build_mirror_assets,
     build_published_asset,
@@ -50,6 +51,11 @@ def _landing(settings: Settings) -> Sequence[Any]:
     return [landing_store(settings.landing_url), *_with_code_references([build_mirror_assets()])]
 
 
+def _copies(settings: Settings) -> list[dg.AssetsDefinition]:
+    """What copies published versions elsewhere, if the settings say where."""
+    return [build_copies_asset(settings.copies_url)] if settings.copies_url else []
+
+
 def build_definitions(
     settings: Settings | None = None, resources: Mapping[str, object] | None = None
 ) -> dg.Definitions:
@@ -76,7 +82,7 @@ def build_definitions(
         assets=[
             *_landing(now),
             *ledger(manifest),
-            *_with_code_references([*events, dbt_models, published]),
+            *_with_code_references([*events, dbt_models, published, *_copies(now)]),
             REJECTED_EVENTS,
             *dashboards(manifest),
         ],

@@ -28,6 +28,7 @@ from orchestration.landing.load import load_entity
 from orchestration.landing.load_report import LoadReport
 from orchestration.object_storage.mirror import Mirroring, open_landing
 from orchestration.object_storage.mirror import mirror as mirror_landing
+from orchestration.object_storage.version_copies import Copied, CopyError, copy_published
 from orchestration.operations.status import copy_record_of_files
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports
@@ -74,7 +75,9 @@ def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
     planned = plan(run, manifest)
     for _ in build(run, manifest, planned, dbt):
         pass
-    return publish(run)
+    published = publish(run)
+    copy_version(run)
+    return published
 
 
 def mirror(run: Run) -> Mirroring | None:
@@ -179,3 +182,16 @@ def publish(run: Run) -> Published:
     with databases.connect(run.settings) as connection:
         run_log.require_whole(connection, run.run_id)
     return publish_reports(run.settings, run.run_id, run.dbt_target)
+
+
+def copy_version(run: Run) -> Copied | CopyError | None:
+    """Copy what is published to object storage, where the settings name a folder there.
+
+    Returns:
+        What was copied; why it could not be, which is logged and stops nothing; None without a folder.
+    """
+    try:
+        return copy_published(run.settings)
+    except CopyError as error:
+        run.log(str(error))
+        return error

@@ -17,6 +17,7 @@ from orchestration.landing.contracts import CONTRACTS, EventContract
 PUBLISHED = dg.AssetKey(["published", "contact_reports"])
 
 
+COPIES = dg.AssetKey(["object_storage", "published_versions"])
 LANDING_STORE = dg.AssetKey(["object_storage", "landed"])
 
 

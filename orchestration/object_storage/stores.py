@@ -1,7 +1,7 @@
 """A folder in object storage, opened from its URL: listing, reading, writing, and what its errors mean.
 
 Belongs here: everything that speaks to the library of object storage, which is imported only when a folder is
-opened. Does not belong here: what is read or written (mirror.py).
+opened. Does not belong here: what is read or written (mirror.py, version_copies.py).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Store:
             self._folder = library.from_url(url, **options)
 
     def list_below(self, folders: Sequence[str]) -> list[Stored]:
-        """All objects below some folders of this one, in the order of their keys.
+        """All objects below some folders of this one, in the order of their keys. This one is ``""``.
 
         Raises:
             StoreError: when they cannot be listed, or one has a key that the library makes no path of.
@@ -105,7 +105,7 @@ class Store:
             found = [
                 Stored.of(meta)
                 for folder in folders
-                for page in self._folder.list(folder, chunk_size=OBJECTS_AT_ONCE)
+                for page in self._folder.list(folder or None, chunk_size=OBJECTS_AT_ONCE)
                 for meta in page
             ]
         return sorted(found, key=lambda one: one.path)
