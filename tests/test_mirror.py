@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -64,7 +66,8 @@ def test_objects_are_copied_once_and_again_when_they_were_written_again(
     bucket.put("messages/2026/a.csv", message("m2"))
     third = mirrored(hub)
 
-    assert (first.copied, second.copied, third.copied) == (2, 0, 1)
+    assert [len(done.copied) for done in (first, second, third)] == [2, 0, 1]
+    assert first.counts_of("orders") == {"objects": 1, "copied": 1, "deleted": 0}
     assert files(hub) == {"messages/2026/a.csv": message("m2"), "orders/b.jsonl": "{}\n"}
     assert first.notices == second.notices == third.notices == []
 
@@ -90,9 +93,9 @@ def test_another_etag_of_the_same_bytes_is_copied_and_changes_nothing(hub: Setti
     load(hub, MESSAGES)
     bucket.put_in_parts("messages/a.csv", message("m1").encode())
 
-    assert mirrored(hub).copied == 1
+    assert mirrored(hub).copied == ["messages/a.csv"]
     assert load(hub, MESSAGES).report.files_loaded == 0
-    assert mirrored(hub).copied == 0
+    assert mirrored(hub).copied == []
 
 
 @pytest.mark.parametrize("change", ["touched", "edited", "deleted"])
@@ -111,9 +114,9 @@ def test_a_file_that_was_changed_here_is_the_object_again(hub: Settings, bucket:
     done = mirrored(hub)
 
     assert files(hub) == {"messages/a.csv": message("m1")}
-    assert done.copied == (change != "touched")
+    assert len(done.copied) == (change != "touched")
     assert [("was changed here" in notice) for notice in done.notices] == [True] * (change == "edited")
-    assert mirrored(hub) == Mirroring(1)
+    assert mirrored(hub) == Mirroring(["messages/a.csv"])
 
 
 def test_a_file_that_is_not_from_the_bucket_is_named_and_never_touched(hub: Settings, bucket: Bucket) -> None:
@@ -126,7 +129,7 @@ def test_a_file_that_is_not_from_the_bucket_is_named_and_never_touched(hub: Sett
     done = mirrored(hub)
 
     assert files(hub) == before
-    assert done.copied == 0
+    assert done.copied == []
     assert "messages/a.csv (another file of this name lies in the landing folder" in done.notices[0]
     assert "landing/messages/a.csv, landing/orders/own.csv." in done.notices[1]
     bucket.delete("messages/a.csv", "messages/same.csv")
@@ -148,12 +151,12 @@ def test_what_was_taken_back_is_copied_again_only_in_another_version(hub: Settin
     load(hub, MESSAGES)
     taken_back(hub, "messages/a.csv")
 
-    assert [mirrored(hub).copied for _ in range(2)] == [0, 0]
+    assert [mirrored(hub).copied for _ in range(2)] == [[], []]
     assert load(hub, MESSAGES).column("message_id") == ["m2"]
     bucket.put_in_parts("messages/a.csv", message("m1").encode())
-    assert mirrored(hub).copied == 1
+    assert mirrored(hub).copied == ["messages/a.csv"]
     assert load(hub, MESSAGES).column("message_id") == ["m1", "m2"]
-    assert mirrored(hub).copied == 0
+    assert mirrored(hub).copied == []
 
 
 def test_what_was_taken_back_stays_so_without_the_record(hub: Settings, bucket: Bucket) -> None:
@@ -163,7 +166,7 @@ def test_what_was_taken_back_stays_so_without_the_record(hub: Settings, bucket: 
     taken_back(hub, "messages/a.csv")
     hub.mirror_record.unlink()
 
-    assert [mirrored(hub).copied for _ in range(2)] == [0, 0]
+    assert [mirrored(hub).copied for _ in range(2)] == [[], []]
     assert files(hub) == {}
 
 
@@ -267,7 +270,7 @@ STEPS = (
     (mirror_record.MirrorRecord, "put"),
     (mirror_record.MirrorRecord, "drop"),
     (mirror_record.MirrorRecord, "begin"),
-    (mirroring, "_fetch"),
+    (mirroring._Mirror, "_fetch"),
     (Path, "replace"),
     (Path, "unlink"),
     (mirroring, "sync"),
@@ -297,13 +300,15 @@ def test_a_mirroring_killed_at_any_step_is_finished_by_the_next(
         patched.setattr(owner, name, killed)
         with pytest.raises(_KilledError):
             mirrored(hub)
-    # Loads pass over what was not finished.
+    # A kill leaves what an error takes away. Loads pass over it.
+    land_bytes(hub.landing / ".mirror" / "0", "half of an object")
     assert load(hub, MESSAGES).report.failed == {}
+    bucket.put("messages/new.csv", message("newer"))
     mirrored(hub)
 
-    expected = {"changed": "other", "same": "same", "new": "new"}
+    expected = {"changed": "other", "same": "same", "new": "newer"}
     assert files(hub) == {f"messages/{name}.csv": message(held) for name, held in expected.items()}
-    assert mirrored(hub).copied == 0
+    assert mirrored(hub).copied == []
     record = MirrorRecord(hub.mirror_record)
     assert {path: one.content_hash for path, one in record.files.items()} == {
         path: hashlib.sha256(text.encode()).hexdigest() for path, text in files(hub).items()
@@ -316,7 +321,7 @@ def test_a_record_whose_last_line_was_cut_short_is_read(hub: Settings, bucket: B
     lines = hub.mirror_record.read_text()
     hub.mirror_record.write_text(lines + lines.splitlines()[1][:40])
 
-    assert mirrored(hub).copied == 0
+    assert mirrored(hub).copied == []
     hub.mirror_record.write_text(lines + "no record\n")
     with pytest.raises(StoreError, match="cannot be read"):
         mirrored(hub)
@@ -335,11 +340,11 @@ def test_what_arrives_damaged_gets_no_place(
         yield next(damages)
 
     monkeypatch.setattr(Store, "read_blocks", damaged)
-    with pytest.raises(StoreError, match="arrived with other bytes each time"):
+    with pytest.raises(StoreError, match=r"gives other bytes of .* each time"):
         mirrored(hub)
     assert files(hub) == {}
     # An encrypted object has an ETag that is no hash of its bytes, and the same bytes each time.
-    assert mirrored(hub).copied == 1
+    assert mirrored(hub).copied == ["messages/a.csv"]
 
 
 # Keys.
@@ -390,6 +395,40 @@ def test_keys_that_are_not_read_are_told_apart(tmp_path: Path) -> None:
     assert found.folders == ("messages",)
 
 
+def test_a_key_that_is_too_long_below_the_landing_folder_is_refused(
+    hub: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "PATH_BYTES", len(str(hub.landing / "messages" / "a.csv")) + 1)
+    bucket.put("messages/a.csv", message("m1"))
+    bucket.put("messages/aa.csv", message("m2"))
+    done = mirrored(hub)
+
+    assert done.copied == ["messages/a.csv"]
+    assert "messages/aa.csv (its key is too long for a path)" in done.notices[0]
+
+
+def test_a_copy_that_fails_ends_the_others(
+    hub: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    bucket.put("messages/b.csv", message("m2"))
+    finished: list[str] = []
+
+    def failing(store: Store, path: str) -> Iterator[bytes]:
+        if path == "messages/a.csv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        for _ in range(10_000):
+            time.sleep(0.001)
+            yield b"a line\n"
+        finished.append(path)
+
+    monkeypatch.setattr(Store, "read_blocks", failing)
+    with pytest.raises(OSError, match="No space left"):
+        mirrored(hub)
+    assert finished == []
+    assert files(hub) == {}
+
+
 def test_names_that_differ_in_letter_case_are_one_where_the_file_system_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,7 +471,7 @@ def test_hostile_keys_stay_in_the_landing_folder_and_are_named_printably(
     # Beside the folders that are read lies what no listing can name; it stops nothing.
     assert "has an empty part" in said
     assert {path.name for path in tmp_path.iterdir()} == {"data", "outside"}
-    assert mirrored(hub).copied == 0
+    assert mirrored(hub).copied == []
 
 
 @pytest.mark.parametrize("key", ["messages/../../x.csv", "messages//x.csv", "messages/a\x01\x1b[2J.csv"])
@@ -455,6 +494,6 @@ def test_a_folder_of_the_file_system_is_mirrored_too(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "data", "UTC", date(2026, 1, 31), "USD", landing_url=url)
     first, second = mirrored(hub), mirrored(hub)
 
-    assert (first.copied, second.copied) == (1, 0)
+    assert (first.copied, second.copied) == (["messages/a.csv"], [])
     assert files(hub) == {"messages/a.csv": message("m1")}
     assert json.loads(hub.mirror_record.read_text().splitlines()[0]) == {"url": url}

@@ -63,7 +63,7 @@ def test_reports_follow_a_bucket_and_go_to_one_through_outages(
     finished = command(hub, "run")
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "2 of 2 objects of both folders copied" in finished.stdout
+    assert "orders: 1 of 1 objects copied, 0 files deleted" in finished.stdout
     assert revenue(hub.published) == copied_revenue(reports, tmp_path) == "19.99"
 
     # A late order, and one that was corrected; the file of the first has gone.

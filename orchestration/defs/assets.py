@@ -61,14 +61,7 @@ def build_mirror_assets() -> dg.AssetsDefinition:
         for contract in CONTRACTS:
             yield dg.MaterializeResult(
                 asset_key=landing_key(contract),
-                metadata={
-                    "objects": done.objects,
-                    "copied": done.copied,
-                    "copied_bytes": done.copied_bytes,
-                    "deleted": len(done.deleted),
-                }
-                if done
-                else {},
+                metadata=done.counts_of(contract.entity) if done else {},
             )
 
     return landing_mirror

@@ -10,8 +10,8 @@ of what was copied (mirror_record.py).
 
 from __future__ import annotations
 
-import errno
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from orchestration.durable import sync
 from orchestration.landing import discovery, retract
@@ -36,6 +37,9 @@ COPIES_AT_ONCE = 8
 # loads pass over.
 UNFINISHED = ".mirror"
 
+# The longest path that the system takes, with the byte that ends it.
+PATH_BYTES = os.pathconf("/", "PC_PATH_MAX")
+
 MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
 
@@ -44,17 +48,24 @@ class Mirroring:
     """What one mirroring did.
 
     Attributes:
-        objects: how many objects belong into the landing folder.
-        copied: how many of them were copied now, and how many bytes.
+        objects: the paths of all objects that belong into the landing folder.
+        copied: those that were copied now.
         deleted: the files whose objects have gone.
         notices: sentences that an operator should read.
     """
 
-    objects: int
-    copied: int = 0
-    copied_bytes: int = 0
+    objects: list[str]
+    copied: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+
+    def counts_of(self, entity: str) -> dict[str, int]:
+        """How many objects an entity has, and how many were copied and deleted."""
+        below = f"{entity}/"
+        return {
+            name: sum(path.startswith(below) for path in paths)
+            for name, paths in (("objects", self.objects), ("copied", self.copied), ("deleted", self.deleted))
+        }
 
 
 @dataclass(frozen=True)
@@ -161,8 +172,9 @@ class _Mirror:
         self._found = found
         self._retracted = retract.retracted_contents(settings)
         self._unfinished = settings.landing / UNFINISHED
-        self._done = Mirroring(len(found.objects))
+        self._done = Mirroring(list(found.objects))
         self._refused = dict(found.refused)
+        self._is_over = Event()
 
     def run(self) -> Mirroring:
         shutil.rmtree(self._unfinished, ignore_errors=True)
@@ -215,7 +227,9 @@ class _Mirror:
     def _may_lie_at(self, path: str, location: Path) -> bool:
         """Whether the copy of an object may have its place; where not, the object is named."""
         landing = self._settings.landing.resolve()
-        if not location.parent.resolve().is_relative_to(landing):
+        if len(os.fsencode(location)) >= PATH_BYTES:
+            self._refused[path] = "its key is too long for a path"
+        elif not location.parent.resolve().is_relative_to(landing):
             self._refused[path] = "its folder is a link out of the landing folder"
         elif location.is_dir():
             self._refused[path] = "a folder of this name is in the landing folder"
@@ -227,15 +241,42 @@ class _Mirror:
         """Copy several objects at once; each gets its place when all of it is there."""
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = [
-                pool.submit(_fetch, self._store, one, self._unfinished / str(number))
+                pool.submit(self._fetch, one, self._unfinished / str(number))
                 for number, one in enumerate(due)
             ]
             try:
                 for finished in as_completed(copies):
                     self._place(finished.result())
             except BaseException:
+                self._is_over.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+
+    def _fetch(self, one: Stored, file: Path) -> _Copy | str:
+        """Copy an object to a file; gives its path when it is not there any more."""
+        try:
+            content_hash, md5 = self._write(one.path, file)
+            e_tag = MD5.fullmatch(one.e_tag or "")
+            # The ETag of an encrypted object looks like an MD5 and is none. Then two readings have to agree.
+            if e_tag and e_tag[1] != md5 and self._write(one.path, file)[0] != content_hash:
+                raise StoreError(f"{self._store.url} gives other bytes of {named(one.path)} each time.")
+        except MissingObjectError:
+            return one.path
+        sync(file)
+        return _Copy(one, file, content_hash)
+
+    def _write(self, path: str, file: Path) -> tuple[str, str]:
+        """Write the content of an object to a file; gives its SHA-256 and its MD5."""
+        content_hash, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        with file.open("wb") as stream:
+            for block in self._store.read_blocks(path):
+                # Another copy has failed, or a person has ended the refresh: none is worth waiting for.
+                if self._is_over.is_set():
+                    raise StoreError(f"{named(path)} of {self._store.url} was not copied to its end.")
+                stream.write(block)
+                content_hash.update(block)
+                md5.update(block)
+        return content_hash.hexdigest(), md5.hexdigest()
 
     def _place(self, copy: _Copy | str) -> None:
         """Give a copied object its place, and record it."""
@@ -259,18 +300,11 @@ class _Mirror:
             self._put(one, copy, location)
 
     def _put(self, one: Mirrored, copy: _Copy, location: Path) -> None:
-        try:
-            location.parent.mkdir(parents=True, exist_ok=True)
-            self._record.put(one)
-            copy.file.replace(location)
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-            self._refused[one.path] = "its key is too long for a path"
-            return
+        location.parent.mkdir(parents=True, exist_ok=True)
+        self._record.put(one)
+        copy.file.replace(location)
         sync(location.parent)
-        self._done.copied += 1
-        self._done.copied_bytes += copy.stored.size
+        self._done.copied.append(one.path)
 
     def _beside(self) -> dict[str, str]:
         try:
@@ -301,31 +335,6 @@ def files_of_others(settings: Settings, record: MirrorRecord) -> list[str]:
         for path in discovery.find(settings, contract.entity).files
         if path.removeprefix("landing/") not in record.files
     ]
-
-
-def _fetch(store: Store, one: Stored, file: Path) -> _Copy | str:
-    """Copy an object to a file; gives its path when it is not there any more."""
-    try:
-        content_hash, md5 = _write(store, one.path, file)
-        e_tag = MD5.fullmatch(one.e_tag or "")
-        # The ETag of an encrypted object looks like an MD5 and is none. Then two readings have to agree.
-        if e_tag and e_tag[1] != md5 and _write(store, one.path, file)[0] != content_hash:
-            raise StoreError(f"{named(one.path)} of {store.url} arrived with other bytes each time.")
-    except MissingObjectError:
-        return one.path
-    sync(file)
-    return _Copy(one, file, content_hash)
-
-
-def _write(store: Store, path: str, file: Path) -> tuple[str, str]:
-    """Write the content of an object to a file; gives its SHA-256 and its MD5."""
-    content_hash, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with file.open("wb") as stream:
-        for block in store.read_blocks(path):
-            stream.write(block)
-            content_hash.update(block)
-            md5.update(block)
-    return content_hash.hexdigest(), md5.hexdigest()
 
 
 def _hash_of(location: Path) -> str:

@@ -108,9 +108,9 @@ class ProgressHandler(logging.Handler):
                 f"{name}: {metadata['files_loaded']} new files, {metadata['rows_landed']} rows landed, "
                 f"{metadata['rows_accepted']} accepted, {metadata['rows_rejected']} rejected"
             )
-        if "copied_bytes" in metadata:
+        if "copied" in metadata:
             return (
-                f"{name}: {metadata['copied']} of {metadata['objects']} objects of both folders copied, "
+                f"{name}: {metadata['copied']} of {metadata['objects']} objects copied, "
                 f"{metadata['deleted']} files deleted"
             )
         return f"[dim]{layer}[/] {name}"
