@@ -31,6 +31,8 @@ from orchestration.operations.runs import landing_fingerprint
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 
+pytestmark = pytest.mark.slow
+
 HEADER = "message_id,customer_id,status,occurred_at\n"
 
 

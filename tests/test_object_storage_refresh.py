@@ -12,9 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from landing import csv_text
-from pipeline import reading, refresh
+from pipeline import dbt_in_process, manifest, reading, run_of
 from support.buckets import SECRET, Bucket
 
+from orchestration import refresh as steps
 from orchestration.object_storage.version_copies import copy_published
 from orchestration.settings import Settings
 
@@ -83,7 +84,10 @@ def test_reports_follow_a_bucket_and_go_to_one_through_outages(
     assert revenue(hub.published) == "19.99"
 
     # The bucket of the copies is out of reach only while publishing: the file is published all the same.
-    refresh(replace(hub, copies_url="s3://no-such-bucket/reports"))
+    said: list[str] = []
+    out_of_reach = replace(hub, copies_url="s3://no-such-bucket/reports")
+    steps.refresh(run_of(out_of_reach, "second", said.append), manifest(), dbt_in_process())
+    assert "was not copied to s3://no-such-bucket/reports" in said[-1]
     assert revenue(hub.published) == "20.00"
     assert copied_revenue(reports, tmp_path) == "19.99"
     copy_published(hub)

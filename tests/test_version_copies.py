@@ -17,6 +17,8 @@ from orchestration.object_storage.version_copies import Copied, CopyError, copy_
 from orchestration.publishing.publish import versions_to_remove
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def hub(tmp_path: Path, bucket: Bucket) -> Settings:
