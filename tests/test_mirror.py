@@ -18,6 +18,7 @@ import pytest
 from landing import land_bytes, load
 from support.buckets import SECRET, Bucket
 
+from orchestration import cli
 from orchestration.defs import schedules
 from orchestration.landing import retract
 from orchestration.landing.contracts import MESSAGES
@@ -196,6 +197,34 @@ def test_the_sensor_waits_for_a_bucket_out_of_reach(hub: Settings, monkeypatch: 
 
     assert isinstance(tick, dg.SkipReason)
     assert "it cannot be reached. The next tick looks again." in str(tick.skip_message)
+
+
+# Commands.
+
+
+def test_a_rebuild_mirrors_first_and_keeps_the_warehouse_where_it_cannot(
+    hub: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    mirrored(hub)
+    load(hub, MESSAGES)
+    bucket.delete("messages/a.csv")
+    bucket.put("messages/b.csv", message("m2"))
+    with monkeypatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        assert not cli.remove_warehouse(hub)
+    assert hub.warehouse.exists()
+
+    assert cli.remove_warehouse(hub)
+    assert not hub.warehouse.exists()
+    # The rows of the file that has left were kept before its warehouse went.
+    assert load(hub, MESSAGES).column("message_id") == ["m1", "m2"]
+
+
+def test_no_sample_is_landed_in_a_mirror(hub: Settings) -> None:
+    cli.land_sample_if_nothing_has_landed(hub)
+
+    assert not hub.landing.exists()
 
 
 # What looks as if all files had gone.
