@@ -243,6 +243,34 @@ def test_nothing_is_deleted_where_the_folder_lists_nothing(hub: Settings, bucket
     assert mirrored(hub).deleted == ["orders/b.csv"]
 
 
+def test_a_folder_of_which_all_was_taken_back_may_be_empty(hub: Settings, bucket: Bucket) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    mirrored(hub)
+    load(hub, MESSAGES)
+    taken_back(hub, "messages/a.csv")
+    mirrored(hub)
+    bucket.delete("messages/a.csv")
+
+    assert mirrored(hub) == Mirroring([])
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_folder_in_the_place_of_a_copy_is_named_and_stays(
+    hub: Settings, bucket: Bucket, is_gone: bool
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    bucket.put("messages/b.csv", message("m2"))
+    mirrored(hub)
+    (hub.landing / "messages" / "a.csv").unlink()
+    land_bytes(hub.landing / "messages" / "a.csv" / "inner.csv", message("m3"))
+    if is_gone:
+        bucket.delete("messages/a.csv")
+    done = mirrored(hub)
+
+    assert files(hub) == {"messages/a.csv/inner.csv": message("m3"), "messages/b.csv": message("m2")}
+    assert "messages/a.csv" in done.notices[0]
+
+
 def test_another_folder_is_no_folder_whose_files_have_gone(hub: Settings, bucket: Bucket) -> None:
     bucket.put("messages/a.csv", message("m1"))
     mirrored(hub)

@@ -153,17 +153,18 @@ def _require_folders(record: MirrorRecord, store: Store, objects: Sequence[Store
     """A folder that lists nothing at all is more likely a wrong one, or one without rights, than emptied."""
     there = {one.path.partition("/")[0] for one in objects}
     for contract in CONTRACTS:
-        copied = sum(path.startswith(f"{contract.entity}/") for path in record.files)
+        below = f"{contract.entity}/"
+        copied = sum(path.startswith(below) and not one.is_retracted for path, one in record.files.items())
         if copied and contract.entity not in there:
             raise StoreError(
-                f"{store.url} lists nothing below {contract.entity}/, but {copied} of its objects were "
+                f"{store.url} lists nothing below {below}, but {copied} of its objects were "
                 "copied before. See that the address is right and the credentials may list it. If it was "
-                f"emptied on purpose, put an empty object named {contract.entity}/.keep there."
+                f"emptied on purpose, put an empty object named {below}.keep there."
             )
 
 
 class _Mirror:
-    """One mirroring. The methods are called in the order in which they stand."""
+    """One mirroring: what has gone is deleted, then what is due is copied."""
 
     def __init__(self, settings: Settings, store: Store, record: MirrorRecord, found: Listing) -> None:
         self._settings = settings
@@ -194,7 +195,7 @@ class _Mirror:
         """Delete the copy of an object that has gone; a file that was changed here stays."""
         location, before = self._settings.landing / path, self._record.files[path]
         if signature_of(location) is not None and not before.is_retracted:
-            if not before.is_at(location) and _hash_of(location) != before.content_hash:
+            if not before.is_at(location) and not _holds(location, before.content_hash):
                 self._done.notices.append(
                     f"{named(f'landing/{path}')} was changed here, so it stays though its object has gone."
                 )
@@ -216,7 +217,7 @@ class _Mirror:
                 self._record.put(_as_retracted(before))
                 return False
             return self._may_lie_at(one.path, location)
-        if location.is_file() and _hash_of(location) == before.content_hash:
+        if _holds(location, before.content_hash):
             self._record.put(before.with_signature(location))
             return False
         self._done.notices.append(
@@ -292,7 +293,7 @@ class _Mirror:
         if before is None and (f"landing/{path}", copy.content_hash) in self._retracted:
             self._record.put(_as_retracted(one))
         elif before is None and signature_of(location) is not None:
-            if location.is_file() and _hash_of(location) == copy.content_hash:
+            if _holds(location, copy.content_hash):
                 self._record.put(one.with_signature(location))
             else:
                 self._refused[path] = "another file of this name lies in the landing folder: move it away"
@@ -337,9 +338,12 @@ def files_of_others(settings: Settings, record: MirrorRecord) -> list[str]:
     ]
 
 
-def _hash_of(location: Path) -> str:
+def _holds(location: Path, content_hash: str) -> bool:
+    """Whether a file, and no folder, has the bytes of this hash."""
+    if not location.is_file():
+        return False
     with location.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest() == content_hash
 
 
 def _remove_empty_folders(folder: Path, landing: Path) -> None:
