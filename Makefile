@@ -37,8 +37,8 @@ override PORT := $(value PORT)
 export PORT
 endif
 
-.PHONY: help demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
-	test-dashboard test-spark cluster-test java example lint lint-python lint-sql \
+.PHONY: help object-storage demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
+	test-dashboard test-spark cluster-test java example example-dlt test-dlt lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -134,19 +134,29 @@ example: .venv/ready-dev  ## refresh and report on real data: The Complete Journ
 	@$(COMPLETE_JOURNEY) $(BIN)/python -m examples.complete_journey.land
 	@$(COMPLETE_JOURNEY) $(BIN)/python -m orchestration.cli run --period all_time
 
+example-dlt: .venv/ready-dev .venv-dlt/ready  ## the same on what dlt brings from a shop into a bucket
+	@$(BIN)/python -m examples.dlt.run
+
+test-dlt: .venv/ready-dev .venv-dlt/ready  ## the reports of that shop equal pandas on its own data
+	@$(BIN)/python -m pytest tests/dlt_example
+
+object-storage: $(VENV)/ready-object-storage  ## install what reads landed files from buckets and copies versions there
+
 bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run
 
 lock:  ## pin all dependencies again (needs uv)
-	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev -o requirements-dev.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev --extra object-storage -o requirements-dev.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra object-storage -c requirements-dev.lock -o requirements-object-storage.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
 	echo setuptools | $(COMPILE) - -o requirements-build.lock
+	$(COMPILE_FOR_PYTHONS) examples/dlt/requirements.in -o examples/dlt/requirements.lock
 	$(COMPILE) dashboards/requirements-dev.in -o dashboards/requirements-dev.lock
 	$(COMPILE) dashboards/requirements.in -c dashboards/requirements-dev.lock -o dashboards/requirements.lock
 
 clean:  ## remove the environments and the build artifacts, never data
-	rm -rf .venv .venv-dashboard .venv-spark dbt_project/target dbt_project/target-spark
+	rm -rf .venv .venv-dashboard .venv-spark .venv-dlt dbt_project/target dbt_project/target-spark
 
 # The locks are complete, so nothing is resolved (--no-deps), and each file must have its hash. A source archive
 # runs what it likes while it is built, so each that there is no wheel of is named here.
@@ -189,6 +199,13 @@ endef
 	@$(WORKING) .venv-spark/bin/$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
+# For an environment that a bucket lands files in or versions are copied from.
+.venv/ready-object-storage .venv-spark/ready-object-storage: \
+%/ready-object-storage: %/ready requirements-object-storage.lock
+	@echo "Setting up $(@D) from requirements-object-storage.lock ..."
+	@$(WORKING) $(@D)/bin/$(INSTALL) -r requirements-object-storage.lock
+	@touch $@
+
 .venv/ready: requirements.lock
 	@echo "Setting up .venv from requirements.lock ..."
 	$(call MAKE_ENVIRONMENT,$(PYTHONS))
@@ -199,6 +216,13 @@ endef
 	@echo "Setting up .venv from requirements-dev.lock ..."
 	@$(WORKING) $(BIN)/$(INSTALL) -r requirements-dev.lock
 	@$(WORKING) $(BIN)/$(INSTALL) --upgrade --target .venv/duckdb-1.5 -r tests/readers/duckdb-1.5.lock
+	@touch $@
+
+# The pipeline of an example, which the project itself never needs.
+.venv-dlt/ready: examples/dlt/requirements.lock
+	@echo "Setting up .venv-dlt from examples/dlt/requirements.lock ..."
+	$(call MAKE_ENVIRONMENT,$(PYTHONS))
+	@$(WORKING) .venv-dlt/bin/$(INSTALL) -r examples/dlt/requirements.lock
 	@touch $@
 
 # Superset wants older versions of what the pipeline uses, so it has an environment of its own.

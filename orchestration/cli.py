@@ -209,6 +209,9 @@ def land_sample_if_nothing_has_landed(settings: Settings) -> None:
     from orchestration.landing.discovery import something_has_landed
     from orchestration.sample.land import land_sample
 
+    if settings.landing_url:
+        CONSOLE.print(f"Files land in {markup(settings.landing_url)}; no sample is added.")
+        return
     if something_has_landed(settings):
         CONSOLE.print(f"Files have landed in {markup(settings.landing)} already; no sample is added.")
         return
@@ -244,6 +247,7 @@ def remove_warehouse(settings: Settings) -> bool:
     """
     from orchestration.faults import Fault
     from orchestration.landing.discovery import LandingError
+    from orchestration.object_storage.stores import StoreError
     from orchestration.warehouse import databases, errors
     from orchestration.warehouse.lock import hub_lock
 
@@ -251,7 +255,7 @@ def remove_warehouse(settings: Settings) -> bool:
     with hub_lock(settings, notify=notify):
         try:
             notice_changes(settings)
-        except (LandingError, errors.WarehouseInUseError, errors.NewerVersionError) as error:
+        except (LandingError, StoreError, errors.WarehouseInUseError, errors.NewerVersionError) as error:
             CONSOLE.print(f"[red]✗[/] {markup(error)}")
             return False
         except errors.WarehouseError as error:
@@ -271,6 +275,7 @@ def notice_changes(settings: Settings) -> None:
 
     Raises:
         LandingError: when the landing folder is away.
+        StoreError: when the folder that it mirrors cannot be read.
         WarehouseError: when the warehouse cannot be used. Reports that cannot be are removed, since they are
             computed from it.
     """
@@ -280,10 +285,14 @@ def notice_changes(settings: Settings) -> None:
     from orchestration.landing import fall
     from orchestration.landing.contracts import CONTRACTS
     from orchestration.landing.load import load_entity
+    from orchestration.object_storage.mirror import mirror, open_landing
     from orchestration.warehouse import databases, errors
 
     if not settings.warehouse.exists():
         return
+    if store := open_landing(settings):
+        for notice in mirror(settings, store).notices:
+            notify(notice)
     try:
         connection = databases.connect(settings, wait_seconds=0)
     except errors.UnusableDatabaseError as error:
@@ -403,7 +412,7 @@ def run(settings: Settings, period: str) -> int:
     gc.freeze()
     gc.enable()
 
-    if not something_has_landed(settings):
+    if not settings.landing_url and not something_has_landed(settings):
         CONSOLE.print(f"Nothing has landed in {markup(settings.landing)}/messages or .../orders yet.")
 
     result = _execute_refresh(settings, defs.resolve_job_def("refresh"))

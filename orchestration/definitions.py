@@ -12,9 +12,15 @@ from dagster import with_source_code_references
 from orchestration.dbt_runner.integration import validate_manifest
 from orchestration.dbt_runner.project import prepared_project
 from orchestration.defs.alert_sensors import build_alert_sensors
-from orchestration.defs.assets import REJECTED_EVENTS, build_event_asset, build_published_asset
+from orchestration.defs.assets import (
+    REJECTED_EVENTS,
+    build_copies_asset,
+    build_event_asset,
+    build_mirror_assets,
+    build_published_asset,
+)
 from orchestration.defs.dbt_models import build_dbt_assets
-from orchestration.defs.outside import dashboards, landing_folders, ledger
+from orchestration.defs.outside import dashboards, landing_folders, landing_store, ledger
 from orchestration.defs.resources import build_lock
 from orchestration.defs.schedules import build_schedule, build_sensor, refresh
 from orchestration.landing.contracts import CONTRACTS
@@ -36,6 +42,18 @@ def _with_code_references(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any
         # References to code are in beta; a terminal need not say so at each start.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return with_source_code_references(assets)
+
+
+def _landing(settings: Settings) -> Sequence[Any]:
+    """The landing folders, with what they mirror if they mirror anything."""
+    if settings.landing_url is None:
+        return landing_folders()
+    return [landing_store(settings.landing_url), *_with_code_references([build_mirror_assets()])]
+
+
+def _copies(settings: Settings) -> list[dg.AssetsDefinition]:
+    """What copies published versions elsewhere, if the settings say where."""
+    return [build_copies_asset(settings.copies_url)] if settings.copies_url else []
 
 
 def build_definitions(
@@ -62,9 +80,9 @@ def build_definitions(
     )
     return dg.Definitions(
         assets=[
-            *landing_folders(),
+            *_landing(now),
             *ledger(manifest),
-            *_with_code_references([*events, dbt_models, published]),
+            *_with_code_references([*events, dbt_models, published, *_copies(now)]),
             REJECTED_EVENTS,
             *dashboards(manifest),
         ],

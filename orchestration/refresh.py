@@ -1,4 +1,4 @@
-"""A refresh, in order: load what has landed, plan what to compute, build and check the models, publish.
+"""A refresh, in order: mirror, load what has landed, plan what to compute, build and check, publish.
 
 Belongs here: the steps, and what each leaves in the log of refreshes. Does not belong here: how a step works
 (landing, incremental, dbt_runner, publishing), what Dagster shows of it (defs), when a refresh runs
@@ -26,6 +26,9 @@ from orchestration.incremental.plan import Plan, days_recomputed, make_plan, row
 from orchestration.landing.contracts import CONTRACTS, EventContract
 from orchestration.landing.load import load_entity
 from orchestration.landing.load_report import LoadReport
+from orchestration.object_storage.mirror import Mirroring, open_landing
+from orchestration.object_storage.mirror import mirror as mirror_landing
+from orchestration.object_storage.version_copies import Copied, CopyError, copy_published
 from orchestration.operations.status import copy_record_of_files
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports
@@ -65,13 +68,29 @@ def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
         manifest: dbt's manifest.
         dbt: how dbt is started.
     """
+    mirror(run)
     with databases.connect(run.settings, run.log) as connection:
         for contract in CONTRACTS:
             load(connection, run, contract)
     planned = plan(run, manifest)
     for _ in build(run, manifest, planned, dbt):
         pass
-    return publish(run)
+    published = publish(run)
+    copy_version(run)
+    return published
+
+
+def mirror(run: Run) -> Mirroring | None:
+    """Bring the landing folder in line with the folder in object storage that it mirrors, if it mirrors one.
+
+    Raises:
+        StoreError: when that cannot be listed or read.
+    """
+    store = open_landing(run.settings)
+    done = mirror_landing(run.settings, store) if store else None
+    for notice in done.notices if done else ():
+        run.log(notice)
+    return done
 
 
 def load(connection: duckdb.DuckDBPyConnection, run: Run, contract: EventContract) -> LoadReport:
@@ -163,3 +182,16 @@ def publish(run: Run) -> Published:
     with databases.connect(run.settings) as connection:
         run_log.require_whole(connection, run.run_id)
     return publish_reports(run.settings, run.run_id, run.dbt_target)
+
+
+def copy_version(run: Run) -> Copied | CopyError | None:
+    """Copy what is published to object storage, where the settings name a folder there.
+
+    Returns:
+        What was copied; why it could not be, which is logged and stops nothing; None without a folder.
+    """
+    try:
+        return copy_published(run.settings)
+    except CopyError as error:
+        run.log(str(error))
+        return error

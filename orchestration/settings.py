@@ -97,6 +97,8 @@ class Settings:
             program of the cluster.
         hub: the limits and landing tables of ``hub.toml``.
         published_to: who may read what is published; all else is the owner's alone.
+        landing_url: the folder in object storage that the landing folder mirrors; None without one.
+        copies_url: the folder in object storage that published versions are copied to; None without one.
     """
 
     data_dir: Path
@@ -109,6 +111,8 @@ class Settings:
     spark_thrift: str | None = None
     hub: Hub = field(default_factory=Hub)
     published_to: Audience = Audience.GROUP
+    landing_url: str | None = None
+    copies_url: str | None = None
 
     @classmethod
     def from_environment(
@@ -142,6 +146,8 @@ class Settings:
             spark_thrift=_matching(environment, SPARK_THRIFT) or None,
             hub=file.hub,
             published_to=_audience(environment),
+            landing_url=_url_of_folder(environment, "CONTACT_LANDING"),
+            copies_url=_url_of_folder(environment, "CONTACT_PUBLISH_TO"),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -156,6 +162,8 @@ class Settings:
             "CONTACT_SPARK_MASTER": self.spark_master,
             "CONTACT_SPARK_THRIFT": self.spark_thrift or "",
             "CONTACT_PUBLISHED_TO": self.published_to.value,
+            "CONTACT_LANDING": self.landing_url or "",
+            "CONTACT_PUBLISH_TO": self.copies_url or "",
         }
 
     @property
@@ -174,8 +182,13 @@ class Settings:
 
     @property
     def landing(self) -> Path:
-        """Where the outside world lands files; nothing here ever writes to it but the sample."""
+        """Where the outside world lands files; nothing here writes to it but the sample and the mirror."""
         return self.data_dir / "landing"
+
+    @property
+    def mirror_record(self) -> Path:
+        """What the landing folder holds of the objects of :attr:`landing_url`, and in which version."""
+        return self.data_dir / "landing_mirror.jsonl"
 
     @property
     def kept(self) -> Path:
@@ -278,6 +291,24 @@ def _matching(environment: Mapping[str, str], pattern: Pattern) -> str:
     if not re.fullmatch(pattern.expression, value):
         raise SettingsError(f"{pattern.variable} is {value!r}, {pattern.advice}")
     return value
+
+
+def _url_of_folder(environment: Mapping[str, str], variable: str) -> str | None:
+    """The URL of a folder in object storage, without the slash at its end.
+
+    Raises:
+        SettingsError: when it is none. Its value is not repeated, because a password may be part of it.
+    """
+    value = _value(environment, variable)
+    if value and not re.fullmatch(
+        r"((s3|gs|az)://[^\s/@?#:]+(/[^\s@?#]*)?|file:///[^\s/@?#][^\s@?#]*)", value
+    ):
+        raise SettingsError(
+            f"{variable} is no URL of a folder in object storage. Set it to one such as "
+            "'s3://bucket/folder', 'gs://bucket/folder', 'az://container/folder' or 'file:///folder', "
+            "without a user, a password or a query: credentials come from the environment of the cloud."
+        )
+    return value.rstrip("/") or None
 
 
 def _data_dir(environment: Mapping[str, str]) -> Path:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestration.settings import REPOSITORY, Settings
+
+if TYPE_CHECKING:
+    from support.buckets import Bucket
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +73,24 @@ def _imports_from_any(module: ModuleType, names: Sequence[str]) -> bool:
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that do not end as their format does are read at once, so that tests do not wait."""
     monkeypatch.setattr("orchestration.landing.load.REST_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[str]:
+    """The address of a server of object storage on this machine."""
+    from support.buckets import server
+
+    with server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Bucket:
+    """An empty bucket of a test's own."""
+    from support.buckets import bucket_at
+
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:40]
+    return bucket_at(bucket_server, f"b{name}", monkeypatch)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from backports import zstd
 
 from orchestration.landing.contracts import EventContract
 from orchestration.landing.load import load_entity
@@ -59,6 +60,19 @@ def gzipped(content: bytes | str) -> bytes:
     return gzip.compress(_encoded(content), mtime=0)
 
 
+def zstd_compressed(content: bytes | str) -> bytes:
+    """The content compressed with a checksum, as the command line does it."""
+    return zstd.compress(_encoded(content), options={zstd.CompressionParameter.checksum_flag: 1})
+
+
+COMPRESSIONS = {".gz": gzipped, ".zst": zstd_compressed}
+
+
+def compressed_for(name: str, content: bytes | str) -> bytes:
+    """The content compressed as a name says."""
+    return next((do(content) for end, do in COMPRESSIONS.items() if name.endswith(end)), _encoded(content))
+
+
 def land_bytes(location: Path, content: bytes | str) -> Path:
     """Write a file and the folders above it."""
     location.parent.mkdir(parents=True, exist_ok=True)
@@ -67,9 +81,8 @@ def land_bytes(location: Path, content: bytes | str) -> Path:
 
 
 def land_csv(location: Path, rows: Sequence[Row]) -> Path:
-    """Write rows as CSV, gzipped when the name says so."""
-    text = csv_text(rows)
-    return land_bytes(location, gzipped(text) if location.name.endswith(".gz") else text)
+    """Write rows as CSV, compressed when the name says so."""
+    return land_bytes(location, compressed_for(location.name, csv_text(rows)))
 
 
 def land_json_lines(location: Path, rows: Sequence[Row]) -> Path:

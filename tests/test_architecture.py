@@ -64,6 +64,27 @@ def test_the_functions_that_a_text_refers_to_exist(module: Path) -> None:
         assert hasattr(importlib.import_module(path), member), name
 
 
+def imports(module: Path) -> set[str]:
+    """The names of the modules that a module imports, wherever it does."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    froms = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return froms | {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+
+
+def test_object_storage_is_used_by_the_steps_alone_and_its_library_in_one_module() -> None:
+    using = {
+        str(path.relative_to(TOP))
+        for path in MODULES
+        if path.parent.name != "object_storage"
+        if any(name.startswith("orchestration.object_storage") for name in imports(path))
+    }
+    naming_library = {path.name for path in MODULES if '"obstore' in path.read_text()}
+
+    assert {name.partition("/")[0] for name in using} <= {"cli.py", "refresh.py", "defs", "operations"}
+    assert naming_library == {"stores.py"}
+    assert not any(name.startswith("obstore") for path in MODULES for name in imports(path))
+
+
 def engines_named(module: Path) -> list[int]:
     """The lines on which a module compares something with an engine."""
     return [

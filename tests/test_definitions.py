@@ -305,6 +305,23 @@ def test_definitions_may_be_of_other_settings_than_those_of_the_environment(
     assert not hub.warehouse.exists()
 
 
+def test_buckets_are_in_the_lineage_where_the_settings_name_them(hub: Settings) -> None:
+    of_buckets = build_definitions(
+        settings=replace(hub, landing_url="s3://bucket/landed", copies_url="gs://bucket/reports")
+    )
+    graph = of_buckets.resolve_asset_graph()
+    upstream = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+
+    assert upstream["landing/orders"] == upstream["landing/messages"] == {"object_storage/landed"}
+    assert upstream["object_storage/published_versions"] == {"published/contact_reports"}
+    assert not any(spec.key.path[0] == "object_storage" for spec in ALL_SPECS)
+    job = of_buckets.resolve_job_def("refresh")
+    assert {"landing_mirror", "object_storage__published_versions"} <= {node.name for node in job.nodes}
+
+
 def test_a_resource_of_the_definitions_may_be_replaced(hub: Settings, tmp_path: Path) -> None:
     other = replace(hub, data_dir=tmp_path / "other")
     land_csv(other.landing / "messages" / "a.csv", [MESSAGE])

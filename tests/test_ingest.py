@@ -29,13 +29,27 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from landing import Content, Loaded, csv_text, gzipped, json_lines_text, land, load, parquet_bytes
+from landing import (
+    COMPRESSIONS,
+    Content,
+    Loaded,
+    compressed_for,
+    csv_text,
+    gzipped,
+    json_lines_text,
+    land,
+    load,
+    parquet_bytes,
+    zstd_compressed,
+)
 
 from orchestration.hub.hub_toml import Hub
 from orchestration.landing import batch_loader, formats
 from orchestration.landing.contracts import CONTRACTS, MESSAGES, ORDERS, EventContract
 from orchestration.landing.discovery import LandingError, find
+from orchestration.landing.formats import LandedFile
 from orchestration.landing.formats.headers import HELP
+from orchestration.landing.inspection import inspect
 from orchestration.landing.load import load_entity
 from orchestration.landing.load_report import LoadReport
 from orchestration.settings import Settings
@@ -43,10 +57,14 @@ from orchestration.warehouse import databases
 
 pytestmark = pytest.mark.slow
 
-ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".jsonl", ".ndjson", ".parquet")
 TEXT_ENDINGS = (".csv", ".jsonl", ".parquet")
 
 HEADER = "message_id,customer_id,status,occurred_at\n"
+# A frame with a window of 512 MB, and one last block as it is.
+ZSTD_WITH_A_LARGE_WINDOW = (
+    b"\x28\xb5\x2f\xfd\x00\x98" + (1 | len(HEADER) << 3).to_bytes(3, "little") + HEADER.encode()
+)
 TEN_O_CLOCK = datetime(2026, 1, 10, 10)
 
 
@@ -102,7 +120,7 @@ def hub(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.entity)
-def test_files_of_all_five_endings_load(hub: Settings, contract: EventContract) -> None:
+def test_files_of_all_endings_load(hub: Settings, contract: EventContract) -> None:
     row_of = message if contract is MESSAGES else order
 
     loaded = load(hub, contract, {f"a{ending}": [row_of(ending)] for ending in ENDINGS})
@@ -111,7 +129,7 @@ def test_files_of_all_five_endings_load(hub: Settings, contract: EventContract) 
     assert {path: record.status for path, record in loaded.files.items()} == {
         f"a{ending}": "loaded" for ending in ENDINGS
     }
-    assert loaded.report.files_loaded == 5
+    assert loaded.report.files_loaded == len(ENDINGS)
 
 
 def test_what_lies_beside_the_folders_that_are_read_is_named_with_its_place(hub: Settings) -> None:
@@ -147,6 +165,7 @@ def test_files_with_an_unsupported_extension_are_left_alone_and_named(hub: Setti
         "a.gz",
         "a.json",
         "a.parquet.crc",
+        "a.zst",
         "b/csv",
         "c.txt",
     ]
@@ -181,7 +200,7 @@ def test_names_that_writers_leave_while_they_work_are_passed_over_and_named_once
     assert load(hub, MESSAGES, {"_b.csv": ""}).report.at_work == ["landing/messages/_b.csv"]
 
 
-def test_endings_are_read_in_any_letter_case_and_json_lines_gzipped_too(hub: Settings) -> None:
+def test_endings_are_read_in_any_letter_case_and_json_lines_compressed_too(hub: Settings) -> None:
     loaded = load(
         hub,
         MESSAGES,
@@ -191,10 +210,13 @@ def test_endings_are_read_in_any_letter_case_and_json_lines_gzipped_too(hub: Set
             "c.jsonl.gz": gzipped(json_line("m3")),
             "d.ndjson.Gz": gzipped(json_line("m4")),
             "e.PARQUET": parquet_bytes(messages("m5")),
+            "f.Csv.ZST": zstd_compressed(csv_text(messages("m6"))),
+            "g.jsonl.zst": zstd_compressed(json_line("m7")),
+            "h.ndjson.Zst": zstd_compressed(json_line("m8")),
         },
     )
 
-    assert loaded.column("message_id") == ["m1", "m2", "m3", "m4", "m5"]
+    assert loaded.column("message_id") == ["m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8"]
     assert loaded.report.left_alone == {}
 
 
@@ -289,6 +311,10 @@ def test_a_name_that_is_no_text_is_not_taken_for_the_one_that_it_is_shown_as(hub
             "no gzip follows its compressed content",
         ),
         ("a.jsonl.gz", gzipped(json_lines_text(messages("m1"))) + b"garbage", "no gzip follows"),
+        ("a.csv.zst", zstd_compressed(csv_text(messages("m1"))) + b"garbage", "no zstd follows"),
+        ("b.csv.zst", csv_text(messages("m1")), "Not a zstd file"),
+        ("c.csv.zst", zstd_compressed(HEADER)[:-4] + bytes(4), "it is damaged (Restored data"),
+        ("d.csv.zst", ZSTD_WITH_A_LARGE_WINDOW, "a window of more than 128 MB"),
         ("a.csv", csv_text(messages("m1")).encode("utf-16"), "name its encoding in a [[landing]] table"),
         ("b.csv", csv_text(messages("m1")).encode("utf-16-le"), "name its encoding in a [[landing]] table"),
     ],
@@ -330,7 +356,9 @@ def test_folders_named_like_fields_give_no_values(hub: Settings) -> None:
 
     loaded = load(hub, MESSAGES, files)
 
-    assert [(row["queue_id"], row["status"]) for row in loaded.events] == [("unassigned", "sent")] * 5
+    assert [(row["queue_id"], row["status"]) for row in loaded.events] == [("unassigned", "sent")] * len(
+        ENDINGS
+    )
 
 
 def test_the_data_directory_may_have_any_name(tmp_path: Path) -> None:
@@ -351,13 +379,13 @@ def test_a_file_is_loaded_once_however_often_a_load_runs(hub: Settings) -> None:
     second = load(hub, MESSAGES)
     third = load(hub, MESSAGES, {f"b{ending}": messages("m3") for ending in ENDINGS})
 
-    assert first.report.files_loaded == 5
-    assert first.column("message_id") == ["m1"] * 5
+    assert first.report.files_loaded == len(ENDINGS)
+    assert first.column("message_id") == ["m1"] * len(ENDINGS)
     assert (second.files, second.by_file, second.rejected) == (first.files, first.by_file, first.rejected)
     assert did_nothing(second.report)
-    assert third.column("message_id") == ["m1"] * 5 + ["m3"] * 5
+    assert third.column("message_id") == ["m1"] * len(ENDINGS) + ["m3"] * len(ENDINGS)
     assert third.rejected == first.rejected
-    assert (third.report.files_loaded, third.report.rows_landed) == (5, 5)
+    assert (third.report.files_loaded, third.report.rows_landed) == (len(ENDINGS), len(ENDINGS))
 
 
 def test_the_same_content_in_another_file_loads_its_rows_again(hub: Settings) -> None:
@@ -556,6 +584,14 @@ UNREADABLE: dict[str, tuple[str, Callable[[], bytes | str]]] = {
     ),
     "long_gzip_with_another_checksum": (".csv.gz", lambda: _with_flipped_byte(gzipped(_long_csv()), -6)),
     "long_gzip_with_a_flipped_byte": (".csv.gz", lambda: _with_flipped_byte(gzipped(_long_csv()), -50_000)),
+    "zstd_cut_short": (".csv.zst", lambda: zstd_compressed(HEADER + good_line("m1"))[:-12]),
+    "zstd_without_its_last_bytes": (".csv.zst", lambda: zstd_compressed(HEADER + good_line("m1"))[:-1]),
+    "long_zstd_cut_short": (".csv.zst", lambda: zstd_compressed(_long_csv())[:-1000]),
+    "long_zstd_with_another_checksum": (
+        ".csv.zst",
+        lambda: _with_flipped_byte(zstd_compressed(_long_csv()), -1),
+    ),
+    "csv_that_is_not_zstd": (".csv.zst", lambda: HEADER + good_line("m1")),
     "csv_that_is_not_gzip": (".csv.gz", lambda: HEADER + good_line("m1")),
     "gzip_that_says_csv": (".csv", lambda: gzipped(HEADER + good_line("m1"))),
     "csv_in_utf_16": (".csv", lambda: (HEADER + good_line("m1")).encode("utf-16")),
@@ -654,6 +690,7 @@ def test_what_is_no_regular_file_is_left_alone_and_never_opened(hub: Settings, k
         (".csv", "customer_id\nc1\n"),
         (".csv", HEADER + good_line("m1") + '"' + good_line("m1") + good_line("m1")),
         (".csv.gz", gzipped(HEADER + good_line("m1"))[:-5]),
+        (".csv.zst", zstd_compressed(HEADER + good_line("m1"))[:-5]),
         (".parquet", b"PAR1"),
     ],
 )
@@ -749,7 +786,7 @@ def test_columns_may_stand_in_any_order(hub: Settings) -> None:
     )
 
     assert [row["message_id"] for row in loaded.by_file["a.csv"]] == ["m0", "m1"]
-    assert len(loaded.by_file) == 10
+    assert len(loaded.by_file) == 2 * len(ENDINGS)
     assert all(events == loaded.by_file["a.csv"] for events in loaded.by_file.values())
 
 
@@ -766,7 +803,7 @@ def test_columns_beyond_the_contract_are_ignored(hub: Settings) -> None:
     loaded = load(hub, MESSAGES, {f"a{ending}": rows for ending in ENDINGS})
 
     assert loaded.failed == {}
-    assert loaded.column("message_id") == ["m1"] * 5 + ["m2"] * 5
+    assert loaded.column("message_id") == ["m1"] * len(ENDINGS) + ["m2"] * len(ENDINGS)
     kept = {*(field.name for field in MESSAGES.fields), "has_version"}
     assert all(event.keys() == kept for event in loaded.events)
 
@@ -802,39 +839,31 @@ def test_optional_columns_may_be_missing_and_have_their_defaults(hub: Settings) 
         hub, ORDERS, {f"a{ending}": [order("o1", order_value="12.50")] for ending in ENDINGS}
     )
 
-    assert (
-        messages_loaded.events
-        == [
-            {
-                "message_id": "m1",
-                "customer_id": "c1",
-                "queue_id": "unassigned",
-                "user_id": "unassigned",
-                "status": "sent",
-                "occurred_at": TEN_O_CLOCK,
-                "updated_at": TEN_O_CLOCK,
-                "has_version": False,
-            }
-        ]
-        * 5
-    )
-    assert (
-        orders_loaded.events
-        == [
-            {
-                "order_id": "o1",
-                "customer_id": None,
-                "ordered_at": TEN_O_CLOCK,
-                "order_value": Decimal("12.50"),
-                "refunded_value": Decimal("0.00"),
-                "sales_channel": "online",
-                "status": "placed",
-                "updated_at": TEN_O_CLOCK,
-                "has_version": False,
-            }
-        ]
-        * 5
-    )
+    assert messages_loaded.events == [
+        {
+            "message_id": "m1",
+            "customer_id": "c1",
+            "queue_id": "unassigned",
+            "user_id": "unassigned",
+            "status": "sent",
+            "occurred_at": TEN_O_CLOCK,
+            "updated_at": TEN_O_CLOCK,
+            "has_version": False,
+        }
+    ] * len(ENDINGS)
+    assert orders_loaded.events == [
+        {
+            "order_id": "o1",
+            "customer_id": None,
+            "ordered_at": TEN_O_CLOCK,
+            "order_value": Decimal("12.50"),
+            "refunded_value": Decimal("0.00"),
+            "sales_channel": "online",
+            "status": "placed",
+            "updated_at": TEN_O_CLOCK,
+            "has_version": False,
+        }
+    ] * len(ENDINGS)
 
 
 def test_blank_optional_fields_have_the_same_defaults(hub: Settings) -> None:
@@ -946,7 +975,7 @@ def test_a_file_without_rows_is_loaded_once_with_no_rows(without_rows: Loaded, n
     assert (without_rows.files[name].status, without_rows.files[name].rows_landed) == ("loaded", 0)
 
 
-@pytest.mark.parametrize("ending", [".csv.gz", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv.gz", ".csv.zst", ".parquet"])
 def test_a_file_of_no_bytes_fails_where_its_format_allows_none(hub: Settings, ending: str) -> None:
     loaded = load(hub, MESSAGES, {f"a{ending}": b"", f"b{ending}": messages("m1")})
 
@@ -1335,7 +1364,8 @@ def test_rows_of_several_row_groups_are_numbered_through(hub: Settings) -> None:
     assert {row.row_number: row.raw["message_id"] for row in loaded.rejected} == {3: "3", 7: "7", 10: "10"}
 
 
-def test_a_gzip_file_of_several_parts_is_read_to_its_end(hub: Settings) -> None:
+@pytest.mark.parametrize("ending", COMPRESSIONS)
+def test_a_compressed_file_of_several_parts_is_read_to_its_end(hub: Settings, ending: str) -> None:
     parts = [
         HEADER + good_line("m1"),
         good_line("m2"),
@@ -1343,10 +1373,36 @@ def test_a_gzip_file_of_several_parts_is_read_to_its_end(hub: Settings) -> None:
         good_line("m4"),
     ]
 
-    loaded = load(hub, MESSAGES, {"a.csv.gz": b"".join(map(gzipped, parts))})
+    name = f"a.csv{ending}"
+
+    loaded = load(hub, MESSAGES, {name: b"".join(map(COMPRESSIONS[ending], parts))})
 
     assert loaded.column("message_id") == ["m1", "m2", "m4"]
-    assert loaded.reasons == {("a.csv.gz", 3): ["unknown_status"]}
+    assert loaded.reasons == {(name, 3): ["unknown_status"]}
+
+
+def test_zstd_content_behind_a_frame_that_readers_skip_is_read(hub: Settings) -> None:
+    """Parallel compressors write such frames before each part."""
+    skipped = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
+    content = skipped + zstd_compressed(HEADER) + skipped + zstd_compressed(good_line("m1"))
+
+    assert load(hub, MESSAGES, {"a.csv.zst": content}).column("message_id") == ["m1"]
+
+
+@pytest.mark.parametrize("ending", COMPRESSIONS)
+def test_compressed_content_is_complete_with_its_last_byte_and_the_end_of_its_last_line(
+    tmp_path: Path, ending: str
+) -> None:
+    file = LandedFile(f"a.csv{ending}", tmp_path / "a")
+    content = COMPRESSIONS[ending](HEADER + good_line("m1"))
+
+    def is_complete(landed: bytes) -> bool:
+        file.location.write_bytes(landed)
+        return inspect(file).is_complete
+
+    assert is_complete(content)
+    assert [size for size in range(2, len(content)) if is_complete(content[:size])] == []
+    assert not is_complete(COMPRESSIONS[ending](HEADER + good_line("m1").strip()))
 
 
 def test_a_refund_of_the_whole_order_and_an_order_of_nothing_are_good(hub: Settings) -> None:
@@ -1716,7 +1772,7 @@ LINE_FAULTS: dict[str, tuple[tuple[bytes, str], ...]] = {
 
 
 def _family(ending: str) -> str:
-    return {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}.get(ending, "json")
+    return "csv" if ending.startswith(".csv") else {".parquet": "parquet"}.get(ending, "json")
 
 
 @st.composite
@@ -1763,7 +1819,7 @@ def _content(ending: str, rows: Sequence[Landed]) -> bytes:
                 csv.writer(text, lineterminator="\n").writerow(row.fields.values() if row.fields else [])
                 lines.append(row.line or text.getvalue().encode().removesuffix(b"\n"))
             content = b"\n".join(lines)
-            return gzipped(content) if ending.endswith(".gz") else content
+            return compressed_for(ending, content)
 
 
 @hypothesis_settings(max_examples=15, deadline=None, derandomize=True)

@@ -56,6 +56,15 @@ def plain_parquet(table: pa.Table) -> bytes:
     return content.getvalue()
 
 
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "brotli", "zstd", "lz4"])
+def test_every_usual_compression_is_read(tmp_path: Path, compression: str) -> None:
+    content = io.BytesIO()
+    pq.write_table(message_table(3), content, compression=compression)
+    hub = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
+
+    assert load(hub, MESSAGES, {"a.parquet": content.getvalue()}).column("message_id") == ["m0", "m1", "m2"]
+
+
 def replace_in_footer(content: bytes, old: bytes, new: bytes, *, times: int) -> bytes:
     footer_bytes = int.from_bytes(content[-8:-4], "little")
     footer = content[-8 - footer_bytes : -8]

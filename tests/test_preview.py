@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from hostile import STEERING, TEXTS
-from landing import Content, gzipped, land, load, parquet_bytes
+from landing import Content, gzipped, land, load, parquet_bytes, zstd_compressed
 from rich.console import Console
 from test_mappings import EXPORTS, documented_mappings, order, table, with_tables
 
@@ -347,6 +347,7 @@ def test_an_order_with_line_items_is_one_record(hub: Settings) -> None:
         ("a.parquet", parquet_bytes([{"Id": 1, "Created At": "2026-11-20", "Total": 5.5}])),
         ("a.tsv", b"Id\tCreated At\tTotal\n1\t2026-11-20\t5.50\n"),
         ("a.csv.gz", gzipped("Id|Created At|Total\n1|2026-11-20|5.50\n")),
+        ("a.csv.zst", zstd_compressed("Id|Created At|Total\n1|2026-11-20|5.50\n")),
         ("a.txt", "Id;Created At;Total\n1;2026-11-20;5.50\n".encode("utf-16")),
         ("a.jsonl", '{"Id": 1, "Created At": "2026-11-20", "Total": 5.5}\n'.encode("utf-16")),
     ],
@@ -364,6 +365,7 @@ def test_a_table_is_proposed_in_every_format(hub: Settings, name: str, content: 
     [
         ("orders/shop/export.csv", "orders/shop/export*.csv"),
         ("orders/export_2026-11-20.csv.gz", "orders/export*.csv.gz"),
+        ("orders/export_2026-11-20.jsonl.zst", "orders/export*.jsonl.zst"),
         ("orders/export.2026.11.20.csv", "orders/export*.csv"),
         ("orders/20261120.csv", "orders/20261120.csv"),
         ("orders/v2 EXPORT 1.CSV", "orders/v2 EXPORT*.CSV"),
@@ -536,7 +538,7 @@ def test_what_cannot_be_previewed_is_one_sentence(hub: Settings, typed: str, wor
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["a.csv.gz", "a.parquet", "a.jsonl.gz"])
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst", "a.parquet", "a.jsonl.gz"])
 def test_a_damaged_file_is_an_error_without_a_proposal(hub: Settings, name: str) -> None:
     preview = previewed(hub, b"PAR1 damaged", name)
 

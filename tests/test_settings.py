@@ -102,10 +102,43 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, va
     assert value in str(raised.value)
 
 
+@pytest.mark.parametrize("variable", ["CONTACT_LANDING", "CONTACT_PUBLISH_TO"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "bucket/folder",
+            "https://bucket/folder",
+            "s3://",
+            "s3:///folder",
+            "file://host/folder",
+            "file:///",
+        ),
+        *("s3://user:SECRET@bucket/folder", "az://container/folder?sig=SECRET", "gs://bucket/a b"),
+    ],
+)
+@pytest.mark.usefixtures("nothing_refreshed")
+def test_a_url_with_a_password_is_refused_and_not_repeated(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable) as raised:
+        Settings.from_environment({variable: value})
+
+    assert "SECRET" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "gs://bucket/a/b", "az://container/a", "file:///mnt/a"])
+@pytest.mark.usefixtures("nothing_refreshed")
+def test_a_folder_in_object_storage_is_named_by_its_url(url: str) -> None:
+    settings = Settings.from_environment({"CONTACT_LANDING": url, "CONTACT_PUBLISH_TO": f"{url}/copies/"})
+
+    assert (settings.landing_url, settings.copies_url) == (url, f"{url}/copies")
+
+
 def test_settings_survive_the_way_through_the_environment(tmp_path: Path) -> None:
     settings = Settings(
         *(tmp_path, "Asia/Kathmandu", date(2026, 1, 31), "EUR", "500MB"),
         *(Engine.SPARK, "spark://127.0.0.1:7077", "127.0.0.1:10000"),
+        landing_url="s3://bucket/folder",
+        copies_url="file:///mnt/copies",
     )
 
     assert Settings.from_environment(settings.as_environment()) == settings

@@ -19,8 +19,15 @@ LOCKS = [
     "dashboards/requirements.lock",
     "dashboards/requirements-dev.lock",
     "tests/readers/duckdb-1.5.lock",
+    "examples/dlt/requirements.lock",
 ]
-ENVIRONMENTS = (".venv/ready-dev", ".venv-dashboard/ready-dev", ".venv-spark/ready-dev")
+ENVIRONMENTS = (
+    ".venv/ready-dev",
+    ".venv/ready-object-storage",
+    ".venv-dashboard/ready-dev",
+    ".venv-spark/ready-dev",
+    ".venv-dlt/ready",
+)
 # Of these there is no wheel; whatever else comes as a source archive is refused.
 SOURCE_ARCHIVES = {"odfpy", "wtforms-json", "pure-sasl", "pyhive", "pyspark", "thrift"}
 

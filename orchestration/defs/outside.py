@@ -17,6 +17,26 @@ from orchestration.landing.contracts import CONTRACTS, EventContract
 PUBLISHED = dg.AssetKey(["published", "contact_reports"])
 
 
+COPIES = dg.AssetKey(["object_storage", "published_versions"])
+LANDING_STORE = dg.AssetKey(["object_storage", "landed"])
+
+
+def landing_store(url: str) -> dg.AssetSpec:
+    """The folder in object storage that the landing folder mirrors.
+
+    Args:
+        url: its URL.
+    """
+    return dg.AssetSpec(
+        LANDING_STORE,
+        group_name="landing",
+        owners=OWNERS,
+        kinds={url.partition(":")[0]},
+        description="The objects that the outside world writes. A refresh copies them to the landing folder.",
+        metadata={"url": url},
+    )
+
+
 def landing_key(contract: EventContract) -> dg.AssetKey:
     """The key of the landing folder of an entity."""
     return dg.AssetKey(["landing", contract.entity])

@@ -7,7 +7,7 @@ itself (warehouse/lock.py), and which runs are removed (operations/retention.py)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import dagster as dg
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration.hub import hub_toml
 from orchestration.hub.rights import keep_to_owner, restrict
+from orchestration.object_storage.stores import StoreError
 from orchestration.operations import retention, runs
 from orchestration.operations.runs import landing_fingerprint
 from orchestration.refresh import Run
@@ -68,8 +69,10 @@ def build_lock(read_settings: ReadSettings) -> dg.ResourceDefinition:
             if notice := restrict(settings):
                 log.warning(notice)
             # Before the first file is read: what lands meanwhile is for the next refresh to find.
-            landed = landing_fingerprint(settings)
-            runs.record_taken_in(instance, settings, run.run_id, landed)
+            # A store that cannot be listed ends the first step of the refresh, which says why.
+            with suppress(StoreError):
+                landed = landing_fingerprint(settings)
+                runs.record_taken_in(instance, settings, run.run_id, landed)
             try:
                 yield LockedHub(settings)
             finally:

@@ -7,6 +7,7 @@ import time
 import dagster as dg
 
 from orchestration.defs.resources import ReadSettings
+from orchestration.object_storage.stores import StoreError
 from orchestration.operations import runs
 from orchestration.operations.runs import landing_fingerprint
 from orchestration.settings import Settings
@@ -67,7 +68,10 @@ def build_sensor(read_settings: ReadSettings = Settings.from_environment) -> dg.
         """
         settings = read_settings()
         runs.fail_lost_runs(context.instance, settings, in_daemon=True)
-        landed = landing_fingerprint(settings)
+        try:
+            landed = landing_fingerprint(settings)
+        except StoreError as error:
+            return dg.SkipReason(f"{error} The next tick looks again.")
         if landed is None:
             return dg.SkipReason("Nothing has landed.")
         are_at_rest = _are_at_rest(context, landed)

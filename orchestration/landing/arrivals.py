@@ -22,7 +22,7 @@ from orchestration.hub.landing_tables import Overwritten
 from orchestration.landing import warehouse_rows
 from orchestration.landing.contracts import EventContract
 from orchestration.landing.discovery import landed_file, table_of
-from orchestration.landing.formats import Format
+from orchestration.landing.formats import Compression, Format
 from orchestration.landing.inspection import Inspection, begins_with
 from orchestration.landing.kept import Group, KeptRows, Segment
 from orchestration.landing.mappings import Reading
@@ -118,11 +118,11 @@ class Load:
         others = self.paths_by_hash.get(content_hash, set()) - {path}
         return any(self._read_as(other) == self._read_as(path) for other in others)
 
-    def _read_as(self, path: str) -> tuple[Format, bool, Reading, str]:
+    def _read_as(self, path: str) -> tuple[Format, Compression, Reading, str]:
         """What makes of bytes the rows that they are: format, reading, and the name where it says when."""
         file = landed_file(self.settings, path)
         said = path.rpartition("/")[2] if file.reading.mapping and file.reading.mapping.file_name else ""
-        return file.format, file.is_gzipped, file.reading, said
+        return file.format, file.compression, file.reading, said
 
 
 def contents_of(load: Load, paths: Iterable[str] | None = None) -> list[Content]:

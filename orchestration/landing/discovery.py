@@ -30,7 +30,7 @@ SUPPORTED_BY_TABLES = tuple(ENDINGS_OF_TABLES)
 UNSUPPORTED = {
     **dict.fromkeys(SUPPORTED_BY_TABLES, "is read only where a [[landing]] table of hub.toml names it"),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "is a workbook: save its sheet as CSV, and land that"),
-    **dict.fromkeys((".zip", ".tar", ".7z", ".tgz", ".tar.gz"), "is an archive: unpack it first"),
+    **dict.fromkeys((".zip", ".tar", ".7z", ".tgz", ".tar.gz", ".tar.zst"), "is an archive: unpack it first"),
 }
 
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.landing.formats import Format, LandedFile, UnreadableFileError
-from orchestration.landing.formats.byte_streams import read_blocks
+from orchestration.landing.formats import Compression, Format, LandedFile, UnreadableFileError
+from orchestration.landing.formats.byte_streams import decompress, read_blocks
 from orchestration.landing.formats.json_documents import MAX_DOCUMENT_BYTES
 from orchestration.landing.formats.json_records import parse
 
@@ -51,10 +51,11 @@ def inspect(file: LandedFile) -> Inspection:
     """
     whole, trimmed, pending = hashlib.sha256(), hashlib.sha256(), 0
     size, ending, recode = 0, _Ending(), _Recoder(file)
+    is_compressed = file.compression is not Compression.NONE
     for block in _blocks(file.location):
         size += len(block)
         whole.update(block)
-        ending.take(block if file.is_gzipped else recode.feed(block))
+        ending.take(block if is_compressed else recode.feed(block))
         visible = block.rstrip(b"\0")
         if visible:
             for _ in range(pending // BLOCK_BYTES):
@@ -109,20 +110,20 @@ def _is_complete(file: LandedFile, size: int, ending: _Ending) -> bool:
             begins = stream.read(len(PARQUET_MARK)) == PARQUET_MARK
             stream.seek(max(0, size - len(PARQUET_MARK)))
             return begins and size > 2 * len(PARQUET_MARK) and stream.read() == PARQUET_MARK
-    # What is no gzip at all will not become one; its reader says so.
+    # What is no gzip or zstd at all will not become one; its reader says so.
     with suppress(gzip.BadGzipFile, zlib.error, UnreadableFileError):
         if file.format is Format.JSON_DOCUMENT:
             return size > MAX_DOCUMENT_BYTES or _is_whole_document(file)
-        return _ends_unpacked(file) if file.is_gzipped else ending.is_that_of_a_line
+        is_plain = file.compression is Compression.NONE
+        return ending.is_that_of_a_line if is_plain else _ends_unpacked(file)
     return True
 
 
 def _ends_unpacked(file: LandedFile) -> bool:
     ending, recode = _Ending(), _Recoder(file)
     try:
-        with gzip.open(file.location, "rb") as stream:
-            while block := stream.read(BLOCK_BYTES):
-                ending.take(recode.feed(block))
+        for block in decompress(file, BLOCK_BYTES):
+            ending.take(recode.feed(block))
     except EOFError:
         return False
     return ending.is_that_of_a_line

@@ -156,6 +156,18 @@ def saved_rows(settings: Settings, entity: str) -> list[Path]:
     ]
 
 
+def retracted_contents(settings: Settings) -> dict[tuple[str, str], int]:
+    """The number of the last request that takes a content of a path back, by path and content hash."""
+    return {
+        (path, request.content_hash): int(folder.name.removeprefix(UNFINISHED))
+        for folder, request in sorted(
+            (*_requests(settings.retracted, "[0-9]*"), *_requests(settings.retracted, f"{UNFINISHED}*")),
+            key=lambda found: found[0].name.removeprefix(UNFINISHED),
+        )
+        for path in request.paths
+    }
+
+
 def restore_records(load: Load) -> None:
     """Let each retracted path have its record, also after a rebuild, unless another one is there by now."""
     for _, request in _requests(load.settings.retracted, "[0-9]*"):

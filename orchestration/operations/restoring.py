@@ -24,6 +24,7 @@ LIST = "backup.json"
 # What a refresh goes on from; each is there or not.
 STATE = (
     *("hub.toml", "kept", "retracted", "landed_files.parquet", "rejected_rows.parquet"),
+    "landing_mirror.jsonl",
     *("spark", "reports.duckdb", "warehouse.duckdb"),
 )
 

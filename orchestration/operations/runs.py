@@ -27,6 +27,7 @@ import dagster as dg
 from orchestration import VERSION
 from orchestration.landing import discovery, retract
 from orchestration.landing.contracts import CONTRACTS
+from orchestration.object_storage.mirror import landed_in_store
 from orchestration.settings import Settings
 
 UNFINISHED = [
@@ -231,12 +232,23 @@ def record_published(instance: dg.DagsterInstance, run_id: str, version: str) ->
 
 
 def landing_fingerprint(settings: Settings) -> str | None:
-    """A hash of what the file system says of all landed files; None when there are none."""
+    """A hash of what the file system says of all landed files; None when there are none.
+
+    Of files that mirror a store it is what the store's listing says, copied or not.
+
+    Raises:
+        StoreError: when the store cannot be listed.
+    """
+    objects, mirrored = landed_in_store(settings)
     found: list[object] = [
-        (path, signature.size, signature.modified_ns, signature.inode)
-        for contract in CONTRACTS
-        if (settings.landing / contract.entity).is_dir()
-        for path, signature in discovery.find(settings, contract.entity).files.items()
+        *sorted(objects.items()),
+        *(
+            (path, signature.size, signature.modified_ns, signature.inode)
+            for contract in CONTRACTS
+            if (settings.landing / contract.entity).is_dir()
+            for path, signature in discovery.find(settings, contract.entity).files.items()
+            if path not in mirrored
+        ),
     ]
     # What was taken back changes the figures too, also where its file had left the landing folder before.
     if settings.retracted.is_dir():

@@ -49,10 +49,7 @@ def export(settings: Settings, with_facts: bool = False) -> tuple[Path, list[str
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         with duckdb.connect(str(settings.published), read_only=True) as connection:
-            tables = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
-            for (table,) in tables:
-                rows = f"from {identifier(table)}"
-                _copy(connection, rows, building / f"{table}.parquet", "format parquet")
+            for table in write_parquet(connection, building):
                 if table.startswith((*SPREADSHEET_PREFIXES, *([FACT_PREFIX] if with_facts else []))):
                     rows = _without_formulas(connection, table)
                     _copy(connection, rows, building / f"{table}.csv", "format csv, header")
@@ -64,6 +61,20 @@ def export(settings: Settings, with_facts: bool = False) -> tuple[Path, list[str
             "written and that its disk has room, then export again."
         ) from None
     return settings.exported, sorted(file.name for file in settings.exported.iterdir())
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
+    """Write each table of a published version as Parquet; gives their names.
+
+    Args:
+        connection: a connection to the version.
+        folder: an empty folder.
+    """
+    found = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+    tables = [table for (table,) in found]
+    for table in tables:
+        _copy(connection, f"from {identifier(table)}", folder / f"{table}.parquet", "format parquet")
+    return tables
 
 
 def _without_formulas(connection: duckdb.DuckDBPyConnection, table: str) -> str:

@@ -119,12 +119,12 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
 
 def _name_of_version(settings: Settings) -> str:
     """The instant or, where the clock went back, the one after the newest version: names are in order."""
-    known = _instants_of_versions(path.name for path in settings.versions.iterdir())
+    known = instants_of_versions(path.name for path in settings.versions.iterdir())
     after_newest = max(known.values(), default=datetime.min.replace(tzinfo=UTC)) + timedelta(microseconds=1)
     return max(datetime.now(UTC), after_newest).strftime(NAME_OF_VERSION)
 
 
-def _instants_of_versions(names: Iterable[str]) -> dict[str, datetime]:
+def instants_of_versions(names: Iterable[str]) -> dict[str, datetime]:
     """When each version was published, by its name; what is no version is left out."""
     instants = {}
     for name in names:
@@ -144,7 +144,7 @@ def _build(
                 "The published file was left as it is. Run the refresh again."
             )
         version = file.parent.name.removeprefix(".")
-        (published_at,) = _instants_of_versions([version]).values()
+        (published_at,) = instants_of_versions([version]).values()
         ledger.record(connection, settings, run_id, version, published_at)
         expected = _rows(connection, "reports")
         # The copy is whole without the log.
@@ -309,7 +309,7 @@ def versions_to_remove(names: Iterable[str], timezone: str) -> set[str]:
         names: the names in the folder of the versions; what is no version stays.
         timezone: the zone of the days, as an IANA name.
     """
-    published = _instants_of_versions(names)
+    published = instants_of_versions(names)
     newest_first = sorted(published, reverse=True)
     last_of_day = {
         published[name].astimezone(ZoneInfo(timezone)).date(): name for name in reversed(newest_first)

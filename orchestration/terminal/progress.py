@@ -13,10 +13,12 @@ from orchestration.printable import markup, shown
 from orchestration.terminal.output import Output, console
 
 STEPS = {
+    "landing_mirror": "Copying what has landed in object storage",
     "raw__message_events": "Loading messages",
     "raw__order_events": "Loading orders",
     "dbt_models": "Building and checking the models",
     "published__contact_reports": "Publishing",
+    "object_storage__published_versions": "Copying the published version to object storage",
 }
 
 # What a check found names files, and reasons whose ends say what to do.
@@ -105,6 +107,11 @@ class ProgressHandler(logging.Handler):
             return (
                 f"{name}: {metadata['files_loaded']} new files, {metadata['rows_landed']} rows landed, "
                 f"{metadata['rows_accepted']} accepted, {metadata['rows_rejected']} rejected"
+            )
+        if "copied" in metadata:
+            return (
+                f"{name}: {metadata['copied']} of {metadata['objects']} objects copied, "
+                f"{metadata['deleted']} files deleted"
             )
         return f"[dim]{layer}[/] {name}"
 

@@ -26,13 +26,24 @@ class Format(Enum):
     PARQUET = "Parquet"
 
 
+class Compression(Enum):
+    """How a text file is compressed, by the extension that says so."""
+
+    NONE = ""
+    GZIP = ".gz"
+    ZSTD = ".zst"
+
+
 ENDINGS = {
     ".csv": Format.CSV,
     ".csv.gz": Format.CSV,
+    ".csv.zst": Format.CSV,
     ".jsonl": Format.JSON_LINES,
     ".jsonl.gz": Format.JSON_LINES,
+    ".jsonl.zst": Format.JSON_LINES,
     ".ndjson": Format.JSON_LINES,
     ".ndjson.gz": Format.JSON_LINES,
+    ".ndjson.zst": Format.JSON_LINES,
     ".parquet": Format.PARQUET,
 }
 
@@ -40,10 +51,13 @@ ENDINGS = {
 ENDINGS_OF_TABLES = {
     ".json": Format.JSON_DOCUMENT,
     ".json.gz": Format.JSON_DOCUMENT,
+    ".json.zst": Format.JSON_DOCUMENT,
     ".tsv": Format.CSV,
     ".tsv.gz": Format.CSV,
+    ".tsv.zst": Format.CSV,
     ".txt": Format.CSV,
     ".txt.gz": Format.CSV,
+    ".txt.zst": Format.CSV,
 }
 
 
@@ -95,8 +109,12 @@ class LandedFile:
         return self.path.lower().endswith(tuple(ALL_ENDINGS))
 
     @property
-    def is_gzipped(self) -> bool:
-        return self.path.lower().endswith(".gz")
+    def compression(self) -> Compression:
+        name = self.path.lower()
+        return next(
+            (one for one in (Compression.GZIP, Compression.ZSTD) if name.endswith(one.value)),
+            Compression.NONE,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""A shop's own data by dlt into a bucket, and from there into the reports: see README.md."""

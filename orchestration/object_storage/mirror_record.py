@@ -1,0 +1,124 @@
+"""What the landing folder holds of a folder in object storage: a file of lines, one for each change.
+
+A line is written before the file that it is about gets its name. So a file that is not from the store never
+looks as if it were, and one whose line was written in vain is copied again.
+
+Belongs here: reading and writing the record. Does not belong here: what is copied (mirror.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestration.durable import sync
+from orchestration.object_storage.stores import StoreError
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A file of the landing folder that was copied from a store.
+
+    Attributes:
+        path: below the landing folder, and of the object below the folder of the store.
+        version: of the object, as its listing gave it.
+        content_hash: SHA-256 of its bytes.
+        signature: size, modification time in nanoseconds and inode of the file.
+        retractions: the number of the last retraction before it was copied.
+        is_retracted: whether this version was taken back, and is not copied again.
+    """
+
+    path: str
+    version: str
+    content_hash: str
+    signature: tuple[int, int, int]
+    retractions: int
+    is_retracted: bool = False
+
+    def is_at(self, location: Path) -> bool:
+        """Whether a file is the one that was copied, as far as the file system tells."""
+        return signature_of(location) == self.signature
+
+    def with_signature(self, location: Path) -> Mirrored:
+        """The same of a file that has these bytes and another signature."""
+        return replace(self, signature=signature_of(location) or self.signature)
+
+
+def signature_of(location: Path) -> tuple[int, int, int] | None:
+    """Size, modification time in nanoseconds and inode, which a rename leaves; None of no file."""
+    try:
+        status = location.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+class MirrorRecord:
+    """The record of one hub.
+
+    Attributes:
+        url: the folder that was mirrored last; None while none was.
+        files: what is mirrored, by path.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Read the record; a line that a kill has cut short counts for nothing.
+
+        Raises:
+            StoreError: when it is damaged otherwise.
+        """
+        self._file = file
+        self.url: str | None = None
+        self.files: dict[str, Mirrored] = {}
+        if not file.exists():
+            return
+        *lines, _ = file.read_text(encoding="utf-8").split("\n")
+        try:
+            for line in lines:
+                self._take(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{file}, which says what was copied from object storage, cannot be read: {error}. Nothing "
+                "was copied or deleted, and readers keep what was published. Bring it back from a backup, or "
+                "move it away: then files that equal their objects are taken over, and others are named."
+            ) from None
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if "url" in line:
+            self.url = str(line["url"])
+        elif "gone" in line:
+            self.files.pop(str(line["gone"]), None)
+        else:
+            size, modified_ns, inode = line.pop("signature")
+            self.files[line["path"]] = Mirrored(**line, signature=(size, modified_ns, inode))
+
+    def begin(self, url: str) -> None:
+        """Write the record anew, without the lines that others have followed."""
+        self.url = url
+        beside = self._file.with_name(f".{self._file.name}")
+        with beside.open("w", encoding="utf-8") as stream:
+            for line in ({"url": url}, *map(asdict, self.files.values())):
+                stream.write(json.dumps(line) + "\n")
+        sync(beside)
+        beside.replace(self._file)
+        sync(self._file.parent)
+
+    def put(self, one: Mirrored) -> None:
+        """Record what a file is copied from."""
+        self.files[one.path] = one
+        self._append(asdict(one))
+
+    def drop(self, path: str) -> None:
+        """Record that a file is of the store no longer."""
+        del self.files[path]
+        self._append({"gone": path})
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
