@@ -35,6 +35,16 @@ COMPARED = ("overview", *BREAKDOWNS)
 COMPARED_DAYS = 90
 MOST_TIMES = 2
 
+# What is asked of two versions, in SQL, and within how many milliseconds it should be answered. The dashboard
+# asks for the largest first; all rows of a month are read by nobody.
+ASKED_WHY = {
+    "every figure": "from why_figures($1, $2, $3, $4)",
+    "the 20 largest of all differences": "from why($1, $2, $3, $4) order by abs(difference) desc limit 20",
+    "the sum of all differences": "select figure, sum(difference) from why($1, $2, $3, $4) group by figure",
+}
+WHY_DAYS = 30
+WHY_TARGET_MS = 1_000
+
 # The filters of a question: ids of queues and of users, None where there is no filter.
 Filters = tuple[list[str] | None, list[str] | None]
 Draw = Callable[[random.Random, list[str], list[str]], Filters]
@@ -72,6 +82,21 @@ class Comparisons:
     def times(self) -> float:
         """How many times as long the comparison takes."""
         return statistics.median(self.compared) / statistics.median(self.plain)
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """How long it took to say why figures changed between the last two versions.
+
+    Attributes:
+        question: of `ASKED_WHY`.
+        rows: how many differences there were.
+        milliseconds: of each time that it was asked.
+    """
+
+    question: str
+    rows: int
+    milliseconds: Sequence[float]
 
 
 def no_filter(_drawn: random.Random, _queues: list[str], _users: list[str]) -> Filters:
@@ -165,6 +190,26 @@ def compare(published: Path, questions: int = QUESTIONS, seed: int = SEED) -> li
     return taken
 
 
+def ask_why(published: Path, times: int = 5) -> list[Reasons]:
+    """Ask why the figures of the last days changed between the last two versions.
+
+    Raises:
+        ValueError: when there are no two versions.
+    """
+    with duckdb.connect(str(published), read_only=True) as connection:
+        versions = connection.sql("select version from versions order by version desc limit 2").fetchall()
+        ((last_day,),) = connection.sql("select as_of from report_info").fetchall()
+        if len(versions) < 2:
+            raise ValueError(f"{published} holds no two versions")
+        (newest,), (before,) = versions
+        arguments = [before, newest, last_day - timedelta(days=WHY_DAYS - 1), last_day]
+        ((rows,),) = connection.execute("select count(*) from why($1, $2, $3, $4)", arguments).fetchall()
+    return [
+        Reasons(question, rows, [_milliseconds(published, query, arguments) for _ in range(times)])
+        for question, query in ASKED_WHY.items()
+    ]
+
+
 def known(published: Path) -> tuple[list[str], list[str], date, date]:
     """The queues and users of a published file, and its first and last day."""
     with duckdb.connect(str(published), read_only=True) as connection:
@@ -194,12 +239,14 @@ def milliseconds(  # noqa: PLR0913
     users: list[str] | None,
 ) -> float:
     """How long one answer takes, from opening the file until its rows are there."""
+    query = f"from {function}(?, ?, queues := ?::varchar[], users := ?::varchar[])"
+    return _milliseconds(published, query, [date_from, date_to, queues, users])
+
+
+def _milliseconds(published: Path, query: str, arguments: Sequence[object]) -> float:
     started = time.perf_counter()
     with duckdb.connect(str(published), read_only=True) as connection:
-        connection.execute(
-            f"from {function}(?, ?, queues := ?::varchar[], users := ?::varchar[])",
-            [date_from, date_to, queues, users],
-        ).fetchall()
+        connection.execute(query, arguments).fetchall()
         return (time.perf_counter() - started) * 1000
 
 
@@ -251,6 +298,25 @@ def comparison_section(comparisons: Sequence[Comparisons], history: str) -> Sect
                 str(MOST_TIMES),
             ]
             for one in comparisons
+        ],
+    )
+
+
+def why_section(reasons: Sequence[Reasons], history: str) -> Section:
+    """The table of how long it takes to say why figures changed."""
+    return Section(
+        "Why figures changed",
+        f"Between the versions before and after one ordinary day more than {history}, about the last "
+        f"{WHY_DAYS} days.",
+        ["Question", "Differences", "Median ms", "Target ms"],
+        [
+            [
+                one.question,
+                f"{one.rows:,}",
+                f"{statistics.median(one.milliseconds):.0f}",
+                f"{WHY_TARGET_MS:,}",
+            ]
+            for one in reasons
         ],
     )
 

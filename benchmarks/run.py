@@ -140,8 +140,15 @@ def fixed_cost(bench: Bench) -> list[Section]:
 
 
 def one_ordinary_day(bench: Bench) -> list[Section]:
-    """One day more."""
-    return [results.ordinary_day(bench.day), results.steps(bench.day)]
+    """One day more, and why its version differs from the one before."""
+    day = bench.day
+    bench.say("Asking why ...")
+    reasons = apart(questions.ask_why, bench.history.hub.published)
+    return [
+        results.ordinary_day(day),
+        results.steps(day),
+        questions.why_section(reasons, bench.history.name),
+    ]
 
 
 def doubling(bench: Bench) -> list[Section]:

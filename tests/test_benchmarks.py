@@ -368,6 +368,29 @@ def test_each_comparison_is_asked_beside_its_plain_function(
     assert questions.Comparisons("overview", [1.0, 2.0, 9.0], [3.0, 3.0, 30.0]).times == 1.5
 
 
+def test_why_is_asked_of_the_last_two_versions_about_the_last_days(tmp_path: Path, hub: Settings) -> None:
+    published = tmp_path / "published.duckdb"
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("""
+            create table versions as from (values ('v2'), ('v1'), ('v3')) as versions (version);
+            create table report_info as select date '2026-03-31' as as_of;
+            create macro why_figures(from_version, to_version, date_from, date_to) as table
+                select 'messages_sent' as figure;
+            create macro why(from_version, to_version, date_from, date_to) as table
+                select 'messages_sent' as figure, 1 as difference
+                from range(7)
+                where (from_version, to_version, date_from, date_to)
+                    = ('v2', 'v3', date '2026-03-02', date '2026-03-31')
+        """)
+    asked = questions.ask_why(published, times=2)
+
+    assert [one.question for one in asked] == list(questions.ASKED_WHY)
+    assert all(one.rows == 7 and len(one.milliseconds) == 2 and min(one.milliseconds) > 0 for one in asked)
+    assert len(questions.why_section(asked, "a history").lines) == len(asked)
+    with pytest.raises(ValueError, match="no two versions"):
+        questions.ask_why(hub.published)
+
+
 KINDS = {
     questions.no_filter: {("none", "none")},
     questions.any_filters: set(itertools.product(("none", "one", "several"), repeat=2)),
