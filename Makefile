@@ -12,9 +12,9 @@ COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-annotate -
 COMPILE_FOR_PYTHONS := $(COMPILE) --universal
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# The hub of the example: its last day is the last one of the data.
+# The hub of the example: its last day is the last one of the data. It has no part in the buckets of another hub.
 COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_OF=2017-12-31 \
-	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD
+	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD CONTACT_LANDING= CONTACT_PUBLISH_TO=
 
 # Every path is one of this repository, so nothing is set up or removed in another folder.
 ifneq ($(shell test Makefile -ef '$(lastword $(MAKEFILE_LIST))' && echo same),same)
@@ -134,7 +134,7 @@ example: .venv/ready-dev  ## refresh and report on real data: The Complete Journ
 	@$(COMPLETE_JOURNEY) $(BIN)/python -m examples.complete_journey.land
 	@$(COMPLETE_JOURNEY) $(BIN)/python -m orchestration.cli run --period all_time
 
-example-dlt: .venv/ready-dev .venv-dlt/ready  ## the same on what dlt brings from a shop into a bucket
+example-dlt: .venv/ready-dev .venv-dlt/ready  ## the same on what dlt copies from a shop into a bucket
 	@$(BIN)/python -m examples.dlt.run
 
 test-dlt: .venv/ready-dev .venv-dlt/ready  ## the reports of that shop equal pandas on its own data

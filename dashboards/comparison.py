@@ -1,6 +1,6 @@
 """The SQL of what stands beside the days before: the big figures, and the messages over time.
 
-Belongs here: how the overview() of the days and of their base are asked for together. Does not belong here:
+Belongs here: how the figures of the days and of their base are queried together. Does not belong here:
 which days are the base (days.py), and how a change is written (in_words.py).
 """
 

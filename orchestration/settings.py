@@ -135,6 +135,9 @@ class Settings:
         data_dir = _data_dir(environment)
         file = hub_toml.read(data_dir / HUB_FILE)
         timezone, currency = _zone_and_currency(environment, data_dir, file)
+        landing_url = _url_of_folder(environment, "CONTACT_LANDING")
+        copies_url = _url_of_folder(environment, "CONTACT_PUBLISH_TO")
+        _require_apart(landing_url, copies_url)
         return cls(
             data_dir=data_dir,
             timezone=timezone,
@@ -146,8 +149,8 @@ class Settings:
             spark_thrift=_matching(environment, SPARK_THRIFT) or None,
             hub=file.hub,
             published_to=_audience(environment),
-            landing_url=_url_of_folder(environment, "CONTACT_LANDING"),
-            copies_url=_url_of_folder(environment, "CONTACT_PUBLISH_TO"),
+            landing_url=landing_url,
+            copies_url=copies_url,
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -309,6 +312,19 @@ def _url_of_folder(environment: Mapping[str, str], variable: str) -> str | None:
             "without a user, a password or a query: credentials come from the environment of the cloud."
         )
     return value.rstrip("/") or None
+
+
+def _require_apart(landing_url: str | None, copies_url: str | None) -> None:
+    """What is published must not land again.
+
+    Raises:
+        SettingsError: when versions would be copied to where files land.
+    """
+    if landing_url and f"{copies_url}/".startswith((f"{landing_url}/messages/", f"{landing_url}/orders/")):
+        raise SettingsError(
+            f"CONTACT_PUBLISH_TO is {copies_url}, which is where files land: CONTACT_LANDING is "
+            f"{landing_url}. What is published would land again. Use a folder beside it, such as 's3://bucket/reports'."
+        )
 
 
 def _data_dir(environment: Mapping[str, str]) -> Path:

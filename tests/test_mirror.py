@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -122,6 +123,18 @@ def test_a_file_that_was_changed_here_is_the_object_again(hub: Settings, bucket:
     assert mirrored(hub) == Mirroring(["messages/a.csv"])
 
 
+def test_a_file_that_was_changed_here_is_named_also_where_its_object_was_written_again(
+    hub: Settings, bucket: Bucket
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    mirrored(hub)
+    land_bytes(hub.landing / "messages" / "a.csv", message("m9"))
+    bucket.put("messages/a.csv", message("m2"))
+
+    assert "was changed here" in " ".join(mirrored(hub).notices)
+    assert files(hub) == {"messages/a.csv": message("m2")}
+
+
 def test_a_file_that_is_not_from_the_bucket_is_named_and_never_touched(hub: Settings, bucket: Bucket) -> None:
     bucket.put("messages/a.csv", message("m1"))
     bucket.put("messages/same.csv", message("m2"))
@@ -174,6 +187,105 @@ def test_what_was_taken_back_stays_so_without_the_record(hub: Settings, bucket: 
 
 
 # The sensor.
+
+
+def again(hub: Settings, path: str, after: float) -> None:
+    """Let the retraction of a path have been so many seconds later than it was, or earlier."""
+    (request,) = [file for file in hub.retracted.glob("*/request.json") if path in file.read_text()]
+    at = request.stat().st_mtime + after
+    os.utime(request, (at, at))
+
+
+@pytest.mark.parametrize(("after", "loaded"), [(-60, ["m1", "m2"]), (60, ["m2"])])
+def test_what_was_taken_back_counts_when_it_was_written_since(
+    hub: Settings, bucket: Bucket, after: float, loaded: list[str]
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    bucket.put("messages/b.csv", message("m2"))
+    mirrored(hub)
+    load(hub, MESSAGES)
+    taken_back(hub, "messages/a.csv")
+    bucket.delete("messages/a.csv")
+    mirrored(hub)
+    load(hub, MESSAGES)
+    bucket.put("messages/a.csv", message("m1"))
+    again(hub, "messages/a.csv", after)
+    mirrored(hub)
+
+    assert load(hub, MESSAGES).column("message_id") == loaded
+
+
+def test_a_correction_in_the_place_of_what_was_taken_back_is_a_file_of_its_own(
+    hub: Settings, bucket: Bucket
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    mirrored(hub)
+    load(hub, MESSAGES)
+    taken_back(hub, "messages/a.csv")
+    mirrored(hub)
+    before = landing_fingerprint(hub)
+    land_bytes(hub.landing / "messages" / "a.csv", message("m3"))
+
+    assert landing_fingerprint(hub) != before
+    assert "landing/messages/a.csv" in " ".join(mirrored(hub).notices)
+    bucket.put("messages/a.csv", message("m4"))
+    assert "another file of this name" in " ".join(mirrored(hub).notices)
+    assert files(hub) == {"messages/a.csv": message("m3")}
+
+
+def test_an_object_that_is_overwritten_while_it_is_copied_waits_for_the_next_refresh(
+    hub: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    listed = Store.list_below
+
+    def then_overwritten(store: Store, folders: Sequence[str]) -> list[Stored]:
+        found = listed(store, folders)
+        bucket.put("messages/a.csv", message("m2"))
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "list_below", then_overwritten)
+        assert "gone or overwritten" in " ".join(mirrored(hub).notices)
+    assert files(hub) == {}
+
+    assert mirrored(hub).copied == ["messages/a.csv"]
+    assert files(hub) == {"messages/a.csv": message("m2")}
+
+
+def test_the_mark_of_a_folder_with_the_name_of_a_file_hides_nothing_below_it(
+    hub: Settings, bucket: Bucket
+) -> None:
+    bucket.put("messages/day.csv/part-0.csv", message("m1"))
+    mirrored(hub)
+    bucket.put("messages/day.csv/", b"")
+    bucket.put("messages/day.csv/part-1.csv", message("m2"))
+    done = mirrored(hub)
+
+    assert (done.copied, done.deleted, done.notices) == (["messages/day.csv/part-1.csv"], [], [])
+
+
+def test_another_server_is_another_folder(
+    hub: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("messages/a.csv", message("m1"))
+    mirrored(hub)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:password@other.example:9000")
+
+    with pytest.raises(StoreError, match=r"is s3://.* of other\.example:9000, but the files") as told:
+        mirrored(hub)
+    assert "password" not in str(told.value)
+    assert files(hub) == {"messages/a.csv": message("m1")}
+
+
+def test_a_character_that_no_request_may_have_is_said_to_be_in_the_environment(
+    hub: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"{SECRET}\n")
+
+    with pytest.raises(StoreError, match="has a character that no request may have") as told:
+        mirrored(hub)
+    assert SECRET not in str(told.value)
 
 
 def test_the_sensor_sees_what_landed_in_the_bucket_and_copies_nothing(hub: Settings, bucket: Bucket) -> None:
@@ -416,8 +528,8 @@ def test_what_arrives_damaged_gets_no_place(
     read_blocks = Store.read_blocks
     damages: Iterator[bytes] = iter([b"1", b"2", b"3", b"3"])
 
-    def damaged(store: Store, path: str) -> Iterator[bytes]:
-        yield from read_blocks(store, path)
+    def damaged(store: Store, path: str, e_tag: str) -> Iterator[bytes]:
+        yield from read_blocks(store, path, e_tag)
         yield next(damages)
 
     monkeypatch.setattr(Store, "read_blocks", damaged)
@@ -472,7 +584,7 @@ def test_keys_that_are_not_read_are_told_apart(tmp_path: Path) -> None:
     assert found.objects == {"messages/a.csv": stored("messages/a.csv", 5)}
     assert found.left_alone.keys() == {"messages/notes.xlsx", "messages/a.zip"}
     assert found.refused == {}
-    assert found.at_work == 2
+    assert found.at_work == ["messages/_dlt/a.csv", "messages/tmp_a.csv"]
     assert found.folders == ("messages",)
 
 
@@ -495,7 +607,7 @@ def test_a_copy_that_fails_ends_the_others(
     bucket.put("messages/b.csv", message("m2"))
     finished: list[str] = []
 
-    def failing(store: Store, path: str) -> Iterator[bytes]:
+    def failing(store: Store, path: str, e_tag: str) -> Iterator[bytes]:
         if path == "messages/a.csv":
             raise OSError(errno.ENOSPC, "No space left on device")
         for _ in range(10_000):
@@ -577,4 +689,4 @@ def test_a_folder_of_the_file_system_is_mirrored_too(tmp_path: Path) -> None:
 
     assert (first.copied, second.copied) == (["messages/a.csv"], [])
     assert files(hub) == {"messages/a.csv": message("m1")}
-    assert json.loads(hub.mirror_record.read_text().splitlines()[0]) == {"url": url}
+    assert json.loads(hub.mirror_record.read_text().splitlines()[0]) == {"address": url}

@@ -149,3 +149,19 @@ def test_the_version_is_the_same_wherever_it_is_stated() -> None:
     dbt_project = yaml.safe_load((REPOSITORY / "dbt_project" / "dbt_project.yml").read_text())
 
     assert dbt_project["vars"]["software_version"] == project["project"]["version"]
+
+
+@pytest.mark.parametrize(
+    ("landing", "copies"),
+    [("s3://b/x", "s3://b/x/orders"), ("s3://b", "s3://b/messages/reports/")],
+)
+def test_what_is_published_cannot_land(landing: str, copies: str) -> None:
+    with pytest.raises(SettingsError, match="which is where files land"):
+        Settings.from_environment({"CONTACT_LANDING": landing, "CONTACT_PUBLISH_TO": copies})
+
+
+def test_versions_may_be_copied_beside_what_lands() -> None:
+    copies = "s3://b/orders_by_day"
+    settings = Settings.from_environment({"CONTACT_LANDING": "s3://b", "CONTACT_PUBLISH_TO": copies})
+
+    assert (settings.landing_url, settings.copies_url) == ("s3://b", copies)

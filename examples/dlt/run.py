@@ -41,8 +41,11 @@ def serving_bucket(folder: Path) -> Iterator[dict[str, str]]:
     hub = folder / "hub"
     hub.mkdir()
     shutil.copy(HERE / "hub.toml", hub)
+    inherited = {name: value for name, value in os.environ.items() if name not in ("AWS_PROFILE", "NO_PROXY")}
     environment = {
-        **os.environ,
+        **inherited,
+        # Both servers are on this machine.
+        "NO_PROXY": host,
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_ACCESS_KEY_ID": "example",
         "AWS_SECRET_ACCESS_KEY": "example",

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -166,6 +167,17 @@ def retracted_contents(settings: Settings) -> dict[tuple[str, str], int]:
         )
         for path in request.paths
     }
+
+
+def taken_back_at(settings: Settings, path: str, content_hash: str) -> str:
+    """When a content of a path, which was taken back, was so the last time, as ISO 8601 in UTC."""
+    written = [
+        (folder / REQUEST).stat().st_mtime
+        for pattern in ("[0-9]*", f"{UNFINISHED}*")
+        for folder, request in _requests(settings.retracted, pattern)
+        if request.content_hash == content_hash and path in request.paths
+    ]
+    return datetime.fromtimestamp(max(written), UTC).isoformat()
 
 
 def restore_records(load: Load) -> None:

@@ -35,14 +35,14 @@ class Listing:
         folders: the entities of which there is any object.
         refused: why each object cannot be copied although it is of a format that is read.
         left_alone: why each other one is not read.
-        at_work: how many have names that writers leave while they work.
+        at_work: those with names that writers leave while they work.
     """
 
     objects: dict[str, Stored]
     folders: tuple[str, ...]
     refused: dict[str, str]
     left_alone: dict[str, str]
-    at_work: int
+    at_work: list[str]
 
 
 def sort_out(settings: Settings, objects: Sequence[Stored]) -> Listing:
@@ -50,14 +50,15 @@ def sort_out(settings: Settings, objects: Sequence[Stored]) -> Listing:
     usable: dict[str, Stored] = {}
     refused: dict[str, str] = {}
     left_alone: dict[str, str] = {}
-    at_work = 0
+    at_work: list[str] = []
+    folders = {one.path[:end] for one in objects for end, letter in enumerate(one.path) if letter == "/"}
     for one in objects:
         folder, _, below = one.path.partition("/")
         parts = below.split("/")
-        if _is_mark_of_folder(settings, one):
+        if _is_mark_of_folder(settings, one) or (not one.size and one.path in folders):
             continue
         if any(part.startswith(AT_WORK) for part in parts) and not {".", ".."} & set(parts):
-            at_work += 1
+            at_work.append(one.path)
         elif folder not in ENTITIES or not below:
             left_alone[one.path] = BESIDE
         elif reason := _why_no_path(parts):

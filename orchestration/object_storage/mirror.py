@@ -103,7 +103,7 @@ def mirror(settings: Settings, store: Store) -> Mirroring:
         _require_folders(record, store, objects)
         found = sort_out(settings, objects)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        record.begin(store.url)
+        record.begin(store.address)
         for folder in found.folders:
             (settings.landing / folder).mkdir(parents=True, exist_ok=True)
         return _Mirror(settings, store, record, found).run()
@@ -122,8 +122,11 @@ def landed_in_store(settings: Settings) -> tuple[dict[str, str], set[str]]:
     if store is None:
         return {}, set()
     found = sort_out(settings, store.list_below(ENTITIES))
-    copied = MirrorRecord(settings.mirror_record).files
-    return {path: one.version for path, one in found.objects.items()}, {f"landing/{path}" for path in copied}
+    copied = MirrorRecord(settings.mirror_record).files.values()
+    return (
+        {path: one.version for path, one in found.objects.items()},
+        {f"landing/{one.path}" for one in copied if not one.is_retracted},
+    )
 
 
 @contextmanager
@@ -141,11 +144,11 @@ def _explained(store: Store) -> Iterator[None]:
 
 def _require_same(record: MirrorRecord, store: Store, settings: Settings) -> None:
     """Another folder is no folder in which all files have gone."""
-    if record.url not in (None, store.url) and record.files:
+    if record.address not in (None, store.address) and record.files:
         raise StoreError(
-            f"CONTACT_LANDING is {store.url}, but the files in {settings.landing} were copied from "
-            f"{record.url}. Set it back; or, if the objects have moved, move {settings.mirror_record} away: "
-            "then files that equal their objects are taken over, and others are named."
+            f"CONTACT_LANDING is {store.address}, but the files in {settings.landing} were copied from "
+            f"{record.address}. Set it back; or, if the objects have moved, move {settings.mirror_record} "
+            "away: then files that equal their objects are taken over, and others are named."
         )
 
 
@@ -195,7 +198,7 @@ class _Mirror:
         """Delete the copy of an object that has gone; a file that was changed here stays."""
         location, before = self._settings.landing / path, self._record.files[path]
         if signature_of(location) is not None and not before.is_retracted:
-            if not before.is_at(location) and not _holds(location, before.content_hash):
+            if _was_changed(location, before):
                 self._done.notices.append(
                     f"{named(f'landing/{path}')} was changed here, so it stays though its object has gone."
                 )
@@ -209,6 +212,8 @@ class _Mirror:
         """Whether an object has to be copied."""
         before, location = self._record.files.get(one.path), self._settings.landing / one.path
         if before is None or before.version != one.version:
+            if before and not before.is_retracted and _was_changed(location, before):
+                self._name_as_changed(one)
             return self._may_lie_at(one.path, location)
         if before.is_retracted or before.is_at(location):
             return False
@@ -220,10 +225,13 @@ class _Mirror:
         if _holds(location, before.content_hash):
             self._record.put(before.with_signature(location))
             return False
+        self._name_as_changed(one)
+        return self._may_lie_at(one.path, location)
+
+    def _name_as_changed(self, one: Stored) -> None:
         self._done.notices.append(
             f"{named(f'landing/{one.path}')} was changed here; its object is copied again."
         )
-        return self._may_lie_at(one.path, location)
 
     def _may_lie_at(self, path: str, location: Path) -> bool:
         """Whether the copy of an object may have its place; where not, the object is named."""
@@ -256,24 +264,24 @@ class _Mirror:
     def _fetch(self, one: Stored, file: Path) -> _Copy | str:
         """Copy an object to a file; gives its path when it is not there any more."""
         try:
-            content_hash, md5 = self._write(one.path, file)
+            content_hash, md5 = self._write(one, file)
             e_tag = MD5.fullmatch(one.e_tag or "")
             # The ETag of an encrypted object looks like an MD5 and is none. Then two readings have to agree.
-            if e_tag and e_tag[1] != md5 and self._write(one.path, file)[0] != content_hash:
+            if e_tag and e_tag[1] != md5 and self._write(one, file)[0] != content_hash:
                 raise StoreError(f"{self._store.url} gives other bytes of {named(one.path)} each time.")
         except MissingObjectError:
             return one.path
         sync(file)
         return _Copy(one, file, content_hash)
 
-    def _write(self, path: str, file: Path) -> tuple[str, str]:
+    def _write(self, one: Stored, file: Path) -> tuple[str, str]:
         """Write the content of an object to a file; gives its SHA-256 and its MD5."""
         content_hash, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         with file.open("wb") as stream:
-            for block in self._store.read_blocks(path):
+            for block in self._store.read_blocks(one.path, one.e_tag):
                 # Another copy has failed, or a person has ended the refresh: none is worth waiting for.
                 if self._is_over.is_set():
-                    raise StoreError(f"{named(path)} of {self._store.url} was not copied to its end.")
+                    raise StoreError(f"{named(one.path)} of {self._store.url} was not copied to its end.")
                 stream.write(block)
                 content_hash.update(block)
                 md5.update(block)
@@ -282,7 +290,7 @@ class _Mirror:
     def _place(self, copy: _Copy | str) -> None:
         """Give a copied object its place, and record it."""
         if isinstance(copy, str):
-            self._refused[copy] = "it was gone when it should be copied, or is a folder"
+            self._refused[copy] = "it was gone or overwritten when it should be copied, or is a folder"
             return
         path, location = copy.stored.path, self._settings.landing / copy.stored.path
         before = self._record.files.get(path)
@@ -290,15 +298,22 @@ class _Mirror:
             *(path, copy.stored.version, copy.content_hash, signature_of(copy.file) or (0, 0, 0)),
             max(self._retracted.values(), default=0),
         )
-        if before is None and (f"landing/{path}", copy.content_hash) in self._retracted:
+        if before is None and self._was_taken_back(copy):
             self._record.put(_as_retracted(one))
-        elif before is None and signature_of(location) is not None:
+        elif (before is None or before.is_retracted) and signature_of(location) is not None:
             if _holds(location, copy.content_hash):
                 self._record.put(one.with_signature(location))
             else:
                 self._refused[path] = "another file of this name lies in the landing folder: move it away"
         else:
             self._put(one, copy, location)
+
+    def _was_taken_back(self, copy: _Copy) -> bool:
+        """Whether an object was taken back; by the store's clock, one that was written since landed again."""
+        content = (f"landing/{copy.stored.path}", copy.content_hash)
+        return content in self._retracted and copy.stored.modified_at < retract.taken_back_at(
+            self._settings, *content
+        )
 
     def _put(self, one: Mirrored, copy: _Copy, location: Path) -> None:
         location.parent.mkdir(parents=True, exist_ok=True)
@@ -320,6 +335,9 @@ class _Mirror:
         if left_alone := self._found.left_alone | self._beside():
             about = [f"{named(path)} ({reason})" for path, reason in left_alone.items()]
             yield f"Objects of {self._store.url} that are not read: {listed(about)}."
+        if at_work := self._found.at_work:
+            about = [named(path) for path in at_work]
+            yield f"Passed over, since writers leave such names while they work: {listed(about)}."
         if own := files_of_others(self._settings, self._record):
             yield (
                 f"In the landing folder, but not from {self._store.url}: {listed(own)}. They were loaded and "
@@ -334,7 +352,7 @@ def files_of_others(settings: Settings, record: MirrorRecord) -> list[str]:
         for contract in CONTRACTS
         if (settings.landing / contract.entity).is_dir()
         for path in discovery.find(settings, contract.entity).files
-        if path.removeprefix("landing/") not in record.files
+        if (one := record.files.get(path.removeprefix("landing/"))) is None or one.is_retracted
     ]
 
 
@@ -344,6 +362,12 @@ def _holds(location: Path, content_hash: str) -> bool:
         return False
     with location.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == content_hash
+
+
+def _was_changed(location: Path, before: Mirrored) -> bool:
+    """Whether a file is there and is not the one that was copied."""
+    there = signature_of(location) is not None
+    return there and not before.is_at(location) and not _holds(location, before.content_hash)
 
 
 def _remove_empty_folders(folder: Path, landing: Path) -> None:

@@ -61,7 +61,7 @@ class MirrorRecord:
     """The record of one hub.
 
     Attributes:
-        url: the folder that was mirrored last; None while none was.
+        address: of the folder that was mirrored last; None while none was.
         files: what is mirrored, by path.
     """
 
@@ -72,7 +72,7 @@ class MirrorRecord:
             StoreError: when it is damaged otherwise.
         """
         self._file = file
-        self.url: str | None = None
+        self.address: str | None = None
         self.files: dict[str, Mirrored] = {}
         if not file.exists():
             return
@@ -88,20 +88,20 @@ class MirrorRecord:
             ) from None
 
     def _take(self, line: dict[str, Any]) -> None:
-        if "url" in line:
-            self.url = str(line["url"])
+        if "address" in line:
+            self.address = str(line["address"])
         elif "gone" in line:
             self.files.pop(str(line["gone"]), None)
         else:
             size, modified_ns, inode = line.pop("signature")
             self.files[line["path"]] = Mirrored(**line, signature=(size, modified_ns, inode))
 
-    def begin(self, url: str) -> None:
-        """Write the record anew, without the lines that others have followed."""
-        self.url = url
+    def begin(self, address: str) -> None:
+        """Write the record again, without lines that a later one replaces."""
+        self.address = address
         beside = self._file.with_name(f".{self._file.name}")
         with beside.open("w", encoding="utf-8") as stream:
-            for line in ({"url": url}, *map(asdict, self.files.values())):
+            for line in ({"address": address}, *map(asdict, self.files.values())):
                 stream.write(json.dumps(line) + "\n")
         sync(beside)
         beside.replace(self._file)

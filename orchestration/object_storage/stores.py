@@ -7,6 +7,7 @@ opened. Does not belong here: what is read or written (mirror.py, version_copies
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,19 @@ from typing import Any
 from orchestration.printable import PATH_CHARACTERS, shown
 
 # The timeout of a whole request lets a large object through. A connection that stands still is given up.
-CLIENT_OPTIONS = {"connect_timeout": "10s", "read_timeout": "60s", "timeout": "6h", "allow_http": True}
+READING: dict[str, Any] = {
+    "client_options": {"connect_timeout": "10s", "read_timeout": "60s", "timeout": "6h", "allow_http": True},
+    "retry_config": {"max_retries": 4},
+}
 
-# The library waits longer between each two tries; all of it takes some seconds.
-RETRIES = {"max_retries": 4}
+# All tries together end before Dagster gives a tick of a sensor up, which is after 60 seconds.
+LISTING: dict[str, Any] = {
+    "client_options": {"connect_timeout": "5s", "timeout": "10s", "allow_http": True},
+    "retry_config": {"max_retries": 2},
+}
+
+# What says which server is asked.
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 # What a listing is read in, and an object.
 OBJECTS_AT_ONCE = 1000
@@ -72,6 +82,7 @@ class Store:
 
     Attributes:
         url: the URL that it was opened from.
+        address: the URL, and the server where the environment names one: what tells it from other folders.
     """
 
     def __init__(self, url: str, make_folder: bool = False) -> None:
@@ -85,15 +96,17 @@ class Store:
             StoreError: when the library is missing, or the URL cannot be opened.
         """
         self.url = url
+        self.address = _address_of(url)
         try:
             library = importlib.import_module("obstore.store")
         except ImportError:
             raise StoreError(INSTALL) from None
-        options: dict[str, Any] = {"client_options": CLIENT_OPTIONS, "retry_config": RETRIES}
+        reading, listing = READING, LISTING
         if url.startswith("file:"):
-            options = {"mkdir": make_folder}
+            reading = listing = {"mkdir": make_folder}
         with self._explained("opened"):
-            self._folder = library.from_url(url, **options)
+            self._folder = library.from_url(url, **reading)
+            self._listed = library.from_url(url, **listing)
 
     def list_below(self, folders: Sequence[str]) -> list[Stored]:
         """All objects below some folders of this one, in the order of their keys. This one is ``""``.
@@ -105,7 +118,7 @@ class Store:
             found = [
                 Stored.of(meta)
                 for folder in folders
-                for page in self._folder.list(folder or None, chunk_size=OBJECTS_AT_ONCE)
+                for page in self._listed.list(folder or None, chunk_size=OBJECTS_AT_ONCE)
                 for meta in page
             ]
         return sorted(found, key=lambda one: one.path)
@@ -117,21 +130,28 @@ class Store:
             StoreError: when they cannot be listed, or one is a name that the library makes no path of.
         """
         with self._explained("listed"):
-            found = self._folder.list_with_delimiter()
+            found = self._listed.list_with_delimiter()
         folders = [f"{folder}/" for folder in found["common_prefixes"]]
         return [*folders, *(meta["path"] for meta in found["objects"])]
 
-    def read_blocks(self, path: str) -> Iterator[bytes]:
+    def read_blocks(self, path: str, e_tag: str | None = None) -> Iterator[bytes]:
         """The content of an object, in blocks; all of it belongs to one version.
 
+        Args:
+            path: its key below the folder.
+            e_tag: which version is read; None for any.
+
         Raises:
-            MissingObjectError: when it is not there.
+            MissingObjectError: when it is not there, or another version is.
             StoreError: when it cannot be read, or ends before its end.
         """
         what, received = f"read: {shown(path, PATH_CHARACTERS)}", 0
         with self._explained(what):
             got = self._folder.get(path)
             blocks = iter(got.stream(min_chunk_size=BLOCK_BYTES))
+        # Stores quote an ETag in one answer and not in the other.
+        if e_tag and (got.meta["e_tag"] or "").strip('"') != e_tag.strip('"'):
+            raise MissingObjectError(f"{self.url} could not be {what}: it was overwritten.")
         while True:
             # Not around the yield: what the caller raises is none of the library's errors.
             with self._explained(what):
@@ -181,15 +201,26 @@ class Store:
             yield
         except FileNotFoundError:
             raise MissingObjectError(f"{self.url} could not be {what}: there is no such object.") from None
-        except Exception as error:
+        # A panic of the library is no Exception.
+        except BaseException as error:
             reason = _reason_of(error)
             if reason is None:
                 raise
             raise StoreError(f"{self.url} could not be {what}: {reason}.") from None
 
 
-def _reason_of(error: Exception) -> str | None:
+def _address_of(url: str) -> str:
+    """A URL with the server that the environment names for it, without the credentials in its address."""
+    if not url.startswith("s3:"):
+        return url
+    endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), None)
+    return f"{url} of {endpoint.rpartition('@')[2].rstrip('/')}" if endpoint else url
+
+
+def _reason_of(error: BaseException) -> str | None:
     """Why the library could not do something, in words without credentials; None of other errors."""
+    if type(error).__name__ == "PanicException":
+        return "an address or a key in the environment has a character that no request may have"
     if not type(error).__module__.startswith("obstore"):
         return None
     text, kind = str(error), type(error).__name__

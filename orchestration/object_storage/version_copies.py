@@ -28,7 +28,7 @@ from orchestration.settings import Settings
 
 LATEST = "latest.json"
 
-# Of each version, below its prefix: the same as latest.json said of it.
+# Of each version, below its prefix: what latest.json said about it.
 CONTENTS = "version.json"
 
 
