@@ -12,6 +12,9 @@ COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-annotate -
 COMPILE_FOR_PYTHONS := $(COMPILE) --universal
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
+# A refresh that files reach through a bucket, or whose versions go to one, needs a library more.
+FOR_REFRESHES := $(VENV)/ready$(if $(value CONTACT_LANDING)$(value CONTACT_PUBLISH_TO),-object-storage)
+
 # The hub of the example: its last day is the last one of the data. It has no part in the buckets of another hub.
 COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_OF=2017-12-31 \
 	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD CONTACT_LANDING= CONTACT_PUBLISH_TO=
@@ -48,10 +51,10 @@ help:  ## this list
 demo: $(VENV)/ready  ## land a sample when nothing has landed, refresh, print both reports
 	@$(VENV)/bin/python -m orchestration.cli demo
 
-run: $(VENV)/ready  ## one refresh of what has landed, then both reports
+run: $(FOR_REFRESHES)  ## one refresh of what has landed, then both reports
 	@$(VENV)/bin/python -m orchestration.cli run
 
-rebuild: $(VENV)/ready  ## a full refresh from nothing but landing/ and kept/, then both reports
+rebuild: $(FOR_REFRESHES)  ## a full refresh from nothing but landing/ and kept/, then both reports
 	@$(VENV)/bin/python -m orchestration.cli rebuild
 
 files: $(VENV)/ready  ## each landed file with its state, and what to do
@@ -81,7 +84,7 @@ status: $(VENV)/ready  ## how the hub is; fails when its figures are stale or re
 export: $(VENV)/ready  ## write what is published as Parquet and CSV files (FACTS=yes: facts as CSV too)
 	@$(VENV)/bin/python -m orchestration.cli export $(if $(FACTS),--facts)
 
-ui: $(VENV)/ready  ## Dagster's web UI on 127.0.0.1 (PORT=3000)
+ui: $(FOR_REFRESHES)  ## Dagster's web UI on 127.0.0.1 (PORT=3000)
 	@$(VENV)/bin/python -m orchestration.cli ui $(if $(PORT),--port "$$PORT")
 
 docs: $(VENV)/ready  ## build and serve the dbt docs on 127.0.0.1 (PORT=8080)
