@@ -171,8 +171,9 @@ SOURCES_OF_SPARK := pure-sasl,pyhive,pyspark,thrift
 BUILD := --no-build-isolation --use-pep517 --no-binary
 
 # A command that says every five seconds that it is at work: pip says nothing while it unpacks what it has fetched.
+# Whoever started make may ignore other signals.
 WORKING := bash -c 'while sleep 5 >/dev/null 2>&1; do echo "  still at work, $$SECONDS s"; done & \
-	trap "kill $$!" EXIT; "$$@"' working
+	trap "kill -KILL $$!" EXIT; "$$@"' working
 
 # $(call MAKE_ENVIRONMENT,versions): the environment in the folder of the target, by PYTHON if that is given, else by the
 # first Python of these versions that the machine has, else by one that uv brings. The commands run in bash.
