@@ -13,9 +13,11 @@ from enum import Enum, auto
 from pathlib import Path
 
 import duckdb
+import pytest
 from landing import land_csv
 from pipeline import publish, reading, refresh
 
+from orchestration.publishing import publish as publishing
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 from orchestration.warehouse import run_log, stamps
@@ -73,7 +75,11 @@ class Reader:
         assert answer == known, f"one refresh, two answers: {known}, {answer}"
 
 
-def test_readers_see_whole_versions_while_refreshes_publish(tmp_path: Path) -> None:
+def test_readers_see_whole_versions_while_refreshes_publish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else the last version of a day stays, which the reader would wait for that opens it before midnight.
+    monkeypatch.setattr(publishing, "DAYS_KEPT", 0)
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
     land_an_event_of_each_kind(hub, 0)
     refresh(hub)
