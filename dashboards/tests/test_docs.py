@@ -57,7 +57,7 @@ def test_exposures_lead_to_the_reports(page: Page, docs: Path) -> None:
     page.goto(f"{docs.as_uri()}#!/exposure/exposure.contact_reporting.overview_report")
 
     expect(
-        page.get_by_text("Total messages sent, revenue generated and conversion rate").first
+        page.get_by_text("Total messages sent, revenue generated, conversion rate").first
     ).to_be_visible()
     link = page.locator("a[href*='/superset/dashboard/contact-reports/']").first
     expect(link).to_be_visible()
