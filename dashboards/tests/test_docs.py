@@ -56,9 +56,7 @@ def test_search_for_a_figure_leads_to_its_definition(page: Page, docs: Path) -> 
 def test_exposures_lead_to_the_reports(page: Page, docs: Path) -> None:
     page.goto(f"{docs.as_uri()}#!/exposure/exposure.contact_reporting.overview_report")
 
-    expect(
-        page.get_by_text("Total messages sent, revenue generated, conversion rate").first
-    ).to_be_visible()
+    expect(page.get_by_text("Total messages sent, revenue generated, conversion rate").first).to_be_visible()
     link = page.locator("a[href*='/superset/dashboard/contact-reports/']").first
     expect(link).to_be_visible()
 
