@@ -73,7 +73,10 @@ def test_reports_follow_a_bucket_and_go_to_one_through_outages(
     late = {**ORDER, "order_id": "o2", "order_value": "5.00", "ordered_at": "2026-01-13"}
     bucket.put("orders/late.csv", csv_text([late, corrected]))
     with monkeypatch.context() as patched:
-        patched.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        # The same server, to which no way leads.
+        patched.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        for name in ("NO_PROXY", "no_proxy"):
+            patched.delenv(name, raising=False)
         failed = command(hub, "run")
 
     assert failed.returncode == 1
