@@ -55,6 +55,14 @@ class Request:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Retraction:
+    """When a content was taken back: the number of the request, and its instant as ISO 8601 in UTC."""
+
+    number: int
+    at: str
+
+
 def retract(connection: duckdb.DuckDBPyConnection, settings: Settings, file: str) -> list[str]:
     """Take the content of a path back, with every copy of it and all that is kept of it.
 
@@ -157,10 +165,10 @@ def saved_rows(settings: Settings, entity: str) -> list[Path]:
     ]
 
 
-def retracted_contents(settings: Settings) -> dict[tuple[str, str], int]:
-    """The number of the last request that takes a content of a path back, by path and content hash."""
+def retractions(settings: Settings) -> dict[tuple[str, str], Retraction]:
+    """The last request that takes a content of a path back, by path and content hash."""
     return {
-        (path, request.content_hash): int(folder.name.removeprefix(UNFINISHED))
+        (path, request.content_hash): _retraction(folder)
         for folder, request in sorted(
             (*_requests(settings.retracted, "[0-9]*"), *_requests(settings.retracted, f"{UNFINISHED}*")),
             key=lambda found: found[0].name.removeprefix(UNFINISHED),
@@ -169,15 +177,9 @@ def retracted_contents(settings: Settings) -> dict[tuple[str, str], int]:
     }
 
 
-def taken_back_at(settings: Settings, path: str, content_hash: str) -> str:
-    """When a content of a path, which was taken back, was so the last time, as ISO 8601 in UTC."""
-    written = [
-        (folder / REQUEST).stat().st_mtime
-        for pattern in ("[0-9]*", f"{UNFINISHED}*")
-        for folder, request in _requests(settings.retracted, pattern)
-        if request.content_hash == content_hash and path in request.paths
-    ]
-    return datetime.fromtimestamp(max(written), UTC).isoformat()
+def _retraction(folder: Path) -> Retraction:
+    written_at = datetime.fromtimestamp((folder / REQUEST).stat().st_mtime, UTC)
+    return Retraction(int(folder.name.removeprefix(UNFINISHED)), written_at.isoformat())
 
 
 def restore_records(load: Load) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,11 @@ def sort_out(settings: Settings, objects: Sequence[Stored]) -> Listing:
     refused: dict[str, str] = {}
     left_alone: dict[str, str] = {}
     at_work: list[str] = []
-    folders = {one.path[:end] for one in objects for end, letter in enumerate(one.path) if letter == "/"}
+    folders = {folder for one in objects for folder in _folders_above(one.path)}
     for one in objects:
         folder, _, below = one.path.partition("/")
         parts = below.split("/")
-        if _is_mark_of_folder(settings, one) or (not one.size and one.path in folders):
+        if _is_mark_of_folder(settings, one, folders):
             continue
         if any(part.startswith(AT_WORK) for part in parts) and not {".", ".."} & set(parts):
             at_work.append(one.path)
@@ -78,9 +78,11 @@ def sort_out(settings: Settings, objects: Sequence[Stored]) -> Listing:
     )
 
 
-def _is_mark_of_folder(settings: Settings, one: Stored) -> bool:
+def _is_mark_of_folder(settings: Settings, one: Stored, folders: Container[str]) -> bool:
     """Whether an object stands for a folder, as consoles make it; its slash is not part of its path here."""
-    return not one.size and (one.path in ENTITIES or not is_read(settings, f"landing/{one.path}"))
+    return not one.size and (
+        one.path in ENTITIES or one.path in folders or not is_read(settings, f"landing/{one.path}")
+    )
 
 
 def beside(names: Iterable[str]) -> dict[str, str]:
@@ -111,18 +113,19 @@ def _why_no_path(parts: Iterable[str]) -> str | None:
 
 def _why_not_beside_others(paths: Iterable[str], ignores_letter_case: bool) -> dict[str, str]:
     """Why files cannot have these keys together."""
-    known = {_compared(path, ignores_letter_case): path for path in paths}
-    counted = Counter(_compared(path, ignores_letter_case) for path in paths)
+    known = Counter(_compared(path, ignores_letter_case) for path in paths)
     refused = {}
     for path in paths:
         compared = _compared(path, ignores_letter_case)
-        above = (compared[:place] for place, letter in enumerate(compared) if letter == "/")
-        folder = next((known[one] for one in above if one in known), None)
-        if folder:
+        if any(folder in known for folder in _folders_above(compared)):
             refused[path] = "it lies below another object, which cannot be a folder too"
-        elif counted[compared] > 1:
+        elif known[compared] > 1:
             refused[path] = "another key differs from it only in letter case, which file names do not here"
     return refused
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    return (path[:place] for place, letter in enumerate(path) if letter == "/")
 
 
 def _compared(path: str, ignores_letter_case: bool) -> str:

@@ -122,11 +122,8 @@ def landed_in_store(settings: Settings) -> tuple[dict[str, str], set[str]]:
     if store is None:
         return {}, set()
     found = sort_out(settings, store.list_below(ENTITIES))
-    copied = MirrorRecord(settings.mirror_record).files.values()
-    return (
-        {path: one.version for path, one in found.objects.items()},
-        {f"landing/{one.path}" for one in copied if not one.is_retracted},
-    )
+    copied = MirrorRecord(settings.mirror_record).copied
+    return {path: one.version for path, one in found.objects.items()}, {f"landing/{path}" for path in copied}
 
 
 @contextmanager
@@ -157,7 +154,7 @@ def _require_folders(record: MirrorRecord, store: Store, objects: Sequence[Store
     there = {one.path.partition("/")[0] for one in objects}
     for contract in CONTRACTS:
         below = f"{contract.entity}/"
-        copied = sum(path.startswith(below) and not one.is_retracted for path, one in record.files.items())
+        copied = sum(path.startswith(below) for path in record.copied)
         if copied and contract.entity not in there:
             raise StoreError(
                 f"{store.url} lists nothing below {below}, but {copied} of its objects were "
@@ -174,7 +171,7 @@ class _Mirror:
         self._store = store
         self._record = record
         self._found = found
-        self._retracted = retract.retracted_contents(settings)
+        self._retractions = retract.retractions(settings)
         self._unfinished = settings.landing / UNFINISHED
         self._done = Mirroring(list(found.objects))
         self._refused = dict(found.refused)
@@ -218,7 +215,8 @@ class _Mirror:
         if before.is_retracted or before.is_at(location):
             return False
         if signature_of(location) is None:
-            if self._retracted.get((f"landing/{one.path}", before.content_hash), 0) > before.retractions:
+            retraction = self._retractions.get((f"landing/{one.path}", before.content_hash))
+            if retraction and retraction.number > before.retractions:
                 self._record.put(_as_retracted(before))
                 return False
             return self._may_lie_at(one.path, location)
@@ -296,7 +294,7 @@ class _Mirror:
         before = self._record.files.get(path)
         one = Mirrored(
             *(path, copy.stored.version, copy.content_hash, signature_of(copy.file) or (0, 0, 0)),
-            max(self._retracted.values(), default=0),
+            max((each.number for each in self._retractions.values()), default=0),
         )
         if before is None and self._was_taken_back(copy):
             self._record.put(_as_retracted(one))
@@ -310,10 +308,8 @@ class _Mirror:
 
     def _was_taken_back(self, copy: _Copy) -> bool:
         """Whether an object was taken back; by the store's clock, one that was written since landed again."""
-        content = (f"landing/{copy.stored.path}", copy.content_hash)
-        return content in self._retracted and copy.stored.modified_at < retract.taken_back_at(
-            self._settings, *content
-        )
+        retraction = self._retractions.get((f"landing/{copy.stored.path}", copy.content_hash))
+        return retraction is not None and copy.stored.modified_at < retraction.at
 
     def _put(self, one: Mirrored, copy: _Copy, location: Path) -> None:
         location.parent.mkdir(parents=True, exist_ok=True)
@@ -347,12 +343,13 @@ class _Mirror:
 
 def files_of_others(settings: Settings, record: MirrorRecord) -> list[str]:
     """The files in the landing folder that are read and were not copied from the store."""
+    copied = record.copied
     return [
         path
         for contract in CONTRACTS
         if (settings.landing / contract.entity).is_dir()
         for path in discovery.find(settings, contract.entity).files
-        if (one := record.files.get(path.removeprefix("landing/"))) is None or one.is_retracted
+        if path.removeprefix("landing/") not in copied
     ]
 
 

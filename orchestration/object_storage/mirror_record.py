@@ -87,6 +87,11 @@ class MirrorRecord:
                 "move it away: then files that equal their objects are taken over, and others are named."
             ) from None
 
+    @property
+    def copied(self) -> set[str]:
+        """The paths of what was copied and not taken back; a file in the place of that is a local one."""
+        return {path for path, one in self.files.items() if not one.is_retracted}
+
     def _take(self, line: dict[str, Any]) -> None:
         if "address" in line:
             self.address = str(line["address"])
