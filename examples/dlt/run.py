@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -61,17 +62,21 @@ def serving_bucket(folder: Path) -> Iterator[dict[str, str]]:
         "CONTACT_PUBLISH_TO": f"s3://{BUCKET}/reports",
     }
     try:
-        client = boto3.client(
-            "s3",
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            region_name="us-east-1",
-            aws_access_key_id="example",
-            aws_secret_access_key="example",
-        )
-        client.create_bucket(Bucket=BUCKET)
+        client_of(environment).create_bucket(Bucket=BUCKET)
         yield environment
     finally:
         server.stop()
+
+
+def client_of(environment: Mapping[str, str]) -> Any:
+    """A client of the bucket's server."""
+    return boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 def extract(environment: Mapping[str, str], instant: datetime) -> None:

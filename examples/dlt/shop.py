@@ -1,4 +1,4 @@
-"""A small shop with a REST API: orders and messages as of a day, in pages, changed ones alone if asked for.
+"""A small shop with a REST API: orders and messages as of a day, in pages, changed ones alone on request.
 
 The data is drawn from a seed. At the first look some orders and messages have not reached the shop's system
 yet; at the second they have, and other orders were corrected, refunded or cancelled.

@@ -1,4 +1,4 @@
-"""What dlt brings from the shop into a bucket is reported as pandas computes it from the shop's own data."""
+"""What dlt copies from the shop into a bucket is reported as pandas computes it from the shop's own data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import duckdb
 import pandas as pd
 
 from examples.dlt import shop
-from examples.dlt.run import BUCKET, extract, refresh, serving_bucket
+from examples.dlt.run import BUCKET, client_of, extract, refresh, serving_bucket
 
 WINDOW = pd.Timedelta(days=7)
 
@@ -79,13 +78,7 @@ def test_the_reports_equal_the_shops_own_data_with_late_and_corrected_orders(tmp
         refresh(environment)
         assert reported(published) == second
 
-        client = boto3.client(
-            "s3",
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            region_name="us-east-1",
-            aws_access_key_id="example",
-            aws_secret_access_key="example",
-        )
+        client = client_of(environment)
         latest = json.load(client.get_object(Bucket=BUCKET, Key="reports/latest.json")["Body"])
         copied = tmp_path / "copied.duckdb"
         client.download_file(BUCKET, f"reports/{latest['version']}/contact_reports.duckdb", str(copied))
