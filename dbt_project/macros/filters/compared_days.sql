@@ -91,6 +91,47 @@
     from compared
 {% endmacro %}
 
+{#- One row per side, with its first and last day. `days` is the row of find_compared_days. -#}
+{% macro list_sides(days) -%}
+    select
+        false as is_base,
+        first_day,
+        last_day
+    from {{ days }}
+
+    union all
+
+    select
+        true as is_base,
+        first_base_day as first_day,
+        last_base_day as last_day
+    from {{ days }}
+{%- endmacro %}
+
+{#- The rows of a relation once for each side that their day lies in. `first_day` is the first day of that side. -#}
+{% macro in_compared_days(relation, sides, columns=['*']) -%}
+    select
+        sides.is_base,
+        sides.first_day,
+        {% for column in columns %}
+        by_day.{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ relation }} as by_day
+    inner join {{ sides }} as sides on by_day.message_date between sides.first_day and sides.last_day
+{%- endmacro %}
+
+{#- The same of a large relation. It is read once for each side, because a join with both sides reads every day from the
+    first day of the one to the last day of the other. -#}
+{% macro read_compared_days(relation, sides) -%}
+    {{ in_compared_days(relation, sides) }}
+    where not sides.is_base
+
+    union all
+
+    {{ in_compared_days(relation, sides) }}
+    where sides.is_base
+{%- endmacro %}
+
 {#- NULL, or an error where the parameters name no base, or two. A condition of the rows, so that it is met whichever
     columns a query reads. -#}
 {% macro refuse_impossible_bases() -%}

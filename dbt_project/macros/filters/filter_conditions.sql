@@ -1,17 +1,22 @@
 {#- The filters of the table functions, as conditions on their parameters: days from date_from to date_to, both
-    inclusive, and lists of queues and users, where no list means all of them.
+    inclusive, and lists of queues and users, where no list means all of them. `matches_...` is the whole filter,
+    `has_...` leaves out the days, for comparisons, which find their own.
 
     All messages, one queue or one user are read from relations that hold their figures already, any other filter from
     the facts. Which of them a query needs depends on the parameters alone, so DuckDB removes the others from its plan. -#}
 
 {% macro matches_filter() -%}
     {{ is_in_date_range() }}
-    and {{ is_requested('queue_id', 'queues') }}
-    and {{ is_requested('user_id', 'users') }}
+    and {{ has_requested_ids() }}
 {%- endmacro %}
 
 {% macro is_in_date_range() -%}
     message_date between cast(date_from as date) and cast(date_to as date)
+{%- endmacro %}
+
+{% macro has_requested_ids() -%}
+    {{ is_requested('queue_id', 'queues') }}
+    and {{ is_requested('user_id', 'users') }}
 {%- endmacro %}
 
 {#- By position, because DuckDB computes that once for each different id of a column. To test whether a list contains an
@@ -29,26 +34,42 @@
 {#- Rows of the one requested queue (user), if the filter is one queue (user) and nothing else. -#}
 {% macro matches_one_queue() -%}
     {{ is_in_date_range() }}
-    and {{ has_one_of('queues', 'users') }}
-    and queue_id = list_min(cast(queues as varchar[]))
+    and {{ has_only_requested_queue() }}
 {%- endmacro %}
 
 {% macro matches_one_user() -%}
     {{ is_in_date_range() }}
-    and {{ has_one_of('users', 'queues') }}
+    and {{ has_only_requested_user() }}
+{%- endmacro %}
+
+{% macro has_only_requested_queue() -%}
+    {{ has_one_of('queues', 'users') }}
+    and queue_id = list_min(cast(queues as varchar[]))
+{%- endmacro %}
+
+{% macro has_only_requested_user() -%}
+    {{ has_one_of('users', 'queues') }}
     and user_id = list_min(cast(users as varchar[]))
 {%- endmacro %}
 
 {#- Rows of the requested queues (users), if the filter names no users (queues). -#}
 {% macro matches_queues_only() -%}
     {{ is_in_date_range() }}
-    and users is null
-    and {{ is_requested('queue_id', 'queues') }}
+    and {{ has_requested_queues_only() }}
 {%- endmacro %}
 
 {% macro matches_users_only() -%}
     {{ is_in_date_range() }}
-    and queues is null
+    and {{ has_requested_users_only() }}
+{%- endmacro %}
+
+{% macro has_requested_queues_only() -%}
+    users is null
+    and {{ is_requested('queue_id', 'queues') }}
+{%- endmacro %}
+
+{% macro has_requested_users_only() -%}
+    queues is null
     and {{ is_requested('user_id', 'users') }}
 {%- endmacro %}
 

@@ -13,8 +13,8 @@
             {% endfor %}
             coalesce(of_period.messages_sent, 0) as messages_sent,
             coalesce(of_base.messages_sent, 0) as messages_sent_base,
-            cast(coalesce(of_period.messages_skipped, 0) as bigint) as messages_skipped,
-            cast(coalesce(of_base.messages_skipped, 0) as bigint) as messages_skipped_base,
+            coalesce(of_period.messages_skipped, 0) as messages_skipped,
+            coalesce(of_base.messages_skipped, 0) as messages_skipped_base,
             coalesce(of_period.customers_messaged, 0) as customers_messaged,
             coalesce(of_base.customers_messaged, 0) as customers_messaged_base,
             coalesce(of_period.customers_converted, 0) as customers_converted,
@@ -83,40 +83,6 @@
         {{ relative_change('revenue_per_message_difference', 'revenue_per_message_base') }}
             as revenue_per_message_change
     from differences
-{% endmacro %}
-
-{#- One side of a compared breakdown: the rows of the plain table function `breakdown` from the first to the last day, and
-    those of groups that only skipped messages. These have no row of their own there, but count where the other side has
-    sent some. `messages` is messages_by_day. -#}
-{% macro break_down_with_skipped(breakdown, messages, by, first, last) %}
-    select
-        {{ list_columns(by) }}
-        {{ figure_columns(none) }}
-    from {{ breakdown }}({{ first }}, {{ last }}, queues := queues, users := users)
-
-    union all
-
-    select
-        {{ list_columns(by) }}
-        0 as messages_sent,
-        sum(messages_skipped) as messages_skipped,
-        0 as customers_messaged,
-        0 as customers_converted,
-        null as conversion_rate,
-        0 as orders_generated,
-        0 as revenue_generated,
-        0 as revenue_refunded,
-        0 as revenue_credited,
-        0 as active_users,
-        null as revenue_per_message,
-        0 as messages_in_open_window
-    from {{ messages }}
-    where
-        message_date between {{ first }} and {{ last }}
-        and {{ is_requested('queue_id', 'queues') }}
-        and {{ is_requested('user_id', 'users') }}
-    {{ group_by(by) }}
-    having sum(messages_sent) = 0
 {% endmacro %}
 
 {#- The difference as a fraction of the base: 0.042 is 4.2 % more. NULL where the base is 0 or NULL. -#}

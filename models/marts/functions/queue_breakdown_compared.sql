@@ -6,21 +6,81 @@ days as (
 
 ),
 
+sides as (
+
+    {{ list_sides('days') }}
+
+),
+
+-- From here on as in queue_breakdown, with both sides in one pass.
+counts as (
+
+    {{ in_compared_days(ref('counts_by_day_and_queue'), 'sides') }}
+    where {{ has_requested_queues_only() }}
+
+),
+
+messages as (
+
+    select * from ({{ read_compared_days(ref('fct_messages'), 'sides') }}) as by_side
+    where
+        {{ has_requested_ids() }}
+        and users is not null
+
+),
+
+touches as (
+
+    select * from ({{ read_compared_days(ref('fct_message_orders'), 'sides') }}) as by_side
+    where
+        {{ has_requested_ids() }}
+        and users is not null
+        and touch_count_in_queue > 1
+
+),
+
+messages_by_day as (
+
+    {{ in_compared_days(ref('messages_by_day'), 'sides') }}
+    where {{ has_requested_ids() }}
+
+),
+
+sums as (
+
+    {{ add_messages('messages_by_day', by=['is_base', 'queue_id']) }}
+
+    union all
+
+    {{ subtract_repeats('counts', since='first_day', by=['is_base', 'queue_id']) }}
+
+    union all
+
+    {{ subtract_repeated_customers('messages', by=['is_base', 'queue_id']) }}
+
+    union all
+
+    {{ subtract_repeated_orders('touches', by=['is_base', 'queue_id']) }}
+
+),
+
+figures as (
+
+    {{ report_figures('sums', by=['is_base', 'queue_id']) }}
+
+),
+
 period_figures as (
 
-    {{ break_down_with_skipped(
-        ref('queue_breakdown'), ref('messages_by_day'), by=['queue_id'],
-        first='(select days.first_day from days)', last='(select days.last_day from days)'
-    ) }}
+    select * from figures
+    where not is_base
 
 ),
 
 base_figures as (
 
-    {{ break_down_with_skipped(
-        ref('queue_breakdown'), ref('messages_by_day'), by=['queue_id'],
-        first='(select days.first_base_day from days)', last='(select days.last_base_day from days)'
-    ) }}
+    select * from figures
+    where is_base
 
 ),
 
