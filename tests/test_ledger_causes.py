@@ -47,6 +47,9 @@ DAY = timedelta(days=1)
 # In New York it is the day before.
 NIGHT = datetime(2026, 1, 6, 2)
 
+# Its window closes after the end of the last as-of day, but not after its end in New York.
+LAST_NIGHT = datetime(2026, 1, 20, 2)
+
 ALL_DAYS = (date(2026, 1, 1), date(2026, 1, 31))
 
 
@@ -128,8 +131,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     messages = {name: message(name) for name in (*CHANGED_MESSAGES, *CHANGED_ORDERS, *others)}
     orders = {name: order(name) for name in (*CHANGED_MESSAGES, *CHANGED_ORDERS, "overtaken")}
     reinstated = replace(order("reinstated"), status="cancelled")
-    in_time = message("open", OPEN), message("at night", NIGHT)
-    land("messages", "messages", *messages.values(), *in_time)
+    in_time = message("open", OPEN), message("at night", NIGHT), message("last night", LAST_NIGHT)
+    skipped = replace(message("sent after all", OPEN), status="skipped")
+    land("messages", "messages", *messages.values(), *in_time, skipped)
     land("orders", "orders", *orders.values(), reinstated, order("at night", NIGHT))
     land("messages", "taken back", message("taken back"))
     land("orders", "order taken back", order("without its order"))
@@ -141,6 +145,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         land("messages", name, changed(messages[name], **fields))
     for name, (fields, _) in CHANGED_ORDERS.items():
         land("orders", name, changed(orders[name], **fields))
+    land("messages", "sent after all", changed(skipped, status="sent"))
     land("orders", "reinstated", changed(reinstated, status="placed"))
     land("orders", "bought", order("bought"))
     land("orders", "bought in time", replace(order("bought in time", OPEN), customer_id="open"))
@@ -258,6 +263,21 @@ def test_the_as_of_day_closes_a_window(recorded: Recorded) -> None:
     row = recorded.restatement(2, "open")
 
     assert_says(row, {"as_of_moved"}, set(), [], was_settled=False)
+    assert (row["is_in_open_window_before"], row["is_in_open_window_after"]) == (True, False)
+
+
+def test_a_message_that_was_sent_after_all_opens_a_window_by_its_change(recorded: Recorded) -> None:
+    row = recorded.restatement(1, "sent after all")
+
+    of_change = [recorded.files["sent after all"]]
+    assert_says(row, {"message_changed"}, {"status"}, of_change, was_settled=False)
+    assert (row["is_in_open_window_before"], row["is_in_open_window_after"]) == (False, True)
+
+
+def test_another_zone_closes_a_window_by_its_setting(recorded: Recorded) -> None:
+    row = recorded.restatement(3, "last night")
+
+    assert_says(row, {"setting_changed"}, set(), [], was_settled=False)
     assert (row["is_in_open_window_before"], row["is_in_open_window_after"]) == (True, False)
 
 

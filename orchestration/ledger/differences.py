@@ -91,6 +91,7 @@ select
     coalesce(if(known.is_same_warehouse, refreshes.loaded_through, 0), 0) as high_water_mark,
     known.is_same_warehouse,
     versions.as_of,
+    versions.as_of <> info.as_of as has_other_as_of_day,
     versions.as_of_ends_at as as_of_ends_at_before,
     info.as_of_ends_at as as_of_ends_at_after,
     versions.settings.attribution_window_days as window_days_before,

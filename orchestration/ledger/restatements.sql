@@ -198,7 +198,9 @@ with explained as (
             message_causes.changed_fields, order_causes.changed_fields, credit_causes.changed_fields
         ) as changed_fields,
         list_concat(message_causes.files, order_causes.files, credit_causes.files) as files,
+        -- Whether an as-of day or a setting closed or opened the window. A change of the message can as well.
         before.occurred_at = after.occurred_at
+        and before.status = after.status
         and before.is_in_open_window <> after.is_in_open_window as is_other_window,
         before.occurred_at = after.occurred_at
         and before.message_date <> after.message_date as is_moved_to_other_day
@@ -213,7 +215,11 @@ moved as (
         * replace (
             list_concat(
                 causes,
-                if(is_other_window and window_days_before = window_days_after, ['as_of_moved'], []),
+                if(
+                    is_other_window and has_other_as_of_day and window_days_before = window_days_after,
+                    ['as_of_moved'],
+                    []
+                ),
                 if(is_moved_to_other_day, [compared.cause_of_others], [])
             ) as causes
         )
