@@ -186,15 +186,19 @@ def causes_of_message(message_id: str, before: State, after: State) -> Causes:
 def causes_of_touch(touch: tuple[str, str], before: State, after: State) -> Causes:
     """The causes of a restated touch: those of its order, of its message, and of those that took its credit.
 
-    A message that came to the touches of its order, or left them, has to be told where the credit moved.
+    A message that came to the touches of its order, left them, or was sent at another instant, has to be told
+    where the credit moved.
     """
     message_id, order_id = touch
     required, optional = _event_causes_of_order(order_id, before.events, after.events)
     required |= _event_causes_of_message(message_id, before, after)
     rows = before.facts.touches.get(touch), after.facts.touches.get(touch)
     has_moved = None not in rows and rows[0]["is_last_touch"] != rows[1]["is_last_touch"]
-    touching = [{m for m, o in state.facts.touches if o == order_id} for state in (before, after)]
-    for other in touching[0] ^ touching[1]:
+    touching = [
+        {(m, row["sent_at"]) for (m, o), row in state.facts.touches.items() if o == order_id}
+        for state in (before, after)
+    ]
+    for other in {m for m, _ in touching[0] ^ touching[1]}:
         (required if has_moved else optional).update(_event_causes_of_message(other, before, after))
     return _with_other_causes(required, optional, before, after)
 
