@@ -53,12 +53,14 @@ REFRESHING = ("pipeline", "orchestration.definitions", "orchestration.dbt_runner
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a refresh, which `make check` leaves out: they take most of the time."""
+    """Mark the tests that need a refresh, which `make check` leaves out; begin with the longest tests."""
     for item in items:
         if isinstance(item, pytest.Function) and (
             "command" in item.fixturenames or _imports_from_any(item.module, REFRESHING)
         ):
             item.add_marker(pytest.mark.refresh)
+    # Begun last, one of them would keep a single worker busy while the others have nothing left to do.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def _imports_from_any(module: ModuleType, names: Sequence[str]) -> bool:

@@ -318,6 +318,7 @@ def test_an_example_loads_as_the_model_says(name: str) -> None:
     assert _first_differences([EXAMPLES[name]], runs) == {}
 
 
+@pytest.mark.long
 def test_histories_load_as_the_model_says(request: pytest.FixtureRequest) -> None:
     seed = request.config.getoption("--arrivals-seed")
     for number in range(-(-request.config.getoption("--arrivals") // HISTORIES_PER_HUB)):

@@ -53,6 +53,7 @@ def landed_histories(draw: st.DrawFn) -> tuple[list[Landed], date]:
     return [Landed(event, draw(in_batches)) for event in events], history.as_of
 
 
+@pytest.mark.long
 def test_incremental_refreshes_equal_a_rebuild_after_each_batch(request: pytest.FixtureRequest) -> None:
     drawn_from = request.config.getoption("--histories-seed")
     hubs = -(-request.config.getoption("--histories") // HISTORIES_PER_HUB)
@@ -129,6 +130,7 @@ def test_an_older_version_that_lands_late_changes_nothing(tmp_path: Path) -> Non
     assert_equals_a_rebuild(hub)
 
 
+@pytest.mark.long
 def test_overwritten_and_removed_files_change_what_a_rebuild_says(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
     file = hub.landing / "messages" / "dump.jsonl"

@@ -55,6 +55,7 @@ def hub(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "hub", "America/New_York", date(2026, 1, 31), "USD")
 
 
+@pytest.mark.long
 def test_refreshes_killed_at_random_instants_leave_what_one_never_killed_leaves(
     hub: Settings, tmp_path: Path, command: Command, pytestconfig: pytest.Config
 ) -> None:

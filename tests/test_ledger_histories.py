@@ -69,6 +69,7 @@ CAUSES |= {f"message_{what}" for what in ("new", "late", "changed", "removed")}
 CAUSES |= {f"order_{what}" for what in ("new", "changed", "cancelled", "reinstated", "refunded", "removed")}
 
 
+@pytest.mark.long
 def test_the_ledger_says_what_the_files_of_any_two_versions_say(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

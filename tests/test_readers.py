@@ -75,6 +75,7 @@ class Reader:
         assert answer == known, f"one refresh, two answers: {known}, {answer}"
 
 
+@pytest.mark.long
 def test_readers_see_whole_versions_while_refreshes_publish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
