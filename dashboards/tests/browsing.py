@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 from playwright.sync_api import Locator, Page, expect
-from serving import PATIENCE, Dashboard
+from serving import Dashboard
 
 PATH = "/superset/dashboard/contact-reports/"
 
@@ -35,9 +35,29 @@ def open_reports(page: Page, dashboard: Dashboard) -> None:
         SIGNED_IN[dashboard.address] = page.context.cookies()
     page.context.add_cookies(SIGNED_IN[dashboard.address])
     page.goto(f"{dashboard.address}{PATH}")
-    hero(page, "Total messages sent")
+    figure(page, "Total messages sent").wait_for()
     # The filter bar is drawn anew while charts arrive, and forgets what was chosen meanwhile.
+    expect_drawn(page)
     page.wait_for_load_state("networkidle")
+
+
+def open_tab(page: Page, title: str) -> None:
+    """Open a tab of the reports."""
+    tab = page.get_by_role("tab", name=title)
+    tab.click()
+    expect(tab).to_have_attribute("aria-selected", "true")
+    expect_drawn(page)
+
+
+def expect_drawn(page: Page) -> None:
+    """Wait until all that is in the window is drawn. What lies below is drawn when it is scrolled to."""
+    page.wait_for_function(
+        """() => {
+            const isAbove = (sign) => sign.getBoundingClientRect().top < innerHeight;
+            const signs = [...document.querySelectorAll('[data-test="loading-indicator"]')];
+            return !signs.some((sign) => sign.checkVisibility() && isAbove(sign));
+        }"""
+    )
 
 
 def chart(page: Page, title: str) -> Locator:
@@ -49,12 +69,6 @@ def figure(page: Page, title: str) -> Locator:
     return chart(page, title).locator("tbody td").first
 
 
-def hero(page: Page, title: str) -> str:
-    """The text of a big figure, as soon as it is drawn."""
-    figure(page, title).wait_for()
-    return figure(page, title).inner_text()
-
-
 def expect_figures(page: Page, expected: dict[str, object]) -> None:
     """Wait until the big figures of the overview are those expected."""
     for title, text in (
@@ -62,16 +76,58 @@ def expect_figures(page: Page, expected: dict[str, object]) -> None:
         ("Revenue generated", money(expected["revenue_generated"])),
         ("Conversion rate", f"{expected['conversion_rate']:.2%}"),
     ):
-        expect(figure(page, title)).to_have_text(re.compile(re.escape(text) + "$"), timeout=PATIENCE)
+        expect(figure(page, title)).to_have_text(re.compile(re.escape(text) + "$"))
+
+
+def search(page: Page, title: str, name: str) -> Locator:
+    """What the list of a filter offers when a name is typed."""
+    page.locator(f'[data-test="NATIVE_FILTER-{title.lower()}"]').click()
+    # What is typed before the list is there is lost.
+    is_open = ".ant-select-dropdown:not(.ant-select-dropdown-hidden)"
+    page.locator(is_open).wait_for()
+    page.keyboard.type(name)
+    return page.locator(f"{is_open} .ant-select-item-option")
 
 
 def choose(page: Page, title: str, name: str) -> None:
     """Choose a value of a filter, by typing it."""
-    page.locator(f'[data-test="NATIVE_FILTER-{title.lower()}"]').click()
-    page.keyboard.type(name)
-    is_open = ".ant-select-dropdown:not(.ant-select-dropdown-hidden)"
-    page.locator(f"{is_open} .ant-select-item-option").filter(has_text=name).first.click()
+    click_in_menu(search(page, title, name).filter(has_text=name).first)
     page.keyboard.press("Escape")
+    expect(chosen(page, title).filter(has_text=name)).to_have_count(1)
+
+
+def click_in_menu(entry: Locator) -> None:
+    """Click what has just opened, where it is.
+
+    It moves while it opens. Playwright would take it for hidden and scroll the page, below the header in the
+    end; then the pointer leaves the menu, which closes.
+    """
+    entry.click(scroll="none")
+
+
+def point_at_middle(page: Page, title: str) -> Locator:
+    """Point at the middle of the lines of a chart; the answer is the tooltip of that day."""
+    lines = chart(page, title).locator("canvas").first
+    expect_still(page, lines)
+    tooltip = page.locator("div[class*=tooltip]").filter(has_text=re.compile(r"day, \d\d")).first
+    lines.hover()
+    expect(tooltip).to_be_visible()
+    return tooltip
+
+
+def expect_still(page: Page, canvas: Locator) -> None:
+    """Wait until something is drawn in a canvas, and moves no longer."""
+    canvas.wait_for()
+    page.wait_for_function(
+        """canvas => {
+            const before = window.drawnBefore;
+            window.drawnBefore = canvas.toDataURL();
+            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            return window.drawnBefore === before && pixels.some((byte) => byte);
+        }""",
+        arg=canvas.element_handle(),
+        polling=500,
+    )
 
 
 def chosen(page: Page, title: str) -> Locator:

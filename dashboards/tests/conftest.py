@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from hostile import MARKUP
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import HOSTILE_FILE, HOSTILE_ID, LATER, PATIENCE, Dashboard, free_port, refresh, start
 
 
@@ -117,6 +117,7 @@ def dashboard(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"] if os.geteuid() == 0 else []

@@ -12,8 +12,18 @@ from typing import Any
 
 import duckdb
 import pytest
-from browsing import chart, figures, hero, money, open_reports, written, yesterday
-from playwright.sync_api import Page
+from browsing import (
+    chart,
+    expect_still,
+    figure,
+    figures,
+    money,
+    open_reports,
+    point_at_middle,
+    written,
+    yesterday,
+)
+from playwright.sync_api import Page, expect
 from serving import Dashboard
 from test_figures import Filter, as_superset_says_it, drawn_filters
 
@@ -175,16 +185,17 @@ def test_a_day_stands_beside_the_day_at_its_place_of_the_base(dashboard: Dashboa
 
 def test_the_page_shows_changes_in_words_beside_their_arrows(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
-    hero(page, "Share of all revenue")
+    expect(figure(page, "Share of all revenue")).to_be_visible()
     now = figures(dashboard)
     base = [yesterday() - timedelta(days=59), yesterday() - timedelta(days=30)]
     before = figures(dashboard, *base)
 
-    lines = chart(page, "Revenue generated").locator("tbody td").all_inner_texts()
-    assert lines[0] == f"$ {money(now['revenue_generated'])}"
-    assert lines[1] == change(now["revenue_generated"], before["revenue_generated"], is_rate=False)
-    assert re.fullmatch(r"[▲▼] [\d.,]+% (more|less)|= as before", lines[1])
-    assert lines[2] == f"against {say_days(*base)}"
+    lines = chart(page, "Revenue generated").locator("tbody td")
+    said = change(now["revenue_generated"], before["revenue_generated"], is_rate=False)
+    assert re.fullmatch(r"[▲▼] [\d.,]+% (more|less)|= as before", said)
+    expect(lines.nth(0)).to_have_text(f"$ {money(now['revenue_generated'])}")
+    expect(lines.nth(1)).to_have_text(said)
+    expect(lines.nth(2)).to_have_text(f"against {say_days(*base)}")
 
 
 def hue(red: int, green: int, blue: int) -> float:
@@ -193,12 +204,9 @@ def hue(red: int, green: int, blue: int) -> float:
 
 def test_the_tooltip_of_a_day_shows_its_figures_and_those_beside_it(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
-    lines = chart(page, "Total messages sent over time")
-    canvas = lines.locator("canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(2_000)
-    box = canvas.bounding_box()
-    assert box
+    title = "Total messages sent over time"
+    canvas = chart(page, title).locator("canvas").first
+    expect_still(page, canvas)
     colours = canvas.evaluate(
         """canvas => {
             const drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -211,9 +219,7 @@ def test_the_tooltip_of_a_day_shows_its_figures_and_those_beside_it(page: Page, 
             return [...colours];
         }"""
     )
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    tooltip = page.locator("div[class*=tooltip]").filter(has_text=re.compile(r"day, \d\d")).first
-    tooltip.wait_for()
+    tooltip = point_at_middle(page, title)
 
     # Nothing but the line of the days has a colour: further figures are in the tooltip alone.
     assert colours

@@ -66,14 +66,14 @@ def test_the_lineage_graph_shows_the_path_from_source_to_report(page: Page, docs
         f"{docs.as_uri()}#!/exposure/exposure.contact_reporting.overview_report?g_v=1&g_i=%2Bexposure:overview_report"
     )
     page.locator("canvas").first.wait_for()
-    page.wait_for_timeout(2_000)
 
-    drawn = page.evaluate(
+    drawn = page.wait_for_function(
         """() => {
             const service = angular.element(document.body).injector().get('graph');
-            return service.graph.elements.map(element => element.data.id).filter(id => id);
+            const drawn = service.graph.elements.map(element => element.data.id).filter(id => id);
+            return drawn.length && drawn;
         }"""
-    )
+    ).json_value()
     for node in (
         "source.contact_reporting.raw.message_events",
         "model.contact_reporting.stg_messages",

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
-from browsing import apply, chart, choose, money, open_reports, written, yesterday
+from browsing import apply, chart, choose, expect_drawn, money, open_reports, open_tab, written, yesterday
 from playwright.sync_api import Page, Request, expect
-from serving import PATIENCE, REPOSITORY, Dashboard
+from serving import REPOSITORY, Dashboard
 from test_figures import Filter, as_superset_says_it, drawn_filters
 
 from dashboards.days import say_day
@@ -71,14 +71,13 @@ def expected_rows(answer: list[dict[str, Any]]) -> list[list[str]]:
 def expect_figures_changed(page: Page, expected: list[list[str]]) -> None:
     """Wait until the table of figures has these rows."""
     cells = [cell for row in expected for cell in row]
-    expect(chart(page, FIGURES).locator("tbody td")).to_have_text(cells, timeout=PATIENCE)
+    expect(chart(page, FIGURES).locator("tbody td")).to_have_text(cells)
 
 
-def open_tab(page: Page, dashboard: Dashboard) -> None:
+def open_comparison(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
-    page.get_by_role("tab", name=TAB).click()
+    open_tab(page, TAB)
     chart(page, FIGURES).locator("tbody td").first.wait_for()
-    page.wait_for_load_state("networkidle")
 
 
 def compare(page: Page, first: str, last: str) -> None:
@@ -105,7 +104,7 @@ def test_the_tab_compares_the_last_two_versions_and_asks_for_nothing_before_it_i
     assert asked
     assert not of_the_tab & set(asked)
 
-    page.get_by_role("tab", name=TAB).click()
+    open_tab(page, TAB)
     (first, first_instant), (last, last_instant) = versions(dashboard)[-2:]
     expect_figures_changed(
         page, expected_rows(ask(dashboard, "why_figures", first, last, *last_30_days(), None, None))
@@ -120,7 +119,7 @@ def test_another_pair_of_versions_shows_what_moved_between_them_the_largest_firs
     page: Page, dashboard: Dashboard
 ) -> None:
     (first, first_instant), (last, last_instant) = versions(dashboard)[:2]
-    open_tab(page, dashboard)
+    open_comparison(page, dashboard)
 
     # Backwards, so that it differs from what is shown at first.
     compare(page, last_instant, first_instant)
@@ -129,20 +128,23 @@ def test_another_pair_of_versions_shows_what_moved_between_them_the_largest_firs
     expect_figures_changed(page, expected_rows(ask(dashboard, "why_figures", last, first, *days, None, None)))
     moves = ask(dashboard, "why", last, first, *days, None, None)
     amounts = [row for row in moves if row["figure"].startswith("revenue_")]
+    cancelled = max(amounts, key=lambda row: row["difference"])
     rows = chart(page, AMOUNTS).locator("tbody tr")
-    expect(rows).to_have_count(len(amounts), timeout=PATIENCE)
+    after, difference = (f"$ {sign}{money(cancelled['after'])}" for sign in ("", "+"))
+    # Until then the rows are those of the versions before.
+    expect(rows.first.locator("td").last).to_have_text(difference)
+    expect(rows).to_have_count(len(amounts))
     shown = [row.locator("td").all_inner_texts() for row in rows.all()]
     sizes = [Decimal(re.sub("[^0-9.]", "", row[-1])) for row in shown]
     assert sizes == sorted((abs(row["difference"]) for row in amounts), reverse=True)
-    cancelled = max(amounts, key=lambda row: row["difference"])
     assert shown[0][:5] == [
         *("Revenue credited", f"Order {cancelled['order_id']}", "Restatement", "order cancelled", "status")
     ]
-    assert shown[0][-3:] == ["$ 0.00", *(f"$ {sign}{money(cancelled['after'])}" for sign in ("", "+"))]
+    assert shown[0][-3:] == ["$ 0.00", after, difference]
 
 
 def test_versions_between_which_nothing_differs_are_a_sentence(page: Page, dashboard: Dashboard) -> None:
-    open_tab(page, dashboard)
+    open_comparison(page, dashboard)
 
     compare(page, NEWEST, NEWEST)
 
@@ -152,11 +154,11 @@ def test_versions_between_which_nothing_differs_are_a_sentence(page: Page, dashb
             re.compile(r"^The version of .* with itself, in UTC\.$"),
             "Nothing differs in these days, queues and agents",
         ],
-        timeout=PATIENCE,
     )
     growth = chart(page, FIGURES).locator("tbody td:nth-child(4)")
-    expect(growth).to_have_text(["0", "$ 0.00", "0.00 pp", "0", "$ 0.00"], timeout=PATIENCE)
+    expect(growth).to_have_text(["0", "$ 0.00", "0.00 pp", "0", "$ 0.00"])
     expect(chart(page, AMOUNTS).locator("tbody td[role=cell]")).to_have_count(0)
+    expect_drawn(page)
     assert "error" not in page.locator("body").inner_text().lower()
 
 
@@ -164,14 +166,15 @@ def test_landed_ids_and_files_are_text_and_codes_are_words(page: Page, dashboard
     harmed: list[str] = []
     page.on("dialog", lambda dialog: (harmed.append(dialog.message), dialog.dismiss()))
     (_, first_instant), (_, last_instant) = versions(dashboard)[:2]
-    open_tab(page, dashboard)
+    open_comparison(page, dashboard)
     compare(page, first_instant, last_instant)
 
     row = chart(page, AMOUNTS).locator("tbody tr").filter(has_text=HOSTILE_CELL).first
-    expect(row).to_contain_text("message landed late, order is new", timeout=PATIENCE)
+    expect(row).to_contain_text("message landed late, order is new")
     expect(row).to_contain_text("landing/messages/late.jsonl, landing/orders/<img src")
 
     assert harmed == []
+    expect_drawn(page)
     assert page.locator("td img, td b, td a").count() == 0
     text = "\n".join(chart(page, title).inner_text() for title in (FIGURES, AMOUNTS, COUNTS))
     assert "NULL" not in text
@@ -180,11 +183,11 @@ def test_landed_ids_and_files_are_text_and_codes_are_words(page: Page, dashboard
 
 def test_a_click_on_a_row_changes_no_other_chart(page: Page, dashboard: Dashboard) -> None:
     (_, first_instant), (_, last_instant) = versions(dashboard)[:2]
-    open_tab(page, dashboard)
+    open_comparison(page, dashboard)
     compare(page, first_instant, last_instant)
     cell = chart(page, AMOUNTS).locator("tbody tr td").nth(1)
-    expect(cell).to_contain_text("Order", timeout=PATIENCE)
-    page.wait_for_load_state("networkidle")
+    expect(cell).to_contain_text("Order")
+    expect_drawn(page)
     asked: list[str] = []
     page.on("request", lambda request: "/chart/data" in request.url and asked.append(request.url))
 
