@@ -51,6 +51,10 @@ PREVENT_UNSAFE_DB_CONNECTIONS = True
 DB_CONNECTION_MUTATOR = connection.only_to(_settings.published, _settings.memory_limit)
 limits.limit_queries()
 
+# A page asks again by itself for what there was no room for (limits.py), for about a minute in all.
+SUPERSET_CLIENT_RETRY_STATUS_CODES = [429, 502, 503, 504]
+SUPERSET_CLIENT_RETRY_ATTEMPTS = 8
+
 # Failed sign-ins are limited by limits.py. Superset's own limit for all requests is below what a page loads.
 RATELIMIT_ENABLED = True
 RATELIMIT_APPLICATION = None
@@ -112,6 +116,9 @@ SESSION_COOKIE_SAMESITE = "Lax"
 
 # Text of users, in descriptions and words beside the charts, has no markup that runs.
 HTML_SANITIZATION = True
+
+# Counts are whole numbers in downloads too, where a chart has them beside nothing, as on days without a base.
+CSV_EXPORT = {"encoding": "utf-8-sig", "float_format": "%.15g"}
 
 LOG_LEVEL = "WARNING"
 ROW_LIMIT = 50_000

@@ -20,7 +20,7 @@ from browsing import (
     point_at_middle,
     sign_in,
 )
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, Route, expect
 from serving import Dashboard
 
 # Superset's pages ask for a picture that tells others that they were opened; the configuration forbids it.
@@ -58,6 +58,26 @@ def test_a_manager_sees_both_tabs_with_the_right_figures(page: Page, dashboard: 
     assert unexpected == []
 
 
+def test_a_chart_that_there_was_no_room_for_at_first_is_drawn_in_the_end(
+    page: Page, dashboard: Dashboard
+) -> None:
+    refused: set[str | None] = set()
+
+    def refuse_once(route: Route) -> None:
+        if route.request.post_data in refused:
+            route.continue_()
+        else:
+            refused.add(route.request.post_data)
+            route.fulfill(status=429, json={"message": "Too many charts are being computed."})
+
+    page.route("**/api/v1/chart/data*", refuse_once)
+    open_reports(page, dashboard)
+
+    expect_figures(page, figures(dashboard))
+    expect(page.get_by_text("Too many charts")).to_have_count(0)
+    assert len(refused) > 5
+
+
 def test_a_filter_changes_nothing_until_apply(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
     before = figure(page, "Total messages sent").inner_text()
@@ -78,6 +98,7 @@ def test_a_filter_changes_nothing_until_apply(page: Page, dashboard: Dashboard) 
 def test_a_row_of_a_breakdown_leads_to_its_orders(page: Page, dashboard: Dashboard) -> None:
     open_reports(page, dashboard)
     row = chart(page, "Queue breakdown").locator("tr").filter(has_text="VIP care")
+    expect(page.get_by_text("Click a row to see only its orders in the table below")).to_be_visible()
     # Anywhere in the row: here on its last figure.
     row.locator("td").last.click()
     orders = chart(page, "Orders behind the figures of the overview").locator("tbody tr")

@@ -12,6 +12,7 @@ from browsing import (
     figure,
     open_reports,
     open_tab,
+    point_at_middle,
     yesterday,
 )
 from playwright.sync_api import Page, expect
@@ -92,7 +93,32 @@ def test_a_screen_reader_finds_language_charts_and_choices(page: Page, dashboard
         expect(page.get_by_role("combobox", name=title, exact=True)).to_have_count(1)
     expect(page.get_by_role("heading", name="Queue breakdown")).to_be_visible()
     expect(page.get_by_role("region", name="Queue breakdown")).to_be_visible()
+    title = chart(page, "Revenue generated").get_by_role("heading")
+    expect(title).to_have_attribute("title", re.compile("each counted once"))
     expect(page.get_by_role("img", name=re.compile("Total messages sent over time: "))).to_be_visible()
+
+
+def test_the_tooltip_of_many_members_is_sorted_and_on_screen_on_a_phone_too(
+    page: Page, dashboard: Dashboard
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_reports(page, dashboard)
+    open_tab(page, "Team engagement")
+
+    tooltip = point_at_middle(page, "Total messages sent over time per team member")
+
+    _, *members, total = tooltip.inner_text().splitlines()
+    sent = [int(line.rpartition("\t")[2].replace(",", "")) for line in members]
+    assert len(members) == 11
+    assert sent == sorted(sent, reverse=True)
+    assert sent[0] > sent[-1]
+    assert total == f"Total\t{sum(sent):,}"
+    box = tooltip.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 844
 
 
 def test_orders_are_money_in_words_with_a_search_and_a_total(page: Page, dashboard: Dashboard) -> None:
@@ -109,8 +135,17 @@ def test_orders_are_money_in_words_with_a_search_and_a_total(page: Page, dashboa
     expect(orders.locator("tbody tr")).to_have_count(1)
 
 
-@pytest.mark.parametrize("title", ["Queue breakdown", ORDERS])
-def test_a_download_is_one_file_of_a_speaking_name(page: Page, dashboard: Dashboard, title: str) -> None:
+@pytest.mark.parametrize(
+    ("title", "header", "row"),
+    [
+        ("Queue breakdown", "Queue,Messages sent,", r"[^,]+,\d+,\d+,\d+\.\d\d,\d+\.\d+"),
+        (ORDERS, "Order,Ordered at (UTC),Channel,", r"o-\d+,[\d-]{10} [\d:]{8},.*,\d+\.\d\d,\d+\.\d\d"),
+        ("Total messages sent over time", "Message date,Messages sent,", r"[\d-]{10},\d+,\d+"),
+    ],
+)
+def test_a_download_is_one_file_of_a_speaking_name_and_plain_numbers(
+    page: Page, dashboard: Dashboard, title: str, header: str, row: str
+) -> None:
     open_reports(page, dashboard)
     chart(page, title).scroll_into_view_if_needed()
     expect_drawn(page)
@@ -122,7 +157,8 @@ def test_a_download_is_one_file_of_a_speaking_name(page: Page, dashboard: Dashbo
         click_in_menu(page.get_by_text("Export to .CSV").locator("visible=true"))
 
     name = download.value.suggested_filename
-    header = download.value.path().read_text(encoding="utf-8-sig").splitlines()[0]
+    lines = download.value.path().read_text(encoding="utf-8-sig").splitlines()
 
     assert re.fullmatch(rf"{re.escape(title)}, \d{{4}}-\d\d-\d\d to {yesterday().isoformat()}\.csv", name)
-    assert header.startswith(("Queue,Messages sent,", "Order,Ordered at (UTC),Channel,"))
+    assert lines[0].startswith(header)
+    assert re.fullmatch(row, lines[1])
