@@ -154,10 +154,11 @@ def test_every_asset_check_sensor_and_schedule_is_described_without_sql() -> Non
     described = {
         **{spec.key.to_user_string(): spec.description for spec in ALL_SPECS},
         **{key.name: graph.get_check_spec(key).description for key in graph.asset_check_keys},
-        "refresh_when_files_land": defs.get_sensor_def("refresh_when_files_land").description,
+        **{sensor.name: sensor.description for sensor in defs.sensors or ()},
         "refresh_daily": defs.get_schedule_def("refresh_daily").description,
     }
 
+    assert {"refresh_when_files_land", "alert_when_no_data_comes"} <= described.keys()
     assert [name for name, text in described.items() if not text or not text.strip(". ")] == []
     sql = re.compile(r"(?i)\bselect\b|\{\{|\{%|```")
     assert [name for name, text in described.items() if sql.search(text or "")] == []

@@ -8,9 +8,11 @@ commands says in what language it is.
 
 from __future__ import annotations
 
+import configparser
 import functools
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +33,9 @@ BEGINS = re.compile(r"(?:[A-Z_]+=\S* )*(?:make|dbt|pre-commit|\.venv\S*/bin/\S+)
 
 # A program of the project, as it is called.
 PROGRAM = re.compile(r"(?<![\w/.-])(?:\.venv[\w-]*/bin/[\w-]+|\.ci/run)")
+
+# A setting, as the code names it.
+SETTING = re.compile(r"\"(CONTACT_[A-Z_]+)\"")
 
 # What would be written outside of the folder that a test has.
 WRITES = re.compile(r">\s*[/~$]")
@@ -71,6 +76,15 @@ def recorded(code: str, folder: Path) -> list[list[str]]:
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     return [line.split("\0")[:-1] for line in record.read_text().splitlines()]
+
+
+def file_in(document: str, path: str) -> str:
+    """The content of a file that a document prints below its path."""
+    printed = re.search(
+        rf"`{re.escape(path)}`.*?^```\w*\n(.*?)^```", text_of(document), re.MULTILINE | re.DOTALL
+    )
+    assert printed, f"{document} does not print {path}"
+    return printed[1]
 
 
 @functools.cache
@@ -139,6 +153,43 @@ def test_a_command_runs_when_it_is_pasted(document: str, code: str, tmp_path: Pa
     for program, *arguments in called:
         if program in REQUIRED:
             REQUIRED[program](arguments)
+
+
+def test_the_unit_of_systemd_starts_the_web_ui_of_the_hub_that_its_name_says() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=True)
+    unit.optionxform = str  # type: ignore[assignment]
+    unit.read_string(file_in("docs/operations.md", "/etc/systemd/system/contact-reporting@.service"))
+    service = unit["Service"]
+    variables = dict(
+        line.split("=", 1)
+        for line in file_in("docs/operations.md", "/etc/contact-reporting/brand-a.env").splitlines()
+    )
+    program, *arguments = shlex.split(service["ExecStart"])
+
+    assert unit.sections() == ["Unit", "Service", "Install"]
+    assert program == f"{service['WorkingDirectory']}/.venv/bin/python"
+    require_python(arguments)
+    assert arguments[2:] == ["ui", "--port", "${PORT}"]
+    assert int(variables.pop("PORT"))
+    assert service["Environment"] == "CONTACT_DATA_DIR=/srv/contact/%i"
+    assert service["EnvironmentFile"] == "/etc/contact-reporting/%i.env"
+    known = {
+        name
+        for path in (REPOSITORY / "orchestration").rglob("*.py")
+        for name in SETTING.findall(path.read_text())
+    }
+    assert variables.keys() <= known
+
+
+def test_the_line_of_a_crontab_runs_a_refresh_of_a_hub(tmp_path: Path) -> None:
+    (line,) = re.findall(r"(?m)^```crontab\n(.*)$", text_of("docs/operations.md"))
+    schedule, command = line.split(maxsplit=5)[:5], line.split(maxsplit=5)[5]
+
+    assert all(re.fullmatch(r"[\d*]+", part) for part in schedule)
+    # Percent signs are ends of lines to cron.
+    assert "%" not in command
+    moved = command.replace("/opt/contact-reporting", ".").replace("/srv/contact/brand-a/refresh.log", "log")
+    assert recorded(moved, tmp_path) == [["make", "run"]]
 
 
 def test_commands_are_found_in_blocks_and_in_running_text() -> None:
