@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from serving import REPOSITORY, Dashboard
+from serving import REPOSITORY, SECONDS_TO_START, Dashboard
 
 
 def started(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,7 +20,7 @@ def started(environment: dict[str, str], *arguments: str) -> subprocess.Complete
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=SECONDS_TO_START,
         check=False,
     )
 
