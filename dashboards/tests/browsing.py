@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 from playwright.sync_api import Locator, Page, expect
-from serving import Dashboard
+from serving import PATIENCE, Dashboard
 
 PATH = "/superset/dashboard/contact-reports/"
 
@@ -105,12 +105,22 @@ def click_in_menu(entry: Locator) -> None:
     entry.click(scroll="none")
 
 
-def point_at_middle(page: Page, title: str) -> Locator:
-    """Point at the middle of the lines of a chart; the answer is the tooltip of that day."""
+def point_at_middle(page: Page, title: str, showing: str = "") -> Locator:
+    """Point at the middle of the lines of a chart until the tooltip of that day shows a text.
+
+    Lines that are still of the former filter, or are drawn again, show nothing new until the pointer moves.
+    """
     lines = chart(page, title).locator("canvas").first
     expect_still(page, lines)
-    tooltip = page.locator("div[class*=tooltip]").filter(has_text=re.compile(r"day, \d\d")).first
-    lines.hover()
+    is_of_a_day = page.locator("div[class*=tooltip]").filter(has_text=re.compile(r"day, \d\d"))
+    tooltip = is_of_a_day.filter(has_text=showing).first
+    box = lines.bounding_box()
+    assert box
+    for step in range(PATIENCE // 500):
+        lines.hover(position={"x": box["width"] / 2 + step % 2, "y": box["height"] / 2})
+        page.wait_for_timeout(500)
+        if tooltip.is_visible():
+            break
     expect(tooltip).to_be_visible()
     return tooltip
 

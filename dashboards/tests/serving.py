@@ -25,7 +25,7 @@ LATER = date.today() + timedelta(days=5)
 # An order, its customer, the message before it, and the file with it: of a settled day, landed late.
 HOSTILE_ID = "<img src=x onerror=alert(2)>{{ 7 * 7 }} 50%"
 HOSTILE_FILE = f"{HOSTILE_ID}.jsonl"
-PATIENCE = 60_000  # milliseconds until something is drawn
+PATIENCE = 120_000  # milliseconds until something is drawn, on a busy machine
 
 
 @dataclass(frozen=True)
