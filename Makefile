@@ -12,12 +12,15 @@ COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-annotate -
 COMPILE_FOR_PYTHONS := $(COMPILE) --universal
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# A refresh that files reach through a bucket, or whose versions go to one, needs a library more.
-FOR_REFRESHES := $(VENV)/ready$(if $(value CONTACT_LANDING)$(value CONTACT_PUBLISH_TO),-object-storage)
+# A refresh that files reach through a bucket, or whose versions go to one or to PostgreSQL, needs a library more.
+FOR_REFRESHES := $(VENV)/ready \
+	$(if $(value CONTACT_LANDING)$(value CONTACT_PUBLISH_TO),$(VENV)/ready-object-storage) \
+	$(if $(value CONTACT_POSTGRES),$(VENV)/ready-postgres)
 
 # The hub of the example: its last day is the last one of the data. It has no part in the buckets of another hub.
 COMPLETE_JOURNEY := CONTACT_DATA_DIR=examples/complete_journey/data CONTACT_AS_OF=2017-12-31 \
-	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD CONTACT_LANDING= CONTACT_PUBLISH_TO=
+	CONTACT_TIMEZONE=UTC CONTACT_CURRENCY=USD CONTACT_LANDING= CONTACT_PUBLISH_TO= \
+	CONTACT_POSTGRES=
 
 # Every path is one of this repository, so nothing is set up or removed in another folder.
 ifneq ($(shell test Makefile -ef '$(lastword $(MAKEFILE_LIST))' && echo same),same)
@@ -40,7 +43,7 @@ override PORT := $(value PORT)
 export PORT
 endif
 
-.PHONY: help object-storage demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
+.PHONY: help object-storage postgres demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
 	test-dashboard test-spark cluster-test java example example-dlt test-dlt lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
@@ -147,13 +150,16 @@ test-dlt: .venv/ready-dev .venv-dlt/ready  ## the reports of that shop equal pan
 
 object-storage: $(VENV)/ready-object-storage  ## install what reads landed files from buckets and copies versions there
 
+postgres: $(VENV)/ready-postgres  ## install what copies published versions to a PostgreSQL database
+
 bench: .venv/ready-dev  ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run
 
 lock:  ## pin all dependencies again (needs uv)
-	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev --extra object-storage -o requirements-dev.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra dev --extra object-storage --extra postgres -o requirements-dev.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra object-storage -c requirements-dev.lock -o requirements-object-storage.lock
+	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra postgres -c requirements-dev.lock -o requirements-postgres.lock
 	$(COMPILE_FOR_PYTHONS) pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock
 	echo setuptools | $(COMPILE) - -o requirements-build.lock
 	$(COMPILE_FOR_PYTHONS) examples/dlt/requirements.in -o examples/dlt/requirements.lock
@@ -210,6 +216,12 @@ endef
 %/ready-object-storage: %/ready requirements-object-storage.lock
 	@echo "Setting up $(@D) from requirements-object-storage.lock ..."
 	@$(WORKING) $(@D)/bin/$(INSTALL) -r requirements-object-storage.lock
+	@touch $@
+
+# For an environment that brings PostgreSQL to what is published.
+.venv/ready-postgres .venv-spark/ready-postgres: %/ready-postgres: %/ready requirements-postgres.lock
+	@echo "Setting up $(@D) from requirements-postgres.lock ..."
+	@$(WORKING) $(@D)/bin/$(INSTALL) -r requirements-postgres.lock
 	@touch $@
 
 .venv/ready: requirements.lock

@@ -15,6 +15,7 @@ from orchestration.defs.alert_sensors import build_alert_sensors
 from orchestration.defs.assets import (
     REJECTED_EVENTS,
     build_copies_asset,
+    build_postgres_asset,
     build_event_asset,
     build_mirror_assets,
     build_published_asset,
@@ -51,9 +52,10 @@ def _landing(settings: Settings) -> Sequence[Any]:
     return [landing_store(settings.landing_url), *_with_code_references([build_mirror_assets()])]
 
 
-def _copies(settings: Settings) -> list[dg.AssetsDefinition]:
+def _copies(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.AssetsDefinition]:
     """What copies published versions elsewhere, if the settings say where."""
-    return [build_copies_asset(settings.copies_url)] if settings.copies_url else []
+    copies = [build_copies_asset(settings.copies_url)] if settings.copies_url else []
+    return [*copies, build_postgres_asset(manifest)] if settings.postgres_url else copies
 
 
 def build_definitions(
@@ -82,7 +84,7 @@ def build_definitions(
         assets=[
             *_landing(now),
             *ledger(manifest),
-            *_with_code_references([*events, dbt_models, published, *_copies(now)]),
+            *_with_code_references([*events, dbt_models, published, *_copies(now, manifest)]),
             REJECTED_EVENTS,
             *dashboards(manifest),
         ],

@@ -30,6 +30,7 @@ from orchestration.object_storage.mirror import Mirroring, open_landing
 from orchestration.object_storage.mirror import mirror as mirror_landing
 from orchestration.object_storage.version_copies import Copied, CopyError, copy_published
 from orchestration.operations.status import copy_record_of_files
+from orchestration.postgres.bring_up import BringUpError, BroughtUp, bring_up
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports
 from orchestration.settings import Settings
@@ -77,6 +78,7 @@ def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
         pass
     published = publish(run)
     copy_version(run)
+    bring_up_postgres(run, manifest)
     return published
 
 
@@ -195,3 +197,19 @@ def copy_version(run: Run) -> Copied | CopyError | None:
     except CopyError as error:
         run.log(str(error))
         return error
+
+
+def bring_up_postgres(run: Run, manifest: Manifest) -> BroughtUp | BringUpError | None:
+    """Bring a PostgreSQL database to what is published, where the settings name one.
+
+    Returns:
+        What was done; why it could not be, which is logged and stops nothing; None without a database.
+    """
+    try:
+        done = bring_up(run.settings, manifest)
+    except BringUpError as error:
+        run.log(str(error))
+        return error
+    for sentence in done.sentences if done else ():
+        run.log(sentence)
+    return done

@@ -99,6 +99,7 @@ class Settings:
         published_to: who may read what is published; all else is the owner's alone.
         landing_url: the folder in object storage that the landing folder mirrors; None without one.
         copies_url: the folder in object storage that published versions are copied to; None without one.
+        postgres_url: the PostgreSQL database that is brought to each published version; None without one.
     """
 
     data_dir: Path
@@ -113,6 +114,8 @@ class Settings:
     published_to: Audience = Audience.GROUP
     landing_url: str | None = None
     copies_url: str | None = None
+    # It may hold a password.
+    postgres_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(
@@ -151,6 +154,7 @@ class Settings:
             published_to=_audience(environment),
             landing_url=landing_url,
             copies_url=copies_url,
+            postgres_url=_url_of_database(environment),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -167,6 +171,7 @@ class Settings:
             "CONTACT_PUBLISHED_TO": self.published_to.value,
             "CONTACT_LANDING": self.landing_url or "",
             "CONTACT_PUBLISH_TO": self.copies_url or "",
+            "CONTACT_POSTGRES": self.postgres_url or "",
         }
 
     @property
@@ -312,6 +317,21 @@ def _url_of_folder(environment: Mapping[str, str], variable: str) -> str | None:
             "without a user, a password or a query: credentials come from the environment of the cloud."
         )
     return value.rstrip("/") or None
+
+
+def _url_of_database(environment: Mapping[str, str]) -> str | None:
+    """The address of a PostgreSQL database.
+
+    Raises:
+        SettingsError: when it is none. Its value is not repeated, because a password may be part of it.
+    """
+    value = _value(environment, "CONTACT_POSTGRES")
+    if value and not re.fullmatch(r"postgres(ql)?://[^\s/]*/[^\s/?]+(\?\S*)?", value):
+        raise SettingsError(
+            "CONTACT_POSTGRES is no address of a PostgreSQL database. Set it to one such as "
+            "'postgresql://contact_owner@host:5432/database'; the password may stand in PGPASSWORD or ~/.pgpass."
+        )
+    return value or None
 
 
 def _require_apart(landing_url: str | None, copies_url: str | None) -> None:

@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration import refresh
 from orchestration.defs.metadata_tables import table, table_of
-from orchestration.defs.outside import COPIES, LANDING_STORE, PUBLISHED, landing_folders, landing_key
+from orchestration.defs.outside import LANDING_STORE, landing_folders, landing_key
 from orchestration.defs.plot import plot_of_messages
 from orchestration.defs.resources import LockedHub
 from orchestration.engines.engine import EngineError
@@ -26,7 +26,6 @@ from orchestration.landing.notices import left_behind, notices, too_many_gone, t
 from orchestration.landing.quarantine import count_rejected, read_quarantine
 from orchestration.ledger.restated import RestatedPeriod, restated_periods
 from orchestration.object_storage.stores import StoreError
-from orchestration.object_storage.version_copies import Copied
 from orchestration.operations import runs
 from orchestration.operations.status import status_of
 from orchestration.publishing.publish import Published
@@ -40,7 +39,6 @@ FAILED_FILES_SHOWN = 10
 REFRESHES_SHOWN = 10
 REJECTIONS_SHOWN = 20
 
-COPY_IS_CURRENT = "latest_json_names_what_is_published"
 FEW_RESTATED = "few_settled_figures_were_restated"
 
 
@@ -255,58 +253,6 @@ def _rejected_events(connection: duckdb.DuckDBPyConnection, settings: Settings) 
             ),
         },
     )
-
-
-def build_copies_asset(url: str) -> dg.AssetsDefinition:
-    """The asset that copies each published version to object storage.
-
-    Args:
-        url: the folder that it is copied to.
-    """
-
-    @dg.asset(
-        key=COPIES,
-        deps=[PUBLISHED],
-        group_name="published",
-        config_schema={},
-        owners=OWNERS,
-        freshness_policy=FRESHNESS,
-        kinds={url.partition(":")[0], "parquet", "duckdb"},
-        tags={"audience": "readers"},
-        metadata={"url": url},
-        # Of a version that could not be copied nothing is materialized.
-        output_required=False,
-        description=(
-            "The published versions in object storage, each below its own prefix, and latest.json, which "
-            "names the newest and is written last."
-        ),
-        check_specs=[
-            dg.AssetCheckSpec(
-                COPY_IS_CURRENT,
-                asset=COPIES,
-                description="The version that is published is the one that latest.json names.",
-            )
-        ],
-    )
-    def published_versions(
-        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        done = refresh.copy_version(lock.run_of(context))
-        if isinstance(done, Copied):
-            yield dg.MaterializeResult(
-                metadata={
-                    "version": done.version,
-                    "versions_removed": len(done.removed),
-                }
-            )
-        yield dg.AssetCheckResult(
-            passed=isinstance(done, Copied),
-            check_name=COPY_IS_CURRENT,
-            asset_key=COPIES,
-            severity=dg.AssetCheckSeverity.WARN,
-        )
-
-    return published_versions
 
 
 def build_published_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:

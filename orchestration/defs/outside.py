@@ -18,6 +18,7 @@ PUBLISHED = dg.AssetKey(["published", "contact_reports"])
 
 
 COPIES = dg.AssetKey(["object_storage", "published_versions"])
+POSTGRES = dg.AssetKey(["postgres", "contact_reports"])
 LANDING_STORE = dg.AssetKey(["object_storage", "landed"])
 
 

@@ -149,7 +149,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
     Returns:
         The days later than the as-of day of the version before, of which it had no message.
     """
-    is_recorded = _is_recorded(connection, from_version)
+    is_recorded = is_recorded_since(connection, from_version)
     for changed, (fact, keys, others) in FACTS.items():
         rows_before, rows_after = f"published.{fact}", f"reports.main.{fact}"
         if is_recorded and _has_table(connection, fact):
@@ -190,7 +190,7 @@ def _find_files(connection: duckdb.DuckDBPyConnection, contract: EventContract) 
     )
 
 
-def _is_recorded(connection: duckdb.DuckDBPyConnection, version: str) -> bool:
+def is_recorded_since(connection: duckdb.DuckDBPyConnection, version: str) -> bool:
     """Whether the change feeds begin with the version; not when a refresh was killed after it published."""
     if not _has_table(connection, "since"):
         return False

@@ -18,6 +18,7 @@ STEPS = {
     "raw__order_events": "Loading orders",
     "dbt_models": "Building and checking the models",
     "published__contact_reports": "Publishing",
+    "postgres__contact_reports": "Bringing PostgreSQL to the published version",
     "object_storage__published_versions": "Copying the published version to object storage",
 }
 

@@ -5,7 +5,7 @@
     {{ return(adapter.dispatch('hash_of')(varargs | join(', '))) }}
 {%- endmacro %}
 
-{% macro duckdb__hash_of(listed) -%}
+{% macro default__hash_of(listed) -%}
     hash({{ listed }})
 {%- endmacro %}
 

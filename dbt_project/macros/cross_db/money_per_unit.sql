@@ -19,3 +19,10 @@
         as decimal(38, 6)
     )
 {%- endmacro %}
+
+{% macro postgres__money_per_unit(money, units) -%}
+    cast(
+        div(cast({{ money }} * 1000000 as numeric) * 2 + {{ units }}, nullif(2 * {{ units }}, 0)) * 0.000001
+        as decimal(38, 6)
+    )
+{%- endmacro %}

@@ -14,7 +14,7 @@
     having count(*) > 1
 {%- endmacro %}
 
-{% macro duckdb__repeated_rows(relation, listed) -%}
+{% macro default__repeated_rows(relation, listed) -%}
     select
         {{ listed }},
         count(*) as row_count

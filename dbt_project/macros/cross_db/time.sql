@@ -5,7 +5,7 @@
     {{ return(adapter.dispatch('reporting_date')(instant)) }}
 {%- endmacro %}
 
-{% macro duckdb__reporting_date(instant) -%}
+{% macro default__reporting_date(instant) -%}
     {%- if reporting_timezone() == 'UTC' -%}
         cast({{ instant }} as date)
     {%- else -%}
@@ -24,7 +24,7 @@
 
 {#- Where clocks go back across midnight, a day has two midnights; DuckDB takes the second, the day begins
     with the first. -#}
-{% macro duckdb__start_of_day(day) -%}
+{% macro default__start_of_day(day) -%}
     {%- set midnight = "timezone('UTC', timezone('" ~ reporting_timezone() ~ "', cast(" ~ day ~ " as timestamp)))" -%}
     {%- set hour_before = midnight ~ " - interval 1 hour" -%}
     case when {{ reporting_date(hour_before) }} = {{ day }} then {{ hour_before }} else {{ midnight }} end
@@ -46,7 +46,7 @@
     {{ return(adapter.dispatch('time_bucket')(instant)) }}
 {%- endmacro %}
 
-{% macro duckdb__time_bucket(instant) -%}
+{% macro default__time_bucket(instant) -%}
     epoch_us({{ instant }}) // {{ var('attribution_window_days') * 24 * 60 * 60 * 1000000 }}
 {%- endmacro %}
 
@@ -69,7 +69,7 @@
     {{ return(adapter.dispatch('last_known_before')(column, window)) }}
 {%- endmacro %}
 
-{% macro duckdb__last_known_before(column, window) -%}
+{% macro default__last_known_before(column, window) -%}
     lag({{ column }} ignore nulls) over {{ window }}
 {%- endmacro %}
 

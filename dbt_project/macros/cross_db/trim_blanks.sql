@@ -8,7 +8,7 @@
     {{ return(adapter.dispatch('trim_blanks')(text, blanks)) }}
 {%- endmacro %}
 
-{% macro duckdb__trim_blanks(text, blanks) -%}
+{% macro default__trim_blanks(text, blanks) -%}
     trim({{ text }}, '{{ blanks }}')
 {%- endmacro %}
 

@@ -19,10 +19,22 @@
     and {{ is_requested('user_id', 'users') }}
 {%- endmacro %}
 
+{% macro is_requested(id, listed) -%}
+    ({{ listed }} is null or {{ is_listed(id, listed) }})
+{%- endmacro %}
+
+{% macro is_listed(id, listed) -%}
+    {{ return(adapter.dispatch('is_listed')(id, listed)) }}
+{%- endmacro %}
+
 {#- By position, because DuckDB computes that once for each different id of a column. To test whether a list contains an
     id, it joins every row with the list, which takes more than twice the time. -#}
-{% macro is_requested(id, listed) -%}
-    ({{ listed }} is null or list_position(cast({{ listed }} as varchar[]), {{ id }}) > 0)
+{% macro default__is_listed(id, listed) -%}
+    list_position(cast({{ listed }} as varchar[]), {{ id }}) > 0
+{%- endmacro %}
+
+{% macro postgres__is_listed(id, listed) -%}
+    {{ id }} = any({{ listed }})
 {%- endmacro %}
 
 {#- Rows of a relation that holds the figures of all messages, if the query has no filter on queues or users. -#}
@@ -44,12 +56,12 @@
 
 {% macro has_only_requested_queue() -%}
     {{ has_one_of('queues', 'users') }}
-    and queue_id = list_min(cast(queues as varchar[]))
+    and queue_id = {{ first_id('queues') }}
 {%- endmacro %}
 
 {% macro has_only_requested_user() -%}
     {{ has_one_of('users', 'queues') }}
-    and user_id = list_min(cast(users as varchar[]))
+    and user_id = {{ first_id('users') }}
 {%- endmacro %}
 
 {#- Rows of the requested queues (users), if the filter names no users (queues). -#}
@@ -83,9 +95,33 @@
     queues is null and users is null
 {%- endmacro %}
 
-{#- An id that is listed twice is one, NULL is none. -#}
 {% macro has_one_of(listed, other) -%}
-    {{ other }} is null and len(list_distinct(cast({{ listed }} as varchar[]))) = 1
+    {{ other }} is null and {{ count_ids(listed) }} = 1
+{%- endmacro %}
+
+{% macro first_id(listed) -%}
+    {{ return(adapter.dispatch('first_id')(listed)) }}
+{%- endmacro %}
+
+{% macro default__first_id(listed) -%}
+    list_min(cast({{ listed }} as varchar[]))
+{%- endmacro %}
+
+{% macro postgres__first_id(listed) -%}
+    (select min(listed.id) from unnest({{ listed }}) as listed (id))
+{%- endmacro %}
+
+{#- An id that is listed twice is one, NULL is none. -#}
+{% macro count_ids(listed) -%}
+    {{ return(adapter.dispatch('count_ids')(listed)) }}
+{%- endmacro %}
+
+{% macro default__count_ids(listed) -%}
+    len(list_distinct(cast({{ listed }} as varchar[])))
+{%- endmacro %}
+
+{% macro postgres__count_ids(listed) -%}
+    (select count(distinct listed.id) from unnest({{ listed }}) as listed (id))
 {%- endmacro %}
 
 {% macro has_other_filter() -%}

@@ -20,7 +20,7 @@
     {{ return(adapter.dispatch('replace_table')(table, query)) }}
 {%- endmacro %}
 
-{% macro duckdb__replace_table(table, query) -%}
+{% macro default__replace_table(table, query) -%}
     create or replace table {{ table }} as
     {{ query }}
 {%- endmacro %}

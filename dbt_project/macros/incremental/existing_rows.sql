@@ -8,7 +8,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
+{% macro default__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
     {%- set key = config.require('unique_key') -%}
     create or replace temp table {{ existing_rows() }} as
     select
@@ -49,7 +49,7 @@
     {{ return(adapter.dispatch('temporary_relation')(what)) }}
 {%- endmacro %}
 
-{% macro duckdb__temporary_relation(what) -%}
+{% macro default__temporary_relation(what) -%}
     {{ return(adapter.quote(model.name ~ '__' ~ what)) }}
 {%- endmacro %}
 
@@ -71,7 +71,7 @@
     {{ return(adapter.dispatch('has_key_of')(keys, key, relation, pruning_key, pruning_key_in_keys)) }}
 {%- endmacro %}
 
-{% macro duckdb__has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys) -%}
+{% macro default__has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys) -%}
     rowid in (
         select stored.rowid
         from {{ relation }} as stored

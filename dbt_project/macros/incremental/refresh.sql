@@ -11,7 +11,7 @@
     {% endif %}
 {%- endmacro %}
 
-{% macro duckdb__forget_model_states() -%}
+{% macro default__forget_model_states() -%}
     drop table if exists raw.model_states
 {%- endmacro %}
 

@@ -15,7 +15,7 @@
     )
 {%- endmacro %}
 
-{% macro duckdb__has_several_versions(id, events) -%}
+{% macro default__has_several_versions(id, events) -%}
     hash({{ id }}) in (
         select hash(repeated.{{ id }}) from {{ events }} as repeated
         group by hash(repeated.{{ id }})

@@ -66,7 +66,7 @@
 
     select
         *,
-        cast(customers_converted as double) / nullif(customers_messaged, 0) as conversion_rate,
+        {{ rate('customers_converted', 'customers_messaged') }} as conversion_rate,
         {{ money_per_unit('revenue_generated', 'messages_sent') }} as revenue_per_message
     from totals
 {% endmacro %}

@@ -1,0 +1,98 @@
+"""A database of PostgreSQL, held against a published file: every table and function, row for row.
+
+Belongs here: reading both by plain SQL. Does not belong here: how the database was brought there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg2
+from strategies import Filter
+
+FUNCTIONS = ("overview", "messages_over_time", "queue_breakdown", "user_messages_over_time", "user_breakdown")
+
+SCHEMA = "contact_reports"
+
+
+def assert_same(file: Path, database: str, filters: Iterable[Filter]) -> None:
+    """The database holds what the file holds, and answers as it does."""
+    with (
+        duckdb.connect(str(file), read_only=True) as published,
+        psycopg2.connect(database) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("set timezone = 'UTC'")
+        assert tables_of(cursor) == {name for (name,) in published.execute("show tables").fetchall()}
+        for name in sorted(tables_of(cursor)):
+            columns = [row[0] for row in published.execute(f"describe {name}").fetchall()]
+            assert_same_rows(
+                f"{name}",
+                published.execute(f"select {', '.join(columns)} from {name}").fetchall(),
+                rows(cursor, f"select {', '.join(columns)} from {SCHEMA}.{name}"),
+            )
+        for one in filters:
+            for name in FUNCTIONS:
+                given = published.execute(f"from {name}($1, $2, $3, $4)", [*one])
+                columns = [column[0] for column in given.description]
+                cursor.execute(
+                    f"select * from {SCHEMA}.{name}(%s, %s, %s::text[], %s::text[])",
+                    [one.date_from, one.date_to, one.queues, one.users],
+                )
+                assert [column.name for column in cursor.description] == columns, name
+                assert_same_rows(f"{name}{tuple(one)}", given.fetchall(), cursor.fetchall())
+
+
+def assert_same_rows(name: str, expected: Sequence[Any], found: Sequence[Any]) -> None:
+    missing, foreign = (Counter(map(plain, some)) for some in (expected, found))
+    assert (missing - foreign, foreign - missing) == (Counter(), Counter()), name
+
+
+def plain(value: Any) -> Any:
+    """A value that can be counted and compared, whichever library it comes from; text without U+0000."""
+    match value:
+        case list() | tuple():
+            return tuple(map(plain, value))
+        case dict():
+            return json.dumps(value, sort_keys=True, default=str)
+        case str():
+            return value.replace("\0", "\u2400")
+        case Decimal():
+            return value.normalize()
+    return value
+
+
+def tables_of(cursor: Any) -> set[str]:
+    """The published tables, without what the database says of itself."""
+    found = rows(cursor, f"select tablename from pg_tables where schemaname = '{SCHEMA}'")
+    return {name for (name,) in found} - {"loaded_version", "loaded_tables"}
+
+
+def rows(cursor: Any, query: str) -> list[tuple[Any, ...]]:
+    cursor.execute(query)
+    found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def written_by_last_load(cursor: Any, table: str) -> int:
+    """How many rows of a table the transaction wrote that also wrote the version."""
+    ((count,),) = rows(
+        cursor,
+        f"select count(*) from {SCHEMA}.{table} where xmin = (select xmin from {SCHEMA}.loaded_version)",
+    )
+    return count
+
+
+def new_rows(before: Path, after: Path, table: str) -> int:
+    """How many rows of a table the version after has that the one before has not."""
+    with duckdb.connect(str(after), read_only=True) as connection:
+        connection.execute(f"attach '{before}' as before (read_only)")
+        return connection.execute(
+            f"select count(*) from (from {table} except all from before.{table})"
+        ).fetchall()[0][0]

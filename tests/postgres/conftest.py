@@ -1,0 +1,146 @@
+"""A PostgreSQL server of this machine, and a hub of several versions that databases are brought to.
+
+Belongs here: what the tests of PostgreSQL share. Does not belong here: what they hold.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pipeline
+import psycopg2
+import pytest
+from ledger_hub import Published, RecordedHub
+from strategies import drawn
+from test_incremental_refresh import landed_histories
+from test_ledger_histories import batches_of, land
+
+from orchestration.postgres.bring_up import BroughtUp, bring_up
+from orchestration.settings import Settings
+
+# Of Debian, where no program of the server is on the path.
+PROGRAMS = "/usr/lib/postgresql"
+
+PASSWORD = "a password that nobody may read"
+
+HISTORIES = 20
+
+
+def program(name: str) -> str:
+    """A program of the newest server that is installed."""
+    found = sorted(Path(PROGRAMS).glob(f"*/bin/{name}")) if shutil.which(name) is None else [name]
+    assert found, f"{name} is not installed: make test-postgres installs it"
+    return str(found[-1])
+
+
+def as_server(*command: str) -> list[str]:
+    """A command as the user of the server, which refuses to run as root."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else [*command]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Path]:
+    """The folder of the socket of a server, which asks everybody for a password."""
+    # Its path is short enough for a socket, and open to the user of the server.
+    folder = Path(tempfile.mkdtemp(prefix="contact-postgres-"))
+    password = folder / "password"
+    password.write_text(PASSWORD)
+    if os.geteuid() == 0:
+        for path in (folder, password):
+            shutil.chown(path, "postgres")
+    data = str(folder / "data")
+    subprocess.run(
+        as_server(
+            *(program("initdb"), "--pgdata", data, "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"),
+            *("--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"),
+        ),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    # Without waiting for the disk: what a power cut loses is no matter here.
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    control = as_server(program("pg_ctl"), "--pgdata", data, "--wait")
+    subprocess.run([*control, "--log", f"{folder}/log", "--options", options, "start"], check=True)
+    yield folder
+    subprocess.run([*control, "--mode=immediate", "stop"], check=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def new_database(server: Path) -> Callable[[], str]:
+    """Makes an empty database; gives its address."""
+    numbers = itertools.count()
+
+    def make() -> str:
+        name = f"reports_{next(numbers)}"
+        with admin(server) as cursor:
+            cursor.execute(f"create database {name}")
+        return address(server, name)
+
+    return make
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> str:
+    """The address of an empty database."""
+    return new_database()
+
+
+def address(server: Path, database: str, user: str = "postgres") -> str:
+    """The address of a database, with the password."""
+    return f"postgresql://{user}:{PASSWORD.replace(' ', '%20')}@/{database}?host={server}"
+
+
+class admin:
+    """Within it, a cursor of the administrator outside of any transaction."""
+
+    def __init__(self, server: Path, database: str = "postgres") -> None:
+        self._connection = psycopg2.connect(address(server, database))
+        self._connection.autocommit = True
+
+    def __enter__(self) -> psycopg2.extensions.cursor:
+        return self._connection.cursor()
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> RecordedHub:
+    """A hub that published five versions, one for each batch that landed; no database knows it yet."""
+    hub = RecordedHub(Settings(tmp_path_factory.mktemp("versions") / "hub", "Europe/Paris", date.max, "USD"))
+    batches = batches_of(drawn(landed_histories(), HISTORIES, 0))
+    for number, batch in enumerate(batches):
+        list(land(hub, number, batch))
+        hub.set(as_of=date(2026, 3, 10 + number))
+        hub.publish()
+    return hub
+
+
+@pytest.fixture
+def bring_to(hub: RecordedHub) -> Iterator[Callable[[str, Published], BroughtUp]]:
+    """Brings a database to a version of the hub, as if that were the one that was just published."""
+    published = hub.settings.published
+    newest = published.readlink()
+
+    def bring(database: str, version: Published) -> BroughtUp:
+        point_to(published, newest.parent.with_name(version.name) / newest.name)
+        done = bring_up(replace(hub.settings, postgres_url=database), pipeline.manifest())
+        assert done is not None
+        return done
+
+    yield bring
+    point_to(published, newest)
+
+
+def point_to(link: Path, target: Path) -> None:
+    link.unlink()
+    link.symlink_to(target)
