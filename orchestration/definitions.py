@@ -14,12 +14,11 @@ from orchestration.dbt_runner.project import prepared_project
 from orchestration.defs.alert_sensors import build_alert_sensors
 from orchestration.defs.assets import (
     REJECTED_EVENTS,
-    build_copies_asset,
-    build_postgres_asset,
     build_event_asset,
     build_mirror_assets,
     build_published_asset,
 )
+from orchestration.defs.copies import build_copies_asset, build_postgres_asset
 from orchestration.defs.dbt_models import build_dbt_assets
 from orchestration.defs.outside import dashboards, landing_folders, landing_store, ledger
 from orchestration.defs.resources import build_lock

@@ -329,7 +329,8 @@ def _url_of_database(environment: Mapping[str, str]) -> str | None:
     if value and not re.fullmatch(r"postgres(ql)?://[^\s/]*/[^\s/?]+(\?\S*)?", value):
         raise SettingsError(
             "CONTACT_POSTGRES is no address of a PostgreSQL database. Set it to one such as "
-            "'postgresql://contact_owner@host:5432/database'; the password may stand in PGPASSWORD or ~/.pgpass."
+            "'postgresql://contact_owner@host:5432/database'; the password may stand in PGPASSWORD or "
+            "~/.pgpass."
         )
     return value or None
 

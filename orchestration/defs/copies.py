@@ -1,7 +1,7 @@
 """Where published versions are copied to, as assets: object storage, PostgreSQL.
 
-Belongs here: what Dagster shows of a copy. Does not belong here: the copying (refresh.py). A copy that could not
-be made is a check that warns; what is published stays published.
+Belongs here: what Dagster shows of a copy. Does not belong here: the copying (refresh.py). A copy that could
+not be made is a check that warns; what is published stays published.
 """
 
 from collections.abc import Iterator, Mapping

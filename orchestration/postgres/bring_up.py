@@ -1,11 +1,12 @@
 """The database brought to the version that is published, in one transaction.
 
-Readers are never in its way, nor it in theirs: rows are deleted and inserted, so that each query sees the rows
-of one version; a table whose columns changed is loaded beside the former one, and takes its place at the end.
-A kill leaves the version before.
+Readers are never in its way, nor it in theirs: rows are deleted and inserted, so each query sees the rows of
+one version; a table whose columns changed is loaded beside the former one, and takes its place at the end. A
+kill leaves the version before.
 
 Belongs here: the steps, and what the database says of itself. Does not belong here: which rows
-(row_changes.py), what tables and functions are (table_shapes.py, function_bodies.py), the library (server.py).
+(row_changes.py), what tables and functions are (table_shapes.py, function_bodies.py), the library
+(server.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from orchestration.sql import identifier, one_row
 BOOKKEEPING = f"""
 create schema if not exists {SCHEMA};
 create table if not exists {SCHEMA}.loaded_version (
-    version text primary key, loaded_at timestamptz not null, functions text not null
+    version text primary key,
+    loaded_at timestamptz not null,
+    functions text not null,
+    function_layout text not null
 );
 create table if not exists {SCHEMA}.loaded_tables (
     table_name text primary key,
@@ -69,6 +73,13 @@ from pg_class as tables
 where tables.relnamespace = to_regnamespace('{SCHEMA}') and tables.relkind = 'r'
 """
 
+# The functions as they are, which a hand may have changed.
+FUNCTION_LAYOUT = f"""
+select coalesce(md5(string_agg(pg_get_functiondef(oid), '' order by proname, oid)), '')
+from pg_proc
+where pronamespace = to_regnamespace('{SCHEMA}')
+"""
+
 # The number of the lock that one loading at a time holds.
 LOCK = 7_217_366_183
 
@@ -100,7 +111,10 @@ class BroughtUp:
         """What an operator should know: which tables were loaded anew though the database held a version."""
         if self.held is None:
             return []
-        tables_of = {why: [name for name, said in self.reloaded.items() if said == why] for why in self.reloaded.values()}
+        tables_of = {
+            why: [name for name, said in self.reloaded.items() if said == why]
+            for why in self.reloaded.values()
+        }
         return [
             f"PostgreSQL: {', '.join(tables)}: all rows were loaded anew, since {why}."
             for why, tables in tables_of.items()
@@ -131,8 +145,8 @@ def bring_up(settings: Settings, manifest: Mapping[str, Any]) -> BroughtUp | Non
     except (ServerError, OSError, duckdb.Error) as error:
         said = str(error) if isinstance(error, ServerError) else first_line(error)
         raise BringUpError(
-            f"PostgreSQL was not brought to the published version: {said.rstrip('.')}. The file is published, "
-            "and readers of PostgreSQL keep the version before. The next refresh tries again."
+            f"PostgreSQL was not brought to the published version: {said.rstrip('.')}. The file is "
+            "published, and readers of PostgreSQL keep the version before. The next refresh tries again."
         ) from None
 
 
@@ -157,7 +171,10 @@ def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any]) -> B
         cursor.execute(f"drop table if exists {_table(gone)}")
         cursor.execute(f"delete from {SCHEMA}.loaded_tables where table_name = %s", [gone])
     cursor.execute(f"delete from {SCHEMA}.loaded_version")
-    cursor.execute(f"insert into {SCHEMA}.loaded_version values (%s, now(), %s)", [file.parent.name, wanted])
+    cursor.execute(
+        f"insert into {SCHEMA}.loaded_version select %s, now(), %s, ({FUNCTION_LAYOUT})",
+        [file.parent.name, wanted],
+    )
     removed, inserted = (sum(numbers) for numbers in zip(*counts, strict=True))
     return BroughtUp(file.parent.name, held, removed, inserted, why)
 
@@ -201,8 +218,11 @@ def _prepare(cursor: Any) -> None:
 
 
 def _held(cursor: Any) -> tuple[str | None, str | None]:
-    """The version that the database holds, and the hash of the functions that it has."""
-    cursor.execute(f"select version, functions from {SCHEMA}.loaded_version")
+    """The version that the database holds, and the hash of its functions, if they are still those."""
+    cursor.execute(
+        f"select version, case when function_layout = ({FUNCTION_LAYOUT}) then functions end "
+        f"from {SCHEMA}.loaded_version"
+    )
     return cursor.fetchone() or (None, None)
 
 
@@ -296,8 +316,8 @@ def _make(cursor: Any, versions: Compared, shape: Shape, name: str) -> int:
     for statement in shape.comment_statements(table):
         cursor.execute(statement)
     cursor.execute(
-        f"create trigger note_touch after insert or update or delete or truncate on {table} for each statement "
-        f"when (current_setting('{SCHEMA}.is_loading', true) is distinct from 'yes') "
+        f"create trigger note_touch after insert or update or delete or truncate on {table} "
+        f"for each statement when (current_setting('{SCHEMA}.is_loading', true) is distinct from 'yes') "
         f"execute function {SCHEMA}.note_touch()"
     )
     return inserted

@@ -1,7 +1,7 @@
 """The table functions as PostgreSQL has them: what dbt compiles of their models for it.
 
-Belongs here: the statements that make them. Does not belong here: their SQL (models/marts/functions), and what
-PostgreSQL writes otherwise there (macros of dbt_project with the prefix ``postgres__``).
+Belongs here: the statements that make them. Does not belong here: their SQL (models/marts/functions), and
+what PostgreSQL writes otherwise there (macros of dbt_project with the prefix ``postgres__``).
 """
 
 from __future__ import annotations
@@ -69,21 +69,26 @@ def statements(
     made = []
     for name in FUNCTIONS:
         function = f"{SCHEMA}.{identifier(name)}"
-        types = ", ".join(PARAMETERS[_name_of(parameter)] for parameter in signatures[name])
-        made.append(
-            f"create or replace function {function}({_parameters(signatures[name])}) "
+        signature = f"{function}({', '.join(PARAMETERS[_name_of(one)] for one in signatures[name])})"
+        definition = (
+            f"function {function}({_parameters(signatures[name])}) "
             f"returns table ({_columns(published, name)}) language sql stable parallel safe "
-            # No text of a model can end it.
             f"as {literal(bodies[name])}"
         )
-        made.append(f"comment on function {function}({types}) is {literal(comments[name] or '')}")
+        # What depends on a function stays, unless the columns of its answer are others.
+        replacing = (
+            f"begin create or replace {definition}; exception when invalid_function_definition then "
+            f"drop function {signature}; create {definition}; end"
+        )
+        made.append(f"do {literal(replacing)}")
+        made.append(f"comment on function {signature} is {literal(comments[name] or '')}")
     return made
 
 
 def _parameters(signature: Sequence[str]) -> str:
     return ", ".join(
-        f"{_name_of(parameter)} {PARAMETERS[_name_of(parameter)]}{' default null' if ':=' in parameter else ''}"
-        for parameter in signature
+        f"{_name_of(one)} {PARAMETERS[_name_of(one)]}{' default null' if ':=' in one else ''}"
+        for one in signature
     )
 
 

@@ -1,8 +1,8 @@
-"""What a published version has that another one has not, table by table: rows to remove and rows to insert.
+"""What a published version has that another one has not: rows to remove and rows to insert, by table.
 
-Where the version that the database holds is the one that the last refresh began from, the change feeds of that
-refresh say so for the large tables. Where it is an older one, all rows of both files are compared. Where its
-file is gone, all rows are replaced.
+Where the version that the database holds is the one that the last refresh began from, the change feeds of
+that refresh say so for the large tables. Where it is an older one, all rows of both files are compared. Where
+its file is gone, all rows are replaced.
 
 Belongs here: which rows. Does not belong here: what the tables are (table_shapes.py), how rows travel
 (row_stream.py).
@@ -63,8 +63,7 @@ class Compared:
                 )
             )
             removed, inserted = (
-                f"select {shape.listed} from {identifier(changed)} where times {sign} 0"
-                for sign in "<>"
+                f"select {shape.listed} from {identifier(changed)} where times {sign} 0" for sign in "<>"
             )
             return RowChanges(shape, removed, inserted)
         if shape.name in VERSION_OF_ROWS:

@@ -59,7 +59,14 @@ def server() -> Iterator[Path]:
     data = str(folder / "data")
     subprocess.run(
         as_server(
-            *(program("initdb"), "--pgdata", data, "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"),
+            *(
+                program("initdb"),
+                "--pgdata",
+                data,
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ),
             *("--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"),
         ),
         check=True,

@@ -1,4 +1,4 @@
-"""Random histories in several refreshes: after each, the database holds what is published, and answers as it."""
+"""Random histories in several refreshes: after each, the database holds and answers what the file does."""
 
 from __future__ import annotations
 
