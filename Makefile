@@ -44,7 +44,7 @@ export PORT
 endif
 
 .PHONY: help object-storage postgres demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
-	test-dashboard test-spark cluster-test java example example-dlt test-dlt lint lint-python lint-sql \
+	test-dashboard test-postgres test-spark cluster-test java example example-dlt test-dlt lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -119,6 +119,11 @@ cluster-test: .venv-spark/ready-dev java  ## the same by a cluster of processes,
 java:
 	@command -v java >/dev/null || { $(AS_ROOT) apt-get update -q \
 		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends openjdk-17-jre-headless; }
+
+test-postgres: .venv/ready-dev  ## PostgreSQL holds and answers what the published file does
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+		|| { $(AS_ROOT) apt-get update -q && $(AS_ROOT) apt-get install -q -y --no-install-recommends postgresql; }
+	@$(BIN)/python -m pytest tests/postgres --numprocesses auto --dist worksteal
 
 MINUTES ?= 3
 soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)

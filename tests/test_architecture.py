@@ -85,6 +85,19 @@ def test_object_storage_is_used_by_the_steps_alone_and_its_library_in_one_module
     assert not any(name.startswith("obstore") for path in MODULES for name in imports(path))
 
 
+def test_postgres_is_used_by_the_steps_alone_and_its_library_in_one_module() -> None:
+    using = {
+        path.relative_to(TOP).parts[0]
+        for path in MODULES
+        if path.parent.name != "postgres"
+        if any(name.startswith("orchestration.postgres") for name in imports(path))
+    }
+
+    assert using == {"refresh.py", "defs"}
+    assert {path.name for path in MODULES if "psycopg2" in path.read_text()} == {"server.py"}
+    assert not any(name.startswith("psycopg2") for path in MODULES for name in imports(path))
+
+
 def engines_named(module: Path) -> list[int]:
     """The lines on which a module compares something with an engine."""
     return [

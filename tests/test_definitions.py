@@ -308,7 +308,12 @@ def test_definitions_may_be_of_other_settings_than_those_of_the_environment(
 
 def test_buckets_are_in_the_lineage_where_the_settings_name_them(hub: Settings) -> None:
     of_buckets = build_definitions(
-        settings=replace(hub, landing_url="s3://bucket/landed", copies_url="gs://bucket/reports")
+        settings=replace(
+            hub,
+            landing_url="s3://bucket/landed",
+            copies_url="gs://bucket/reports",
+            postgres_url="postgresql:///x",
+        )
     )
     graph = of_buckets.resolve_asset_graph()
     upstream = {
@@ -318,9 +323,11 @@ def test_buckets_are_in_the_lineage_where_the_settings_name_them(hub: Settings) 
 
     assert upstream["landing/orders"] == upstream["landing/messages"] == {"object_storage/landed"}
     assert upstream["object_storage/published_versions"] == {"published/contact_reports"}
-    assert not any(spec.key.path[0] == "object_storage" for spec in ALL_SPECS)
+    assert upstream["postgres/contact_reports"] == {"published/contact_reports"}
+    assert not any(spec.key.path[0] in ("object_storage", "postgres") for spec in ALL_SPECS)
     job = of_buckets.resolve_job_def("refresh")
-    assert {"landing_mirror", "object_storage__published_versions"} <= {node.name for node in job.nodes}
+    steps = {"landing_mirror", "object_storage__published_versions", "postgres__contact_reports"}
+    assert steps <= {node.name for node in job.nodes}
 
 
 def test_a_resource_of_the_definitions_may_be_replaced(hub: Settings, tmp_path: Path) -> None:

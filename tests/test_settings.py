@@ -165,3 +165,28 @@ def test_versions_may_be_copied_beside_what_lands() -> None:
     settings = Settings.from_environment({"CONTACT_LANDING": "s3://b", "CONTACT_PUBLISH_TO": copies})
 
     assert (settings.landing_url, settings.copies_url) == ("s3://b", copies)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mysql://owner:secret@host/reports",
+        "postgresql://owner:secret@host",
+        "host=secret dbname=reports",
+        "secret",
+    ],
+)
+def test_what_is_no_address_of_a_database_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(SettingsError, match="CONTACT_POSTGRES is no address") as refused:
+        Settings.from_environment({"CONTACT_POSTGRES": address})
+
+    assert "secret" not in str(refused.value)
+
+
+def test_the_address_of_a_database_is_handed_on_and_never_shown() -> None:
+    address = "postgresql://owner:secret@host:5432/reports?sslmode=require"
+
+    settings = Settings.from_environment({"CONTACT_POSTGRES": f" {address} "})
+
+    assert settings.postgres_url == settings.as_environment()["CONTACT_POSTGRES"] == address
+    assert "secret" not in repr(settings)

@@ -231,7 +231,7 @@ def _known_tables(cursor: Any) -> dict[str, KnownTable]:
     cursor.execute(
         f"""
         select loaded.table_name, loaded.definition, loaded.row_count,
-            loaded.was_touched or loaded.layout <> layouts.layout
+            loaded.was_touched or loaded.layout is distinct from layouts.layout
         from {SCHEMA}.loaded_tables as loaded
         inner join ({LAYOUTS}) as layouts on loaded.table_name = layouts.table_name
         """
