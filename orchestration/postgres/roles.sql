@@ -27,6 +27,8 @@ select format('grant connect on database %I to contact_reader', current_database
 -- A function looks costly to PostgreSQL, because it has a way for each kind of filter; each question goes one of them,
 -- and is answered before its compilation ends.
 select format('alter database %I set jit = off', current_database()) \gexec
+-- So that repeats of a million messages are found in memory.
+select format('alter database %I set work_mem = %L', current_database(), '64MB') \gexec
 
 -- Whatever the owner makes in this database.
 alter default privileges for role contact_owner revoke execute on functions from public;

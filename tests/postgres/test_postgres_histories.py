@@ -16,14 +16,14 @@ from comparing import assert_same, new_rows, tables_of, written_by_last_load
 from ledger_hub import Published, RecordedHub
 from strategies import TIMEZONES, Filter, History, drawn, filters
 from test_incremental_refresh import landed_histories
-from test_ledger_histories import batches_of, live
+from test_ledger_histories import STEPS, batches_of, live
 
 from orchestration.postgres.bring_up import BroughtUp, bring_up
 from orchestration.settings import Settings
 
 HISTORIES = 50
 
-FILTERS = 12
+FILTERS = 6
 
 # Every kind of filter that the functions tell apart, over all time.
 SHAPES = [
@@ -50,13 +50,15 @@ def test_every_version_is_the_same_in_postgres(
         assert bring_up(self.settings, pipeline.manifest()) == BroughtUp(version.name, version.name, 0, 0, {})
         messages = tuple(version.state.events.messages.values())
         asked[:] = asked or drawn(filters(History(messages, (), self.settings.as_of)), FILTERS, seed)
-        assert_same(version.file, database, [*asked, *SHAPES])
+        # The functions are compiled once, and asked for all kinds of filters at first, and after all steps.
+        is_first_or_last = len(self.versions) in (1, len(STEPS) + 2)
+        assert_same(version.file, database, [*asked, *(SHAPES if is_first_or_last else [])])
         return version
 
     monkeypatch.setattr(RecordedHub, "publish", publish_and_compare)
     steps = live(hub, batches_of(drawn(landed_histories(), HISTORIES, seed)), chance)
     print(f"\nseed {seed}: {', '.join(steps)}")
-    assert len(hub.versions) > 5
+    assert len(hub.versions) == len(STEPS) + 2
 
 
 def test_only_what_differs_is_sent(
