@@ -308,7 +308,8 @@ def _load(
 def _make(cursor: Any, versions: Compared, shape: Shape, name: str) -> int:
     """Make a table with its rows, then what rows are found by; gives their number."""
     table = _table(name)
-    cursor.execute(f"create table {table} ({shape.columns_of_table})")
+    # To give the end of a file back, a vacuum would lock readers out.
+    cursor.execute(f"create table {table} ({shape.columns_of_table}) with (vacuum_truncate = false)")
     inserted = _insert(cursor, versions, replaced(shape), table)
     cursor.execute(shape.key_statement(table))
     for index in shape.indexes:
