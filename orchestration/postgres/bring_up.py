@@ -186,12 +186,14 @@ class KnownTable:
     Attributes:
         definition: that of the shape that it was made by.
         row_count: how many rows it was left with.
-        was_touched: whether somebody else has changed its rows, its columns or its indexes since.
+        was_touched: whether somebody else has changed its rows since.
+        is_as_made: whether its columns, keys, indexes and triggers are those that it was left with.
     """
 
     definition: str
     row_count: int
     was_touched: bool
+    is_as_made: bool
 
 
 def _prepare(cursor: Any) -> None:
@@ -231,7 +233,7 @@ def _known_tables(cursor: Any) -> dict[str, KnownTable]:
     cursor.execute(
         f"""
         select loaded.table_name, loaded.definition, loaded.row_count,
-            loaded.was_touched or loaded.layout is distinct from layouts.layout
+            loaded.was_touched, loaded.layout is not distinct from layouts.layout
         from {SCHEMA}.loaded_tables as loaded
         inner join ({LAYOUTS}) as layouts on loaded.table_name = layouts.table_name
         """
@@ -259,7 +261,7 @@ def _why_anew(shape: Shape, known: KnownTable | None) -> str | None:
         return "there was no such table"
     if known.definition != shape.definition:
         return "columns or indexes are others in this version of the software"
-    if known.was_touched:
+    if known.was_touched or not known.is_as_made:
         return "somebody else had changed something there"
     return None
 
@@ -279,7 +281,7 @@ def _load(
     Returns:
         How many rows went, and how many came.
     """
-    if known is None or known.definition != shape.definition:
+    if known is None or known.definition != shape.definition or not known.is_as_made:
         beside = f"next_{shape.name}" if known else shape.name
         inserted = _make(cursor, versions, shape, beside)
         if known:

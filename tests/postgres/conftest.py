@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -14,15 +15,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 import pipeline
 import psycopg2
 import pytest
+from comparing import assert_same
 from ledger_hub import Published, RecordedHub
-from strategies import drawn
+from strategies import TIMEZONES, Filter, History, drawn, filters
 from test_incremental_refresh import landed_histories
-from test_ledger_histories import batches_of, land
+from test_ledger_histories import STEPS, batches_of, live
 
+from orchestration.postgres import function_bodies
 from orchestration.postgres.bring_up import BroughtUp, bring_up
 from orchestration.settings import Settings
 
@@ -31,7 +35,19 @@ PROGRAMS = "/usr/lib/postgresql"
 
 PASSWORD = "a password that nobody may read"
 
-HISTORIES = 20
+HISTORIES = 30
+
+FILTERS = 6
+
+# Of so many versions the hub keeps the files.
+VERSIONS = 5
+
+# Every kind of filter that the functions tell apart, over all time.
+KINDS = [
+    Filter(date(2000, 1, 1), date(2099, 12, 31), queues, users)
+    for queues in (None, ["queue-1"], ["queue-1", "queue-1", "queue-2"], [])
+    for users in (None, ["user-1"], ["user-1", "user-2"])
+]
 
 
 def program(name: str) -> str:
@@ -120,20 +136,61 @@ class admin:
         self._connection.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """dbt compiles the functions once, not for each database: they are the same in all."""
+    compiled: dict[str, str] = {}
+    compile_all = function_bodies._compiled
+
+    def compile_once(settings: Settings) -> dict[str, str]:
+        compiled.update(compiled or compile_all(settings))
+        return compiled
+
+    with patch.object(function_bodies, "_compiled", compile_once):
+        yield
+
+
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> RecordedHub:
-    """A hub that published five versions, one for each batch that landed; no database knows it yet."""
-    hub = RecordedHub(Settings(tmp_path_factory.mktemp("versions") / "hub", "Europe/Paris", date.max, "USD"))
-    batches = batches_of(drawn(landed_histories(), HISTORIES, 0))
-    for number, batch in enumerate(batches):
-        list(land(hub, number, batch))
-        hub.set(as_of=date(2026, 3, 10 + number))
-        hub.publish()
+def hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+) -> ComparedHub:
+    """A hub of random histories in several refreshes, after each of which its database was right."""
+    seed = request.config.getoption("--histories-seed")
+    chance = random.Random(f"{seed} postgres")
+    database = new_database()
+    folder = tmp_path_factory.mktemp("versions") / "hub"
+    zone = chance.choice(TIMEZONES)
+    hub = ComparedHub(Settings(folder, zone, date.max, "USD", postgres_url=database))
+    steps = live(hub, batches_of(drawn(landed_histories(), HISTORIES, seed)), chance)
+    print(f"\nseed {seed}: {', '.join(steps)}")
     return hub
 
 
+class ComparedHub(RecordedHub):
+    """One whose database is held against each version that it publishes."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._database = settings.postgres_url or ""
+        self._asked: list[Filter] = []
+        self.compared: list[str] = []
+
+    def publish(self) -> Published:
+        version = super().publish()
+        # The refresh brought it there already.
+        assert bring_up(self.settings, pipeline.manifest()) == BroughtUp(version.name, version.name, 0, 0, {})
+        if not self._asked:
+            messages = tuple(version.state.events.messages.values())
+            self._asked = drawn(filters(History(messages, (), self.settings.as_of)), FILTERS, 0)
+        # The functions are compiled once, and asked for all kinds of filters at first, and after all steps.
+        is_first_or_last = len(self.versions) in (1, len(STEPS) + 2)
+        assert_same(version.file, self._database, [*self._asked, *(KINDS if is_first_or_last else [])])
+        self.compared.append(version.name)
+        return version
+
+
 @pytest.fixture
-def bring_to(hub: RecordedHub) -> Iterator[Callable[[str, Published], BroughtUp]]:
+def bring_to(hub: ComparedHub) -> Iterator[Callable[[str, Published], BroughtUp]]:
     """Brings a database to a version of the hub, as if that were the one that was just published."""
     published = hub.settings.published
     newest = published.readlink()

@@ -24,9 +24,9 @@ import pipeline
 import psycopg2
 import pytest
 from comparing import FUNCTIONS, SCHEMA, assert_same, rows, tables_of
-from conftest import PASSWORD, address, admin, as_server, program
+from conftest import PASSWORD, VERSIONS, ComparedHub, address, admin, as_server, program
 from landing import land_json_lines
-from ledger_hub import Published, RecordedHub
+from ledger_hub import Published
 from strategies import Filter
 
 from orchestration import refresh
@@ -38,6 +38,7 @@ ALL_TIME = [Filter(date(2000, 1, 1), date(2099, 12, 31), None, None)]
 BringTo = Callable[[str, Published], BroughtUp]
 
 KILLS = 8
+# Of all versions, so twenty publishings.
 ROUNDS_OF_READING = 4
 
 # In one statement, so of one version: how it is called, what tables hold, and what a function answers.
@@ -53,13 +54,13 @@ from {schema}overview('2000-01-01', '2099-12-31') as figures
 
 
 @pytest.fixture(scope="module")
-def first_version(new_database: Callable[[], str], hub: RecordedHub) -> str:
-    """A database that holds the first version of the hub, to be copied."""
+def first_version(new_database: Callable[[], str], hub: ComparedHub) -> str:
+    """A database that holds the first of the versions whose files are there, to be copied."""
     database = new_database()
     published = hub.settings.published
     newest = published.readlink()
     published.unlink()
-    published.symlink_to(newest.parent.with_name(hub.versions[0].name) / newest.name)
+    published.symlink_to(newest.parent.with_name(hub.versions[-VERSIONS].name) / newest.name)
     bring_up(replace(hub.settings, postgres_url=database), pipeline.manifest())
     published.unlink()
     published.symlink_to(newest)
@@ -96,12 +97,12 @@ print("done", flush=True)
 
 
 def test_a_kill_leaves_one_version_whole(
-    hub: RecordedHub, holding_first: Callable[[], str], server: Path, tmp_path: Path
+    hub: ComparedHub, holding_first: Callable[[], str], server: Path, tmp_path: Path
 ) -> None:
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps(pipeline.manifest()))
     chance = random.Random("kills")
-    before, after = hub.versions[0], hub.versions[-1]
+    before, after = hub.versions[-VERSIONS], hub.versions[-1]
 
     def begin(database: str) -> subprocess.Popen[str]:
         settings = replace(hub.settings, postgres_url=database)
@@ -140,11 +141,11 @@ def test_a_kill_leaves_one_version_whole(
 
 
 def test_readers_see_one_version_and_never_wait(
-    hub: RecordedHub, holding_first: Callable[[], str], bring_to: BringTo
+    hub: ComparedHub, holding_first: Callable[[], str], bring_to: BringTo
 ) -> None:
     database = holding_first()
     expected = {}
-    for version in hub.versions:
+    for version in hub.versions[-VERSIONS:]:
         with duckdb.connect(str(version.file), read_only=True) as published:
             (row,) = published.execute(READ.format(schema="")).fetchall()
             expected[row[0]] = row
@@ -152,15 +153,15 @@ def test_readers_see_one_version_and_never_wait(
     with psycopg2.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read")
         query = READ.format(schema=f"{SCHEMA}.")
-        assert rows(cursor, query) == [expected[hub.versions[0].name]]
+        assert rows(cursor, query) == [expected[hub.versions[-VERSIONS].name]]
         reading.start()
         for _ in range(ROUNDS_OF_READING):
-            for version in hub.versions:
+            for version in hub.versions[-VERSIONS:]:
                 bring_to(database, version)
             # So that the next round begins anew, with all rows deleted and inserted.
             forget_version(database)
         # This transaction began before all of them.
-        assert rows(cursor, query) == [expected[hub.versions[0].name]]
+        assert rows(cursor, query) == [expected[hub.versions[-VERSIONS].name]]
     reading.stop()
     assert set(reading.seen) <= set(expected.values())
     assert {row[0] for row in reading.seen} == set(expected)
@@ -200,21 +201,25 @@ def forget_version(database: str) -> None:
 
 
 def test_versions_that_were_missed_are_caught_up_with(
-    hub: RecordedHub, holding_first: Callable[[], str], bring_to: BringTo
+    hub: ComparedHub, holding_first: Callable[[], str], bring_to: BringTo
 ) -> None:
     database = holding_first()
 
     done = bring_to(database, hub.versions[-1])
 
-    assert (done.held, done.version, done.reloaded) == (hub.versions[0].name, hub.versions[-1].name, {})
+    assert (done.held, done.version, done.reloaded) == (
+        hub.versions[-VERSIONS].name,
+        hub.versions[-1].name,
+        {},
+    )
     assert_same(hub.versions[-1].file, database, ALL_TIME)
 
 
 def test_without_the_file_of_the_version_that_is_held_all_rows_are_loaded(
-    hub: RecordedHub, holding_first: Callable[[], str], bring_to: BringTo
+    hub: ComparedHub, holding_first: Callable[[], str], bring_to: BringTo
 ) -> None:
     database = holding_first()
-    folder = hub.settings.versions / hub.versions[0].name
+    folder = hub.settings.versions / hub.versions[-VERSIONS].name
     folder.rename(folder.with_name("elsewhere"))
     try:
         done = bring_to(database, hub.versions[-1])
@@ -250,7 +255,7 @@ def test_without_the_file_of_the_version_that_is_held_all_rows_are_loaded(
     ],
 )
 def test_what_somebody_else_changed_is_found_and_put_right(
-    touched: str, table: str | None, hub: RecordedHub, holding_first: Callable[[], str], bring_to: BringTo
+    touched: str, table: str | None, hub: ComparedHub, holding_first: Callable[[], str], bring_to: BringTo
 ) -> None:
     database = holding_first()
     with psycopg2.connect(database) as connection, connection.cursor() as cursor:
@@ -260,12 +265,12 @@ def test_what_somebody_else_changed_is_found_and_put_right(
         cursor.execute(touched)
 
     # Whether the version is another one or the same.
-    done = bring_to(database, hub.versions[0])
+    done = bring_to(database, hub.versions[-VERSIONS])
 
     assert set(done.reloaded) == ({table} if table else set())
-    assert_same(hub.versions[0].file, database, ALL_TIME)
-    assert bring_to(database, hub.versions[1]).reloaded == {}
-    assert_same(hub.versions[1].file, database, ALL_TIME)
+    assert_same(hub.versions[-VERSIONS].file, database, ALL_TIME)
+    assert bring_to(database, hub.versions[1 - VERSIONS]).reloaded == {}
+    assert_same(hub.versions[1 - VERSIONS].file, database, ALL_TIME)
 
 
 def test_text_that_means_something_to_copy_arrives_as_it_is(tmp_path: Path, database: str) -> None:
@@ -311,7 +316,7 @@ def test_text_that_means_something_to_copy_arrives_as_it_is(tmp_path: Path, data
     ],
 )
 def test_a_database_out_of_reach_stops_nothing_and_no_password_is_said(
-    url: str, said: str, hub: RecordedHub, server: Path
+    url: str, said: str, hub: ComparedHub, server: Path
 ) -> None:
     settings = replace(hub.settings, postgres_url=url.format(server=server))
     log: list[str] = []
@@ -326,7 +331,7 @@ def test_a_database_out_of_reach_stops_nothing_and_no_password_is_said(
 
 
 def test_a_database_of_another_hub_is_left_alone(
-    hub: RecordedHub, holding_first: Callable[[], str], bring_to: BringTo
+    hub: ComparedHub, holding_first: Callable[[], str], bring_to: BringTo
 ) -> None:
     database = holding_first()
     with psycopg2.connect(database) as connection, connection.cursor() as cursor:
@@ -335,24 +340,24 @@ def test_a_database_of_another_hub_is_left_alone(
     with pytest.raises(BringUpError, match="which this hub has never published"):
         bring_to(database, hub.versions[-1])
 
-    assert_same(hub.versions[0].file, database, [])
+    assert_same(hub.versions[-VERSIONS].file, database, [])
 
 
 def test_a_schema_that_nobody_here_made_is_left_alone(
-    hub: RecordedHub, database: str, bring_to: BringTo
+    hub: ComparedHub, database: str, bring_to: BringTo
 ) -> None:
     with psycopg2.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute(f"create schema {SCHEMA}; create table {SCHEMA}.precious (id int)")
 
     with pytest.raises(BringUpError, match="has tables that no refresh has made"):
-        bring_to(database, hub.versions[0])
+        bring_to(database, hub.versions[-VERSIONS])
 
     with psycopg2.connect(database) as connection, connection.cursor() as cursor:
         assert tables_of(cursor) == {"precious"}
 
 
 def test_the_roles_can_do_what_they_need_and_nothing_else(
-    hub: RecordedHub, database: str, bring_to: BringTo, server: Path
+    hub: ComparedHub, database: str, bring_to: BringTo, server: Path
 ) -> None:
     name = psycopg2.extensions.parse_dsn(database)["dbname"]
     roles = (REPOSITORY / "orchestration" / "postgres" / "roles.sql").read_text()
@@ -363,10 +368,10 @@ def test_the_roles_can_do_what_they_need_and_nothing_else(
         cursor.execute("create role bi login password %s", [PASSWORD])
         cursor.execute("grant contact_reader to bi")
 
-    bring_to(address(server, name, "contact_owner"), hub.versions[0])
-    bring_to(address(server, name, "contact_owner"), hub.versions[1])
+    bring_to(address(server, name, "contact_owner"), hub.versions[-VERSIONS])
+    bring_to(address(server, name, "contact_owner"), hub.versions[1 - VERSIONS])
 
-    assert_same(hub.versions[1].file, address(server, name, "bi"), ALL_TIME)
+    assert_same(hub.versions[1 - VERSIONS].file, address(server, name, "bi"), ALL_TIME)
     for forbidden in (
         f"delete from {SCHEMA}.fct_messages",
         f"update {SCHEMA}.loaded_version set version = ''",
