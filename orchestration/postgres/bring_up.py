@@ -11,8 +11,11 @@ Belongs here: the steps, and what the database says of itself. Does not belong h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -137,10 +140,12 @@ def bring_up(settings: Settings, manifest: Mapping[str, Any]) -> BroughtUp | Non
     if not settings.postgres_url:
         return None
     try:
-        with opened(settings.postgres_url) as connection:
-            done = _bring_up(connection.cursor(), settings, manifest)
+        with opened(settings.postgres_url) as connection, _folder_to_work_in(settings) as folder:
+            done = _bring_up(connection.cursor(), settings, manifest, folder)
         if done.reloaded:
-            tidy(settings.postgres_url, [f"{SCHEMA}.{identifier(table)}" for table in done.reloaded])
+            # The data is complete without, and the server does it in its own time.
+            with suppress(ServerError):
+                tidy(settings.postgres_url, [_table(name) for name in done.reloaded])
         return done
     except (ServerError, OSError, duckdb.Error) as error:
         said = str(error) if isinstance(error, ServerError) else first_line(error)
@@ -150,7 +155,19 @@ def bring_up(settings: Settings, manifest: Mapping[str, Any]) -> BroughtUp | Non
         ) from None
 
 
-def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any]) -> BroughtUp:
+@contextmanager
+def _folder_to_work_in(settings: Settings) -> Iterator[Path]:
+    """A folder that is removed again; one that a kill has left goes first."""
+    folder = settings.data_dir / ".postgres"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any], folder: Path) -> BroughtUp:
     file = settings.published.resolve()
     _prepare(cursor)
     held, functions = _held(cursor)
@@ -162,8 +179,10 @@ def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any]) -> B
         why = {shape.name: said for shape in shapes if (said := _why_anew(shape, known.get(shape.name)))}
         if (held, functions) == (file.parent.name, wanted) and not why:
             return BroughtUp(file.parent.name, held, 0, 0, {})
-        making = function_bodies.statements(published, settings, manifest) if functions != wanted else []
-    with compared(settings, file, held) as versions:
+        making = (
+            function_bodies.statements(published, settings, manifest, folder) if functions != wanted else []
+        )
+    with compared(settings, file, held, folder) as versions:
         counts = [_load(cursor, versions, shape, known.get(shape.name), why) for shape in shapes]
     for statement in making:
         cursor.execute(statement)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +42,7 @@ def hash_of_functions(settings: Settings) -> str:
 
 
 def statements(
-    published: duckdb.DuckDBPyConnection, settings: Settings, manifest: Mapping[str, Any]
+    published: duckdb.DuckDBPyConnection, settings: Settings, manifest: Mapping[str, Any], folder: Path
 ) -> list[str]:
     """The statements that make the functions.
 
@@ -51,11 +50,12 @@ def statements(
         published: a connection to the published file, whose functions tell the columns of the answers.
         settings: the settings of the hub.
         manifest: dbt's manifest, which tells the parameters.
+        folder: where dbt may leave what it makes on the way.
 
     Raises:
         ServerError: when dbt cannot compile them.
     """
-    bodies = _compiled(settings)
+    bodies = _compiled(settings, folder)
     signatures = {
         node["name"]: node["config"]["parameters"]
         for node in manifest["nodes"].values()
@@ -107,28 +107,24 @@ def _type(duckdb_type: str) -> str:
     return TYPES.get(duckdb_type, "numeric").partition(" collate ")[0]
 
 
-def _compiled(settings: Settings) -> dict[str, str]:
+def _compiled(settings: Settings, folder: Path) -> dict[str, str]:
     """The SQL of each function. dbt never connects for it.
 
     Raises:
         ServerError: when dbt cannot compile it.
     """
-    with (
-        tempfile.TemporaryDirectory(dir=settings.data_dir, prefix=".compiling") as folder,
-        environment_of(settings),
-    ):
-        target = Path(folder)
+    with environment_of(settings):
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-populate-cache"),
                 *("compile", "--no-introspect", "--target", "postgres", "--select", *FUNCTIONS),
-                *project_arguments(target),
+                *project_arguments(folder),
             ],
             capture_output=True,
             text=True,
         )
-        if done.returncode:
-            raise ServerError(
-                f"dbt could not compile the functions: {done.stdout.strip() or done.stderr.strip()}"
-            )
-        return {path.stem: path.read_text(encoding="utf-8") for path in target.glob("compiled/**/*.sql")}
+    if done.returncode:
+        raise ServerError(
+            f"dbt could not compile the functions: {done.stdout.strip() or done.stderr.strip()}"
+        )
+    return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("compiled/**/*.sql")}

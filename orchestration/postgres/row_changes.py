@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -108,24 +107,21 @@ def replaced(shape: Shape) -> RowChanges:
 
 
 @contextmanager
-def compared(settings: Settings, file: Path, held: str | None) -> Iterator[Compared]:
+def compared(settings: Settings, file: Path, held: str | None, folder: Path) -> Iterator[Compared]:
     """Open the published version, beside the version that the database holds.
 
     Args:
         settings: the settings of the hub.
         file: the published version.
         held: the name of the version that the database holds; None where all rows are to be replaced.
+        folder: where DuckDB puts what memory has no room for.
     """
-    with (
-        TemporaryDirectory(dir=settings.data_dir, prefix=".comparing") as folder,
-        duckdb.connect(
-            config={
-                "memory_limit": settings.memory_limit,
-                "preserve_insertion_order": False,
-                "temp_directory": folder,
-            }
-        ) as connection,
-    ):
+    configuration: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": settings.memory_limit,
+        "preserve_insertion_order": False,
+        "temp_directory": str(folder),
+    }
+    with duckdb.connect(config=configuration) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {literal(str(file))} as after (read_only)")
         has_before = held is not None and _attach(connection, settings.versions / held / file.name, "before")

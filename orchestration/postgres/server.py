@@ -72,7 +72,7 @@ def tidy(url: str, tables: list[str]) -> None:
     """Have the server take stock of tables that were loaded in large part, so that it answers fast at once.
 
     Raises:
-        ServerError: when it cannot. The data is complete without.
+        ServerError: when it cannot.
     """
     library = _library()
     try:
@@ -85,12 +85,6 @@ def tidy(url: str, tables: list[str]) -> None:
             connection.close()
     except library.Error as error:
         raise ServerError(_first_line(error)) from None
-
-
-def address_of(url: str) -> str:
-    """Host and database of an address, for messages and metadata: no user, no password, no options."""
-    parsed = _library().extensions.parse_dsn(url)
-    return f"{parsed.get('host', 'localhost')}:{parsed.get('port', '5432')}/{parsed.get('dbname', '')}"
 
 
 def _first_line(error: Exception) -> str:

@@ -142,8 +142,8 @@ def compiled_once() -> Iterator[None]:
     compiled: dict[str, str] = {}
     compile_all = function_bodies._compiled
 
-    def compile_once(settings: Settings) -> dict[str, str]:
-        compiled.update(compiled or compile_all(settings))
+    def compile_once(settings: Settings, folder: Path) -> dict[str, str]:
+        compiled.update(compiled or compile_all(settings, folder))
         return compiled
 
     with patch.object(function_bodies, "_compiled", compile_once):
