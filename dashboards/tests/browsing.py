@@ -81,12 +81,14 @@ def expect_figures(page: Page, expected: dict[str, object]) -> None:
 
 def search(page: Page, title: str, name: str) -> Locator:
     """What the list of a filter offers when a name is typed."""
-    page.locator(f'[data-test="NATIVE_FILTER-{title.lower()}"]').click()
-    # What is typed before the list is there is lost.
-    is_open = ".ant-select-dropdown:not(.ant-select-dropdown-hidden)"
-    page.locator(is_open).wait_for()
+    choice = page.locator(f'[data-test="NATIVE_FILTER-{title.lower()}"]')
+    choice.click()
+    # What is typed before the list is there is lost. The list of another filter may still be closing.
+    entry = choice.get_by_role("combobox")
+    expect(entry).to_have_attribute("aria-expanded", "true")
     page.keyboard.type(name)
-    return page.locator(f"{is_open} .ant-select-item-option")
+    of_this_filter = page.locator(f'[id="{entry.get_attribute("aria-controls")}"]')
+    return page.locator(".ant-select-dropdown").filter(has=of_this_filter).locator(".ant-select-item-option")
 
 
 def choose(page: Page, title: str, name: str) -> None:
