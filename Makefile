@@ -123,7 +123,7 @@ java:
 test-postgres: .venv/ready-dev  ## PostgreSQL holds and answers what the published file does
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 		|| { $(AS_ROOT) apt-get update -q && $(AS_ROOT) apt-get install -q -y --no-install-recommends postgresql; }
-	@$(BIN)/python -m pytest tests/postgres --numprocesses auto --dist worksteal
+	@$(BIN)/python -m pytest tests/postgres
 
 MINUTES ?= 3
 soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)
