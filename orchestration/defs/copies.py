@@ -4,7 +4,7 @@ Belongs here: what Dagster shows of a copy. Does not belong here: the copying (r
 not be made is a check that warns; what is published stays published.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -15,6 +15,7 @@ from orchestration.defs.resources import LockedHub
 from orchestration.hub.ownership import FRESHNESS, OWNERS
 from orchestration.object_storage.version_copies import Copied
 from orchestration.postgres.bring_up import BroughtUp
+from orchestration.refresh import Run
 
 COPY_IS_CURRENT = "latest_json_names_what_is_published"
 POSTGRES_IS_CURRENT = "postgres_holds_what_is_published"
@@ -27,49 +28,29 @@ def build_copies_asset(url: str) -> dg.AssetsDefinition:
         url: the folder that it is copied to.
     """
 
-    @dg.asset(
-        key=COPIES,
-        deps=[PUBLISHED],
-        group_name="published",
-        config_schema={},
-        owners=OWNERS,
-        freshness_policy=FRESHNESS,
-        kinds={url.partition(":")[0], "parquet", "duckdb"},
-        tags={"audience": "readers"},
-        metadata={"url": url},
-        # Of a version that could not be copied nothing is materialized.
-        output_required=False,
-        description=(
-            "The published versions in object storage, each below its own prefix, and latest.json, which "
-            "names the newest and is written last."
-        ),
-        check_specs=[
-            dg.AssetCheckSpec(
-                COPY_IS_CURRENT,
-                asset=COPIES,
-                description="The version that is published is the one that latest.json names.",
-            )
-        ],
-    )
-    def published_versions(
-        context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        done = refresh.copy_version(lock.run_of(context))
-        if isinstance(done, Copied):
-            yield dg.MaterializeResult(
-                metadata={
-                    "version": done.version,
-                    "versions_removed": len(done.removed),
-                }
-            )
-        yield dg.AssetCheckResult(
-            passed=isinstance(done, Copied),
-            check_name=COPY_IS_CURRENT,
-            asset_key=COPIES,
-            severity=dg.AssetCheckSeverity.WARN,
-        )
+    def copy(run: Run) -> dict[str, Any] | None:
+        done = refresh.copy_version(run)
+        if not isinstance(done, Copied):
+            return None
+        return {"version": done.version, "versions_removed": len(done.removed)}
 
-    return published_versions
+    return _build(
+        dg.AssetSpec(
+            COPIES,
+            kinds={url.partition(":")[0], "parquet", "duckdb"},
+            metadata={"url": url},
+            description=(
+                "The published versions in object storage, each below its own prefix, and latest.json, which "
+                "names the newest and is written last."
+            ),
+        ),
+        dg.AssetCheckSpec(
+            COPY_IS_CURRENT,
+            asset=COPIES,
+            description="The version that is published is the one that latest.json names.",
+        ),
+        copy,
+    )
 
 
 def build_postgres_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
@@ -79,47 +60,73 @@ def build_postgres_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
         manifest: dbt's manifest.
     """
 
+    def copy(run: Run) -> dict[str, Any] | None:
+        done = refresh.bring_up_postgres(run, manifest)
+        if not isinstance(done, BroughtUp):
+            return None
+        return {
+            "version": done.version,
+            "rows_removed": done.removed,
+            "rows_inserted": done.inserted,
+            "loaded_anew": dg.MetadataValue.json(dict(done.reloaded)),
+        }
+
+    return _build(
+        dg.AssetSpec(
+            POSTGRES,
+            kinds={"postgres"},
+            description=(
+                "The published tables and the table functions that take a filter alone, in the schema "
+                "contact_reports of a PostgreSQL database. Only rows that differ are sent, in one "
+                "transaction."
+            ),
+        ),
+        dg.AssetCheckSpec(
+            POSTGRES_IS_CURRENT,
+            asset=POSTGRES,
+            description="The database holds the version that is published.",
+        ),
+        copy,
+    )
+
+
+def _build(
+    spec: dg.AssetSpec, check: dg.AssetCheckSpec, copy: Callable[[Run], dict[str, Any] | None]
+) -> dg.AssetsDefinition:
+    """An asset that follows each publishing.
+
+    Args:
+        spec: its key, kinds, metadata and description.
+        check: what warns where the copy is not that of the published version.
+        copy: makes the copy, and gives what Dagster shows of it; None where it could not be made.
+    """
+
     @dg.asset(
-        key=POSTGRES,
+        key=spec.key,
         deps=[PUBLISHED],
         group_name="published",
         config_schema={},
         owners=OWNERS,
         freshness_policy=FRESHNESS,
-        kinds={"postgres"},
+        kinds=spec.kinds,
         tags={"audience": "readers"},
-        # Of a version that the database was not brought to nothing is materialized.
+        metadata=spec.metadata,
+        # Of a version that could not be copied nothing is materialized.
         output_required=False,
-        description=(
-            "The published tables and the table functions that take a filter alone, in the schema "
-            "contact_reports of a PostgreSQL database. Only rows that differ are sent, in one transaction."
-        ),
-        check_specs=[
-            dg.AssetCheckSpec(
-                POSTGRES_IS_CURRENT,
-                asset=POSTGRES,
-                description="The database holds the version that is published.",
-            )
-        ],
+        description=spec.description,
+        check_specs=[check],
     )
-    def reports_in_postgres(
+    def published_copy(
         context: dg.AssetExecutionContext, lock: dg.ResourceParam[LockedHub]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        done = refresh.bring_up_postgres(lock.run_of(context), manifest)
-        if isinstance(done, BroughtUp):
-            yield dg.MaterializeResult(
-                metadata={
-                    "version": done.version,
-                    "rows_removed": done.removed,
-                    "rows_inserted": done.inserted,
-                    "loaded_anew": dg.MetadataValue.json(dict(done.reloaded)),
-                }
-            )
+        shown = copy(lock.run_of(context))
+        if shown is not None:
+            yield dg.MaterializeResult(metadata=shown)
         yield dg.AssetCheckResult(
-            passed=isinstance(done, BroughtUp),
-            check_name=POSTGRES_IS_CURRENT,
-            asset_key=POSTGRES,
+            passed=shown is not None,
+            check_name=check.name,
+            asset_key=spec.key,
             severity=dg.AssetCheckSeverity.WARN,
         )
 
-    return reports_in_postgres
+    return published_copy

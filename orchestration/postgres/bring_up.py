@@ -148,9 +148,9 @@ def bring_up(settings: Settings, manifest: Mapping[str, Any]) -> BroughtUp | Non
                 tidy(settings.postgres_url, [_table(name) for name in done.reloaded])
         return done
     except (ServerError, OSError, duckdb.Error) as error:
-        said = str(error) if isinstance(error, ServerError) else first_line(error)
+        said = str(error).rstrip(".") if isinstance(error, ServerError) else first_line(error)
         raise BringUpError(
-            f"PostgreSQL was not brought to the published version: {said.rstrip('.')}. The file is "
+            f"PostgreSQL was not brought to the published version: {said}. The file is "
             "published, and readers of PostgreSQL keep the version before. The next refresh tries again."
         ) from None
 
@@ -183,7 +183,9 @@ def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any], fold
             function_bodies.statements(published, settings, manifest, folder) if functions != wanted else []
         )
     with compared(settings, file, held, folder) as versions:
-        counts = [_load(cursor, versions, shape, known.get(shape.name), why) for shape in shapes]
+        # Of the version that it holds already, only what somebody else has changed is due.
+        due = [shape for shape in shapes if held != file.parent.name or shape.name in why]
+        counts = [_load(cursor, versions, shape, known.get(shape.name), why) for shape in due]
     for statement in making:
         cursor.execute(statement)
     for gone in known.keys() - {shape.name for shape in shapes}:
@@ -194,7 +196,7 @@ def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any], fold
         f"insert into {SCHEMA}.loaded_version select %s, now(), %s, ({FUNCTION_LAYOUT})",
         [file.parent.name, wanted],
     )
-    removed, inserted = (sum(numbers) for numbers in zip(*counts, strict=True))
+    removed, inserted = sum(went for went, _ in counts), sum(came for _, came in counts)
     return BroughtUp(file.parent.name, held, removed, inserted, why)
 
 

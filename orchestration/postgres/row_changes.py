@@ -45,7 +45,6 @@ class Compared:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, has_before: bool, has_feeds: bool) -> None:
         self.connection = connection
-        self._has_before = has_before
         self._feeds = _tables(connection, "reports", "changes") if has_feeds else set()
         self._before = _tables(connection, "before", "main") if has_before else set()
 

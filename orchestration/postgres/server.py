@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from orchestration.faults import first_line
+
 # The first one that takes NULLs of a key for equal.
 OLDEST_VERSION = 15
 
@@ -42,6 +44,35 @@ def opened(url: str) -> Iterator[Any]:
     Raises:
         ServerError: when the database cannot be reached or used.
     """
+    with _connected(url) as connection, connection:
+        if connection.server_version < OLDEST_VERSION * 10_000:
+            raise ServerError(
+                f"The server is PostgreSQL {connection.server_version // 10_000}; "
+                f"{OLDEST_VERSION} or a later one is needed."
+            )
+        connection.cursor().execute(SESSION)
+        yield connection
+
+
+def tidy(url: str, tables: list[str]) -> None:
+    """Have the server take stock of tables that were loaded in large part, so that it answers fast at once.
+
+    Raises:
+        ServerError: when it cannot.
+    """
+    with _connected(url) as connection:
+        connection.autocommit = True
+        for table in tables:
+            connection.cursor().execute(f"vacuum (analyze) {table}")
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Any]:
+    """A connection that is closed at the end.
+
+    Raises:
+        ServerError: when the database cannot be reached, or a statement failed.
+    """
     library = _library()
     try:
         connection = library.connect(url, connect_timeout=10, application_name="contact-reporting")
@@ -52,43 +83,13 @@ def opened(url: str) -> Iterator[Any]:
             "'postgresql://user@host:5432/database', with special characters percent-encoded."
         ) from None
     except library.Error as error:
-        raise ServerError(_first_line(error)) from None
+        raise ServerError(first_line(error)) from None
     try:
-        with connection:
-            if connection.server_version < OLDEST_VERSION * 10_000:
-                raise ServerError(
-                    f"The server is PostgreSQL {connection.server_version // 10_000}; "
-                    f"{OLDEST_VERSION} or a later one is needed."
-                )
-            connection.cursor().execute(SESSION)
-            yield connection
+        yield connection
     except library.Error as error:
-        raise ServerError(_first_line(error)) from None
+        raise ServerError(first_line(error)) from None
     finally:
         connection.close()
-
-
-def tidy(url: str, tables: list[str]) -> None:
-    """Have the server take stock of tables that were loaded in large part, so that it answers fast at once.
-
-    Raises:
-        ServerError: when it cannot.
-    """
-    library = _library()
-    try:
-        connection = library.connect(url, connect_timeout=10, application_name="contact-reporting")
-        try:
-            connection.autocommit = True
-            for table in tables:
-                connection.cursor().execute(f"vacuum (analyze) {table}")
-        finally:
-            connection.close()
-    except library.Error as error:
-        raise ServerError(_first_line(error)) from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def _library() -> Any:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -122,18 +123,12 @@ def address(server: Path, database: str, user: str = "postgres") -> str:
     return f"postgresql://{user}:{PASSWORD.replace(' ', '%20')}@/{database}?host={server}"
 
 
-class admin:
+@contextmanager
+def admin(server: Path, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
     """Within it, a cursor of the administrator outside of any transaction."""
-
-    def __init__(self, server: Path, database: str = "postgres") -> None:
-        self._connection = psycopg2.connect(address(server, database))
-        self._connection.autocommit = True
-
-    def __enter__(self) -> psycopg2.extensions.cursor:
-        return self._connection.cursor()
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    with closing(psycopg2.connect(address(server, database))) as connection:
+        connection.autocommit = True
+        yield connection.cursor()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -182,27 +177,29 @@ class ComparedHub(RecordedHub):
         if not self._asked:
             messages = tuple(version.state.events.messages.values())
             self._asked = drawn(filters(History(messages, (), self.settings.as_of)), FILTERS, 0)
-        # The functions are compiled once, and asked for all kinds of filters at first, and after all steps.
+        # The functions are compiled once: every kind of filter at first, and after all steps.
         is_first_or_last = len(self.versions) in (1, len(STEPS) + 2)
         assert_same(version.file, self._database, [*self._asked, *(KINDS if is_first_or_last else [])])
         self.compared.append(version.name)
         return version
 
 
-@pytest.fixture
-def bring_to(hub: ComparedHub) -> Iterator[Callable[[str, Published], BroughtUp]]:
+@pytest.fixture(scope="session")
+def bring_to(hub: ComparedHub) -> Callable[[str, Published], BroughtUp]:
     """Brings a database to a version of the hub, as if that were the one that was just published."""
     published = hub.settings.published
     newest = published.readlink()
 
     def bring(database: str, version: Published) -> BroughtUp:
         point_to(published, newest.parent.with_name(version.name) / newest.name)
-        done = bring_up(replace(hub.settings, postgres_url=database), pipeline.manifest())
+        try:
+            done = bring_up(replace(hub.settings, postgres_url=database), pipeline.manifest())
+        finally:
+            point_to(published, newest)
         assert done is not None
         return done
 
-    yield bring
-    point_to(published, newest)
+    return bring
 
 
 def point_to(link: Path, target: Path) -> None:

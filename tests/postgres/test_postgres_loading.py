@@ -54,16 +54,10 @@ from {schema}overview('2000-01-01', '2099-12-31') as figures
 
 
 @pytest.fixture(scope="module")
-def first_version(new_database: Callable[[], str], hub: ComparedHub) -> str:
+def first_version(new_database: Callable[[], str], hub: ComparedHub, bring_to: BringTo) -> str:
     """A database that holds the first of the versions whose files are there, to be copied."""
     database = new_database()
-    published = hub.settings.published
-    newest = published.readlink()
-    published.unlink()
-    published.symlink_to(newest.parent.with_name(hub.versions[-VERSIONS].name) / newest.name)
-    bring_up(replace(hub.settings, postgres_url=database), pipeline.manifest())
-    published.unlink()
-    published.symlink_to(newest)
+    bring_to(database, hub.versions[-VERSIONS])
     return database
 
 

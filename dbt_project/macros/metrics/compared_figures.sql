@@ -66,29 +66,24 @@
 
     select
         *,
-        {{ relative_change('messages_sent_difference', 'messages_sent_base') }} as messages_sent_change,
-        {{ relative_change('messages_skipped_difference', 'messages_skipped_base') }} as messages_skipped_change,
-        {{ relative_change('customers_messaged_difference', 'customers_messaged_base') }}
+        {{ rate('messages_sent_difference', 'messages_sent_base') }} as messages_sent_change,
+        {{ rate('messages_skipped_difference', 'messages_skipped_base') }} as messages_skipped_change,
+        {{ rate('customers_messaged_difference', 'customers_messaged_base') }}
             as customers_messaged_change,
-        {{ relative_change('customers_converted_difference', 'customers_converted_base') }}
+        {{ rate('customers_converted_difference', 'customers_converted_base') }}
             as customers_converted_change,
-        {{ relative_change('conversion_rate_difference', 'conversion_rate_base') }} as conversion_rate_change,
+        {{ rate('conversion_rate_difference', 'conversion_rate_base') }} as conversion_rate_change,
         100 * conversion_rate_difference as conversion_rate_points,
-        {{ relative_change('orders_generated_difference', 'orders_generated_base') }} as orders_generated_change,
-        {{ relative_change('revenue_generated_difference', 'revenue_generated_base') }}
+        {{ rate('orders_generated_difference', 'orders_generated_base') }} as orders_generated_change,
+        {{ rate('revenue_generated_difference', 'revenue_generated_base') }}
             as revenue_generated_change,
-        {{ relative_change('revenue_refunded_difference', 'revenue_refunded_base') }} as revenue_refunded_change,
-        {{ relative_change('revenue_credited_difference', 'revenue_credited_base') }} as revenue_credited_change,
-        {{ relative_change('active_users_difference', 'active_users_base') }} as active_users_change,
-        {{ relative_change('revenue_per_message_difference', 'revenue_per_message_base') }}
+        {{ rate('revenue_refunded_difference', 'revenue_refunded_base') }} as revenue_refunded_change,
+        {{ rate('revenue_credited_difference', 'revenue_credited_base') }} as revenue_credited_change,
+        {{ rate('active_users_difference', 'active_users_base') }} as active_users_change,
+        {{ rate('revenue_per_message_difference', 'revenue_per_message_base') }}
             as revenue_per_message_change
     from differences
 {% endmacro %}
-
-{#- The difference as a fraction of the base: 0.042 is 4.2 % more. NULL where the base is 0 or NULL. -#}
-{% macro relative_change(difference, base) -%}
-    cast({{ difference }} as double) / nullif(cast({{ base }} as double), 0)
-{%- endmacro %}
 
 {#- The columns of a comparison, in the order in which every mart and table function shows them. -#}
 {% macro compared_columns(relation) -%}

@@ -29,7 +29,7 @@
 
     select
         *,
-        cast(revenue_attributed as double) / nullif(cast(revenue_placed as double), 0) as share_attributed,
+        {{ rate('revenue_attributed', 'revenue_placed') }} as share_attributed,
         cast(revenue_placed - value_refunded as decimal(38, 2)) as value_net
     from totals
 {% endmacro %}
