@@ -16,6 +16,7 @@ import pytest
 from landing import land_csv
 from pipeline import load_and_build, publish, reading
 
+from orchestration.dbt_runner.table_functions import Signatures
 from orchestration.publishing import publish as publishing
 from orchestration.publishing.publish import (
     NAME_OF_VERSION,
@@ -276,7 +277,7 @@ def test_what_a_killed_publish_left_is_removed(hub: Settings) -> None:
 def test_a_version_that_lost_rows_is_not_published(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     before = publish(hub, RUN).version
 
-    def lose_rows(connection: duckdb.DuckDBPyConnection, signatures: publishing.Signatures) -> None:
+    def lose_rows(connection: duckdb.DuckDBPyConnection, signatures: Signatures) -> None:
         connection.execute("delete from dim_queues")
 
     monkeypatch.setattr(publishing, "_make_functions_of_the_copy", lose_rows)

@@ -7,9 +7,10 @@ what PostgreSQL writes otherwise there (macros of dbt_project with the prefix ``
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,34 @@ import duckdb
 
 from orchestration.dbt_runner.project import environment_of, project_arguments
 from orchestration.dbt_runner.sources import hash_of_sources
+from orchestration.dbt_runner.table_functions import required, signatures_of
 from orchestration.postgres.server import ServerError
-from orchestration.postgres.table_shapes import SCHEMA, TYPES
+from orchestration.postgres.table_shapes import SCHEMA, Column
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal
 
-# The functions that take a filter and nothing else.
-FUNCTIONS = (
-    "overview",
-    "messages_over_time",
-    "queue_breakdown",
-    "user_messages_over_time",
-    "user_breakdown",
-)
+HELPERS = Path(__file__).with_name("helpers.sql")
 
-PARAMETERS = {"date_from": "date", "date_to": "date", "queues": "text[]", "users": "text[]"}
+# The type of each parameter, by its name.
+PARAMETERS = {
+    "date_from": "date",
+    "date_to": "date",
+    "against": "text",
+    "base_from": "date",
+    "base_to": "date",
+    "complete_days_only": "boolean",
+    "from_version": "text",
+    "to_version": "text",
+    "version": "text",
+    "queues": "text[]",
+    "users": "text[]",
+}
 
 
 def hash_of_functions(settings: Settings) -> str:
     """What changes with the SQL of a function, and with what compiles it."""
-    compilers = f"{hash_of_sources(settings.engine)} {version('dbt-postgres')} {Path(__file__).read_text()}"
+    ours = (path.read_text(encoding="utf-8") for path in (Path(__file__), HELPERS))
+    compilers = f"{hash_of_sources(settings.engine)} {version('dbt-postgres')} {' '.join(ours)}"
     return hashlib.sha256(compilers.encode()).hexdigest()
 
 
@@ -55,24 +64,20 @@ def statements(
     Raises:
         ServerError: when dbt cannot compile them.
     """
-    bodies = _compiled(settings, folder)
-    signatures = {
-        node["name"]: node["config"]["parameters"]
-        for node in manifest["nodes"].values()
-        if node["config"]["materialized"] == "table_function"
-    }
+    signatures = signatures_of(manifest)
+    bodies = _compiled(settings, signatures, folder)
     comments = dict(
         published.execute(
             "select function_name, comment from duckdb_functions() where function_type = 'table_macro'"
         ).fetchall()
     )
-    made = []
-    for name in FUNCTIONS:
+    made = [f"set local search_path = {SCHEMA}", HELPERS.read_text(encoding="utf-8")]
+    for name, parameters in signatures.items():
         function = f"{SCHEMA}.{identifier(name)}"
-        signature = f"{function}({', '.join(PARAMETERS[_name_of(one)] for one in signatures[name])})"
+        signature = f"{function}({', '.join(PARAMETERS[_name_of(one)] for one in parameters)})"
         definition = (
-            f"function {function}({_parameters(signatures[name])}) "
-            f"returns table ({_columns(published, name)}) language sql stable parallel safe "
+            f"function {function}({_parameters(parameters)}) "
+            f"returns table ({_columns(published, name, parameters)}) language sql stable parallel safe "
             f"as {literal(bodies[name])}"
         )
         # What depends on a function stays, unless the columns of its answer are others.
@@ -86,28 +91,29 @@ def statements(
 
 
 def _parameters(signature: Sequence[str]) -> str:
-    return ", ".join(
-        f"{_name_of(one)} {PARAMETERS[_name_of(one)]}{' default null' if ':=' in one else ''}"
-        for one in signature
-    )
+    declared = []
+    for parameter in signature:
+        name, _, default = (part.strip() for part in parameter.partition(":="))
+        declared.append(f"{name} {PARAMETERS[name]}{f' default {default}' if default else ''}")
+    return ", ".join(declared)
 
 
 def _name_of(parameter: str) -> str:
     return parameter.partition(":=")[0].strip()
 
 
-def _columns(published: duckdb.DuckDBPyConnection, name: str) -> str:
+def _columns(published: duckdb.DuckDBPyConnection, name: str, signature: Sequence[str]) -> str:
     """The columns of a function's answer, with the types that the published file gives them."""
-    described = published.execute(f"describe from {identifier(name)}(null, null)").fetchall()
-    return ", ".join(f"{identifier(column)} {_type(kind)}" for column, kind, *_ in described)
-
-
-def _type(duckdb_type: str) -> str:
+    nulls = ", ".join("null" for _ in required(signature))
+    described = published.execute(f"describe from {identifier(name)}({nulls})").fetchall()
     # Of a function, PostgreSQL keeps neither the length of a type nor its collation.
-    return TYPES.get(duckdb_type, "numeric").partition(" collate ")[0]
+    return ", ".join(
+        f"{identifier(column)} {re.split(r' collate |[(]', Column(column, kind, '').type)[0]}"
+        for column, kind, *_ in described
+    )
 
 
-def _compiled(settings: Settings, folder: Path) -> dict[str, str]:
+def _compiled(settings: Settings, names: Iterable[str], folder: Path) -> dict[str, str]:
     """The SQL of each function. dbt never connects for it.
 
     Raises:
@@ -117,7 +123,7 @@ def _compiled(settings: Settings, folder: Path) -> dict[str, str]:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-populate-cache"),
-                *("compile", "--no-introspect", "--target", "postgres", "--select", *FUNCTIONS),
+                *("compile", "--no-introspect", "--target", "postgres", "--select", *names),
                 *project_arguments(folder),
             ],
             capture_output=True,

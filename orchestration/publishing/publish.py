@@ -10,17 +10,17 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 
+from orchestration.dbt_runner.table_functions import Signatures, required, signatures_of
 from orchestration.durable import sync
 from orchestration.engines.engine import engine_of
 from orchestration.hub.rights import open_to_readers
@@ -41,9 +41,6 @@ DAYS_KEPT = 14
 NAME_OF_VERSION = "%Y%m%dT%H%M%S.%fZ"
 
 Manifest = Mapping[str, Any]
-
-Signatures = Mapping[str, Sequence[str]]
-"""The parameters of each table function, those that may be left out with their default."""
 
 
 class PublishError(RuntimeError):
@@ -99,7 +96,7 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     # The file's name is the database's name in a reader's queries, so it is the same in each version.
     file = building / settings.published.name
     manifest = _manifest_of(dbt_target)
-    signatures = _signatures(manifest)
+    signatures = signatures_of(manifest)
     rows = _build(settings, file, run_id, manifest, signatures)
     _make_durable(file)
     files = engine_of(settings).published_files(rows)
@@ -203,24 +200,6 @@ def _manifest_of(dbt_target: Path) -> Manifest:
     return manifest
 
 
-def _signatures(manifest: Manifest) -> Signatures:
-    """The parameters of each table function as dbt has made it, those first that others call.
-
-    The database itself does not tell defaults.
-    """
-    functions = {
-        unique_id: node
-        for unique_id, node in manifest["nodes"].items()
-        if node["config"]["materialized"] == "table_function"
-    }
-    calls = {
-        unique_id: functions.keys() & set(node["depends_on"]["nodes"])
-        for unique_id, node in functions.items()
-    }
-    in_order = (functions[unique_id] for unique_id in TopologicalSorter(calls).static_order())
-    return {node["name"]: node["config"]["parameters"] for node in in_order}
-
-
 def _describe_ledger(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     """Give the tables of the ledger the words of the docs, as dbt has given them to its own."""
     for source in manifest["sources"].values():
@@ -276,8 +255,8 @@ def _require_answers(file: Path, signatures: Signatures) -> None:
     """Make sure that each table function of a published file answers."""
     with duckdb.connect(str(file), read_only=True) as connection:
         for name, parameters in signatures.items():
-            required = [parameter for parameter in parameters if ":=" not in parameter]
-            connection.execute(f"describe from {identifier(name)}({', '.join(['null'] * len(required))})")
+            nulls = ", ".join("null" for _ in required(parameters))
+            connection.execute(f"describe from {identifier(name)}({nulls})")
 
 
 def _make_durable(file: Path) -> None:

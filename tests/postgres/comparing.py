@@ -5,9 +5,11 @@ Belongs here: reading both by plain SQL. Does not belong here: how the database 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,19 @@ import psycopg2
 from strategies import Filter
 
 FUNCTIONS = ("overview", "messages_over_time", "queue_breakdown", "user_messages_over_time", "user_breakdown")
+
+COMPARISONS = ("overview_compared", "queue_breakdown_compared", "user_breakdown_compared")
+
+# What the days of a comparison are compared with.
+BASES = (
+    {},
+    {"against": "year"},
+    {"against": "last_year_dates", "complete_days_only": True},
+    {"base_from": date(2025, 12, 20), "base_to": date(2026, 1, 10), "complete_days_only": True},
+)
+
+# Of so many filters, the ledger is asked too.
+LEDGER_FILTERS = 2
 
 SCHEMA = "contact_reports"
 
@@ -37,16 +52,56 @@ def assert_same(file: Path, database: str, filters: Iterable[Filter]) -> None:
                 published.execute(f"select {', '.join(columns)} from {name}").fetchall(),
                 rows(cursor, f"select {', '.join(columns)} from {SCHEMA}.{name}"),
             )
-        for one in filters:
-            for name in FUNCTIONS:
-                given = published.execute(f"from {name}($1, $2, $3, $4)", [*one])
-                columns = [column[0] for column in given.description]
-                cursor.execute(
-                    f"select * from {SCHEMA}.{name}(%s, %s, %s::text[], %s::text[])",
-                    [one.date_from, one.date_to, one.queues, one.users],
-                )
-                assert [column.name for column in cursor.description] == columns, name
-                assert_same_rows(f"{name}{tuple(one)}", given.fetchall(), cursor.fetchall())
+        asked = [*filters]
+        for name, arguments in [*questions(asked), *questions_of_ledger(published, asked)]:
+            named = {key: value for key, value in arguments.items() if key not in ("queues", "users")}
+            given = published.execute(
+                f"from {name}({listed(named, '?')}, queues := ?::varchar[], users := ?::varchar[])",
+                [*arguments.values()],
+            )
+            columns = [column[0] for column in given.description]
+            cursor.execute(
+                f"select * from {SCHEMA}.{name}"
+                f"({listed(named, '%s')}, queues := %s::text[], users := %s::text[])",
+                [*arguments.values()],
+            )
+            assert [column.name for column in cursor.description] == columns, name
+            assert_same_rows(f"{name}{arguments}", given.fetchall(), cursor.fetchall())
+
+
+def listed(named: Iterable[str], placeholder: str) -> str:
+    """The arguments of a call, but the lists of ids."""
+    return ", ".join(f"{name} := {placeholder}" for name in named)
+
+
+def questions(filters: Sequence[Filter]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each function with each filter, the comparisons with each kind of base in turn."""
+    bases = itertools.cycle(BASES)
+    for one in filters:
+        days = {"date_from": one.date_from, "date_to": one.date_to}
+        ids = {"queues": one.queues, "users": one.users}
+        for name in (*FUNCTIONS, "sales"):
+            yield name, {**days, **ids}
+        for name in COMPARISONS:
+            yield name, {**days, **next(bases), **ids}
+
+
+def questions_of_ledger(
+    published: duckdb.DuckDBPyConnection, filters: Sequence[Filter]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The functions of the ledger between the oldest version that it keeps, one later, and the newest."""
+    kept = published.execute(
+        "select version, published_at::varchar from versions where version >= "
+        "(select max(version) from versions where not is_linked_to_previous) order by version"
+    ).fetchall()
+    (oldest, instant), (middle, _), (newest, _) = kept[0], kept[len(kept) // 2], kept[-1]
+    for one in filters[:LEDGER_FILTERS]:
+        days = {"date_from": one.date_from, "date_to": one.date_to}
+        ids = {"queues": one.queues, "users": one.users}
+        for name in ("why", "why_figures"):
+            yield name, {"from_version": instant, "to_version": newest, **days, **ids}
+            yield name, {"from_version": newest, "to_version": middle, **days, **ids}
+        yield "figures_as_of", {"version": oldest, **days, **ids}
 
 
 def assert_same_rows(name: str, expected: Sequence[Any], found: Sequence[Any]) -> None:

@@ -11,7 +11,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
@@ -137,8 +137,8 @@ def compiled_once() -> Iterator[None]:
     compiled: dict[str, str] = {}
     compile_all = function_bodies._compiled
 
-    def compile_once(settings: Settings, folder: Path) -> dict[str, str]:
-        compiled.update(compiled or compile_all(settings, folder))
+    def compile_once(settings: Settings, names: Iterable[str], folder: Path) -> dict[str, str]:
+        compiled.update(compiled or compile_all(settings, names, folder))
         return compiled
 
     with patch.object(function_bodies, "_compiled", compile_once):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import duckdb
 import psycopg2
-from comparing import new_rows, tables_of, written_by_last_load
+import pytest
+from comparing import SCHEMA, new_rows, tables_of, written_by_last_load
 from conftest import VERSIONS, ComparedHub
 from ledger_hub import Published
 from test_ledger_histories import STEPS
@@ -28,3 +30,31 @@ def test_only_what_differs_is_sent(
         with psycopg2.connect(database) as connection, connection.cursor() as cursor:
             for table in tables_of(cursor):
                 assert written_by_last_load(cursor, table) == new_rows(before.file, after.file, table), table
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "overview_compared('2026-01-01', '2026-01-31', against := 'month')",
+        "queue_breakdown_compared('2026-01-01', '2026-01-31', base_from := '2025-01-01')",
+        "user_breakdown_compared('2026-01-01', '2026-01-31', 'year', '2025-12-01', '2025-12-31')",
+        "why('2026-02-30', '2026-02-30', '2026-01-01', '2026-01-31')",
+        "figures_as_of(null, '2026-01-01', '2026-01-31')",
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_the_same_words(hub: ComparedHub, call: str) -> None:
+    with (
+        duckdb.connect(str(hub.settings.published), read_only=True) as published,
+        pytest.raises(duckdb.InvalidInputException) as by_file,
+    ):
+        published.execute(f"from {call}").fetchall()
+    with (
+        psycopg2.connect(hub.settings.postgres_url) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(psycopg2.DataError) as by_server,
+    ):
+        cursor.execute(f"select * from {SCHEMA}.{call}")
+
+    said = by_server.value.diag.message_primary
+    assert said.endswith(".")
+    assert said in str(by_file.value)

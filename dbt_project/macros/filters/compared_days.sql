@@ -26,12 +26,12 @@
             *,
             case base_name
                 when 'year' then first_day - 364
-                when 'last_year_dates' then cast(first_day - interval 1 year as date)
+                when 'last_year_dates' then cast(first_day - interval '1 year' as date)
                 else first_day - cast(last_day - first_day + 1 as integer)
             end as first_named_day,
             case base_name
                 when 'year' then last_day - 364
-                when 'last_year_dates' then cast(last_day - interval 1 year as date)
+                when 'last_year_dates' then cast(last_day - interval '1 year' as date)
                 else first_day - 1
             end as last_named_day
         from requested
@@ -137,21 +137,23 @@
 {% macro refuse_impossible_bases() -%}
     case
         when base_name not in ('previous', 'year', 'last_year_dates')
-            then error(
-                'against is ''' || base_name || '''; it must be ''previous'' (the same number of days just before), '
-                || '''year'' (the same days 364 days before) or ''last_year_dates'' (the same dates a year before). '
-                || 'For any other days give base_from and base_to.'
-            )
+            then {{ refuse(
+                "'against is ''' || base_name || '''; it must be ''previous'' (the same number of days just before), ' "
+                "|| '''year'' (the same days 364 days before) or ''last_year_dates'' (the same dates a year before). ' "
+                "|| 'For any other days give base_from and base_to.'"
+            ) }}
         when (first_given_day is null) <> (last_given_day is null)
-            then error('base_from and base_to are the first and the last day of the base: give both, or neither.')
+            then {{ refuse(
+                "'base_from and base_to are the first and the last day of the base: give both, or neither.'"
+            ) }}
         -- The default cannot be told from 'previous', so base dates replace it.
         when
             base_name <> 'previous'
             and (first_given_day <> first_named_day or last_given_day <> last_named_day)
-            then error(
-                'against := ''' || base_name || ''' names other days than base_from and base_to. '
-                || 'Give against, or base_from and base_to.'
-            )
+            then {{ refuse(
+                "'against := ''' || base_name || ''' names other days than base_from and base_to. ' "
+                "|| 'Give against, or base_from and base_to.'"
+            ) }}
     end
 {%- endmacro %}
 

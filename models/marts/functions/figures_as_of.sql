@@ -2,7 +2,7 @@ with
 
 newest as (
 
-    select max(versions.version) as newest_version from {{ source('ledger', 'versions') }} as versions
+    select max(versions.version) as newest_version from {{ ledger_table('versions') }} as versions
 
 ),
 

@@ -35,7 +35,7 @@ days_of_versions as (
     select
         versions.version as version_of_day,
         unnest(versions.new_days) as new_day
-    from {{ source('ledger', 'versions') }} as versions
+    from {{ ledger_table('versions') }} as versions
 
 ),
 
@@ -57,7 +57,7 @@ changes as (
     select
         restatements.*,
         restatements.to_version as version_of_change
-    from {{ source('ledger', 'restatements') }} as restatements
+    from {{ ledger_table('restatements') }} as restatements
     where restatements.to_version > (select compared.earlier from compared)
 
 ),
@@ -65,16 +65,18 @@ changes as (
 -- Per side, each message and touch that changed since, as it was before its first change.
 changed_rows as (
 
-    select
-        sides.side,
-        changes.*
-    from sides
-    inner join changes on sides.version_of_side < changes.version_of_change
-    qualify
-        row_number() over (
-            partition by sides.side, changes.entity, changes.message_id, changes.order_id
-            order by changes.version_of_change
-        ) = 1
+    select * from (
+        select
+            sides.side,
+            changes.*,
+            row_number() over (
+                partition by sides.side, changes.entity, changes.message_id, changes.order_id
+                order by changes.version_of_change
+            ) as place
+        from sides
+        inner join changes on sides.version_of_side < changes.version_of_change
+    ) as changes_of_sides
+    where place = 1
 
 ),
 
@@ -170,7 +172,7 @@ same_rows as (
 
 other_rows as (
 
-    select * exclude (may_differ) from current_rows_by_change
+    select * from current_rows_by_change
     where may_differ
 
 ),
@@ -202,7 +204,19 @@ rows_of_sides as (
 
     select
         sides.side,
-        other_rows.*
+        other_rows.entity,
+        other_rows.message_id,
+        other_rows.order_id,
+        other_rows.customer_id,
+        other_rows.message_date,
+        other_rows.queue_id,
+        other_rows.user_id,
+        other_rows.status,
+        other_rows.occurred_at,
+        other_rows.is_in_open_window,
+        other_rows.order_value,
+        other_rows.refunded_value,
+        other_rows.is_last_touch
     from sides
     -- Not a cross join: DuckDB stores it as a comma, which DuckDB 1.5 takes for a lateral join here.
     inner join other_rows on true
@@ -346,7 +360,10 @@ shares as (
     from ({{ figure_shares('same_rows', keep=[]) }}) as shares_of_same_rows
     where
         entity in ('customer', 'order')
-        and (figure, entity_id) in (select (moves.figure, moves.entity_id) from moves)
+        and exists (
+            select 1 from moves
+            where moves.figure = shares_of_same_rows.figure and moves.entity_id = shares_of_same_rows.entity_id
+        )
 
     union all
 
@@ -364,32 +381,48 @@ shares as (
 
 ),
 
-differences as (
+shares_of_entities as (
 
     select
         figure,
         entity,
         entity_id,
-        arg_max(customer_id, side) as customer_id,
+        -- Each side knows one.
+        coalesce(
+            max(case when side = 'later' then customer_id end),
+            max(case when side = 'earlier' then customer_id end),
+            max(customer_id)
+        ) as customer_id,
         coalesce(max(case when side <> 'later' then share end), 0) as share_earlier,
         coalesce(max(case when side <> 'earlier' then share end), 0) as share_later
     from shares
     group by figure, entity, entity_id
-    having share_earlier <> share_later
+
+),
+
+differences as (
+
+    select * from shares_of_entities
+    where share_earlier <> share_later
 
 ),
 
 -- When messages that changed since had been sent at the earlier version, if it had them.
 instants_before as (
 
-    select
-        message_id,
-        version_of_change,
-        occurred_at_before as occurred_at,
-        coalesce(message_date_before, message_date_after) as message_date
-    from changed_rows
-    where side = 'earlier'
-    qualify row_number() over (partition by message_id order by version_of_change, order_id nulls first) = 1
+    select * from (
+        select
+            message_id,
+            version_of_change,
+            occurred_at_before as occurred_at,
+            coalesce(message_date_before, message_date_after) as message_date,
+            row_number() over (
+                partition by message_id order by version_of_change, order_id nulls first
+            ) as place_of_message
+        from changed_rows
+        where side = 'earlier'
+    ) as changed_messages
+    where place_of_message = 1
 
 ),
 
@@ -397,8 +430,8 @@ earlier_version as (
 
     select
         versions.as_of_ends_at,
-        struct_extract(versions.settings, 'attribution_window_days') as window_days
-    from {{ source('ledger', 'versions') }} as versions
+        {{ window_of_settings('versions.settings') }} * interval '1 day' as attribution_window
+    from {{ ledger_table('versions') }} as versions
     inner join compared on versions.version = compared.earlier
 
 ),
@@ -433,12 +466,12 @@ explanations as (
         moves.figure,
         moves.entity_id,
         bool_or(
-            moves.settling_from + to_days(earlier_version.window_days) <= earlier_version.as_of_ends_at
+            moves.settling_from + earlier_version.attribution_window <= earlier_version.as_of_ends_at
         ) as was_settled,
         -- What no change explains came with a new day.
-        list_sort(list_distinct(flatten(list(coalesce(changes.causes, ['message_new']))))) as causes,
-        list_sort(list_distinct(flatten(list(coalesce(changes.changed_fields, []))))) as changed_fields,
-        list_sort(list_distinct(flatten(list(coalesce(changes.files, []))))) as files
+        {{ distinct_elements("coalesce(changes.causes, array['message_new'])") }} as causes,
+        {{ distinct_elements('changes.changed_fields') }} as changed_fields,
+        {{ distinct_files('changes.files') }} as files
     from settling_moves as moves
     left join changes_between as changes
         on
