@@ -44,7 +44,7 @@ export PORT
 endif
 
 .PHONY: help object-storage postgres demo run rebuild files preview quarantine retract why backup restore status soak export ui docs dashboard test check test-quick \
-	test-dashboard test-postgres test-spark cluster-test java example example-dlt test-dlt lint lint-python lint-sql \
+	test-dashboard test-postgres test-spark cluster-test java postgres-server example example-dlt test-dlt lint lint-python lint-sql \
 	bench lock clean
 .DEFAULT_GOAL := help
 
@@ -105,7 +105,7 @@ check: .venv/ready-dev  ## lint of Python, and the tests that need no refresh: f
 test-quick: .venv/ready-dev
 	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal -m "not refresh and not slow"
 
-test-dashboard: .venv/ready .venv-dashboard/ready-dev  ## the dashboard, in a real browser too
+test-dashboard: .venv/ready .venv/ready-postgres .venv-dashboard/ready-dev postgres-server  ## the dashboard, in a real browser too
 	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -q \
 		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends chromium; }
 	@$(DASHBOARD)/python -m pytest dashboards/tests
@@ -120,10 +120,12 @@ java:
 	@command -v java >/dev/null || { $(AS_ROOT) apt-get update -q \
 		&& $(AS_ROOT) apt-get install -q -y --no-install-recommends openjdk-17-jre-headless; }
 
-test-postgres: .venv/ready-dev  ## PostgreSQL holds and answers what the published file does
+test-postgres: .venv/ready-dev postgres-server  ## PostgreSQL holds and answers what the published file does
+	@$(BIN)/python -m pytest tests/postgres
+
+postgres-server:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 		|| { $(AS_ROOT) apt-get update -q && $(AS_ROOT) apt-get install -q -y --no-install-recommends postgresql; }
-	@$(BIN)/python -m pytest tests/postgres
 
 MINUTES ?= 3
 soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fills up (MINUTES=3)

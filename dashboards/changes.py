@@ -1,7 +1,7 @@
-"""The SQL of the tab of two versions: what the ledger of the published file answers, in words.
+"""The SQL of the tab of two versions: what the ledger answers, in words.
 
 Belongs here: how the tab asks why() and why_figures(). Does not belong here: which versions are requested
-(versions.py), and what differs between them, which the published file knows.
+(versions.py), and what differs between them, which the ledger knows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ MOVES = f"""
                 cast(0 as decimal(38, 2)) as before,
                 cast(0 as decimal(38, 2)) as after,
                 cast(0 as decimal(38, 2)) as difference,
-                false as was_settled, [''] as causes, [''] as changed_fields, [{{'path': ''}}] as files
+                false as was_settled,
+                {{{{ dialect.no_texts() }}}} as causes,
+                {{{{ dialect.no_texts() }}}} as changed_fields,
+                {{{{ dialect.no_files() }}}} as files
             where false
         )
     {{%- endif -%}}
@@ -63,6 +66,12 @@ def _said(code: str, meanings: Mapping[str, str]) -> str:
     return f"case {code} {cases} else {code} end"
 
 
+def _joined(codes: str, code: str, meanings: Mapping[str, str]) -> str:
+    """Codes of a list in words."""
+    joined = f"{{{{ dialect.joined('{codes}', '{code}', said) }}}}"
+    return f"{{% set said %}}{_said(code, meanings)}{{% endset %}}{joined}"
+
+
 # One row: the versions that are compared, and whether anything differs.
 VERSIONS_COMPARED = f"""{VERSIONS}{MOVES}
 select
@@ -74,8 +83,8 @@ select
                 when count(*) = 0 then 'Nothing differs in these days, queues and agents'
                 else
                     count(*) || case when count(*) = 1 then ' difference: ' else ' differences: ' end
-                    || count(*) filter (not moves.was_settled) || ' by growth, '
-                    || count(*) filter (moves.was_settled) || ' by restatement'
+                    || count(*) filter (where not moves.was_settled) || ' by growth, '
+                    || count(*) filter (where moves.was_settled) || ' by restatement'
             end
         from {{{{ moves }}}} as moves
     )
@@ -137,10 +146,9 @@ select
     moves.after,
     moves.difference,
     case when moves.was_settled then 'Restatement' else 'Growth' end as "Kind",
-    array_to_string([{_said("cause", words.CAUSES)} for cause in moves.causes], ', ') as "Why",
-    array_to_string([{_said("field", words.FIELDS)} for field in moves.changed_fields], ', ')
-        as "Changed fields",
-    array_to_string([file.path for file in moves.files], ', ') as "Files",
+    {_joined("moves.causes", "cause", words.CAUSES)} as "Why",
+    {_joined("moves.changed_fields", "field", words.FIELDS)} as "Changed fields",
+    {{{{ dialect.paths('moves.files') }}}} as "Files",
     {empty()},
     {VERSION_COLUMNS}
 from {{{{ moves }}}} as moves

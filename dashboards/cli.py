@@ -19,6 +19,7 @@ from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from dashboards.connection import Database, DatabaseError
 from dashboards.home import DashboardHome
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup
@@ -44,18 +45,23 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 2
-    if not settings.published.exists():
-        CONSOLE.print(
-            f"[red]✗[/] Nothing is published in {markup(str(settings.published.parent))} yet. Run "
-            "`make demo` for a sample, or `make run` for what has landed; then `make dashboard` again."
-        )
+    try:
+        database = Database.of(settings)
+        if database.is_file and not settings.published.exists():
+            raise DatabaseError(
+                f"Nothing is published in {settings.published.parent} yet. Run `make demo` for a sample, or "
+                "`make run` for what has landed; then `make dashboard` again."
+            )
+        database.require_answers()
+    except DatabaseError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
     if notice := restrict(settings):
         CONSOLE.print(f"[yellow]![/] {markup(notice)}")
-    return serve(settings, options.port)
+    return serve(settings, database, options.port)
 
 
-def serve(settings: Settings, port: int) -> int:
+def serve(settings: Settings, database: Database, port: int) -> int:
     """Bring Superset's database up to date, then serve it until interrupted."""
     from dashboards.reports import ADDRESS
 
@@ -74,7 +80,7 @@ def serve(settings: Settings, port: int) -> int:
             return 1
         CONSOLE.print("Making the dashboard ready ...")
         with heartbeat(CONSOLE):
-            make_ready(settings, home)
+            make_ready(settings, database, home)
         address = f"http://{HOST}:{served or port}{ADDRESS}"
         if served:
             CONSOLE.print(f"Brought up to date. It is served already: {address}")
@@ -112,12 +118,12 @@ def is_used(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def make_ready(settings: Settings, home: DashboardHome) -> None:
+def make_ready(settings: Settings, database: Database, home: DashboardHome) -> None:
     """Bring Superset's database up to date: the reports, and the users of a new one."""
     from dashboards.reports import Published, write
 
     os.environ.update(environment_of(settings, home))
-    write(Published.read(settings.published), home.assets)
+    write(Published.read(database), home.assets)
     # Superset says a lot that is of no use here; what goes wrong is an exception.
     logging.disable(logging.WARNING)
     said = io.StringIO()

@@ -87,11 +87,11 @@ select
     {{%- if days.is_compared %}}
     {", ".join(f"coalesce(bases.{name}, {nothing}) as {name}_base" for name, nothing in OF_A_DAY.items())},
     {{%- else %}}
-    {", ".join(f"cast(null as double) as {name}_base" for name in OF_A_DAY)},
+    {", ".join(f"cast(null as double precision) as {name}_base" for name in OF_A_DAY)},
     {{%- endif %}}
     {empty()}
 from generate_series(
-    cast({{{{ first_day }}}} as timestamp), cast({{{{ last_day }}}} as timestamp), interval 1 day
+    cast({{{{ first_day }}}} as timestamp), cast({{{{ last_day }}}} as timestamp), interval '1 day'
 ) as days (day)
 left join messages_over_time{ARGUMENTS} as figures on cast(days.day as date) = figures.message_date
 {{%- if days.is_compared %}}

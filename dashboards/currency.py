@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from babel.numbers import get_currency_symbol
 
-from dashboards import connection
+from dashboards.connection import Database
 
 
 def symbol_of(currency: str) -> str:
@@ -15,14 +14,9 @@ def symbol_of(currency: str) -> str:
     return get_currency_symbol(currency, locale="en_US")
 
 
-def read_currency_symbol(published: Path, memory_limit: str) -> Callable[[], str]:
-    """For the templates of the datasets: the symbol of what is published at that moment.
-
-    Args:
-        published: the published file.
-        memory_limit: as for every connection to it in this process.
-    """
-    engine = connection.engine_of(published, memory_limit)
+def read_currency_symbol(database: Database) -> Callable[[], str]:
+    """For the templates of the datasets: the symbol of what is published at that moment."""
+    engine = database.engine()
 
     def currency_symbol() -> str:
         with engine.connect() as connected:

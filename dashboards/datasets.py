@@ -1,6 +1,6 @@
-"""What Superset asks the published file: the SQL of each dataset, a template that takes in the filter bar.
+"""What Superset asks of what is published: the SQL of each dataset, a template that takes in the filter bar.
 
-Belongs here: the SQL. Does not belong here: any figure, because the table functions of the published file
+Belongs here: the SQL. Does not belong here: any figure, because the published table functions
 compute them; which days are requested (days.py); charts and their place (reports.py).
 """
 
@@ -13,6 +13,7 @@ import jinja2
 from dashboards.changes import DATASETS_OF_CHANGES
 from dashboards.comparison import MESSAGES_OVER_TIME, OVERVIEW_IN_WORDS, SHARE_IN_WORDS
 from dashboards.days import PublishedDays
+from dashboards.dialects import Dialect
 from dashboards.filters import ARGUMENTS, FILTERS, NAMES, TEXTS, empty
 from dashboards.versions import PublishedVersions
 
@@ -50,11 +51,11 @@ select
         when ranked.place <= {LINES} or (select count(*) from ranked) = {LINES + 1} then daily.agent
         else 'The ' || (select count(*) - {LINES} from ranked) || ' others'
     end as agent,
-    sum(daily.messages_sent) as messages_sent,
+    cast(sum(daily.messages_sent) as bigint) as messages_sent,
     {empty("agent")}
 from daily
 inner join ranked on daily.user_id = ranked.user_id
-group by all"""
+group by 1, 2"""
 
 # Each order once, however many of the selected messages touched it. Columns of text have names that people
 # read, because Superset lists those beside the search box.
@@ -70,7 +71,7 @@ select
     touches.refunded_value,
     touches.customer_id as "Customer",
     count(*) as messages_before,
-    strftime(min(touches.message_date), '%-d %b %Y') as "First message on",
+    {{{{ dialect.day_in_words('min(touches.message_date)') }}}} as "First message on",
     string_agg(distinct queues.queue, ', ' order by queues.queue) as queue,
     string_agg(distinct agents.agent, ', ' order by agents.agent) as agent,
     {empty("queue", "agent")}
@@ -79,25 +80,27 @@ inner join {NAMES["queue"]} as queues on touches.queue_id = queues.queue_id
 inner join {NAMES["agent"]} as agents on touches.user_id = agents.user_id
 where
     touches.message_date between {{{{ first_day }}}} and {{{{ last_day }}}}
-    {{% if queues %}}and list_contains({{{{ queue_ids }}}}, touches.queue_id){{% endif %}}
-    {{% if agents %}}and list_contains({{{{ user_ids }}}}, touches.user_id){{% endif %}}
-group by all"""
+    {{% if queues %}}and queues.queue in ({{{{ texts(queues) }}}}){{% endif %}}
+    {{% if agents %}}and agents.agent in ({{{{ texts(agents) }}}}){{% endif %}}
+group by
+    touches.order_id, touches.ordered_at, touches.sales_channel, touches.order_value, touches.refunded_value,
+    touches.customer_id"""
 
 # One row: what the charts show, in words, and how far the data goes.
 SHOWN = f"""{FILTERS}
 select
     {{{{ texts([days.said]) }}}} as days_shown,
-    'Data up to ' || strftime(as_of, '%-d %b %Y')
+    'Data up to ' || {{{{ dialect.day_in_words('as_of') }}}}
     || coalesce((
         select
-            '; ' || sum(messages_sent)
+            '; ' || cast(sum(messages_sent) as bigint)
             || case when sum(messages_sent) = 1 then ' message is' else ' messages are' end
             || ' dated later'
         from mart_overview_daily
         where message_date > as_of
         having sum(messages_sent) > 0
     ), '') as data_up_to,
-    strftime(refreshed_at, 'Refreshed %-d %b %Y, %H:%M UTC') as refreshed,
+    'Refreshed ' || {{{{ dialect.minute_in_words('refreshed_at') }}}} || ' UTC' as refreshed,
     'Days in ' || timezone as timezone,
     {empty()}
 from report_info"""
@@ -118,13 +121,13 @@ DAYS = (
 {%- set days = requested_days(filter_values('period', remove_filter=True), [], []) -%}
 select
     day,
-    strftime(day, '%-d %b %Y') as from_day,
-    strftime(day, '%-d %b %Y') as to_day,
+    {{ dialect.day_in_words('day') }} as from_day,
+    {{ dialect.day_in_words('day') }} as to_day,
     cast(null as varchar) as period
 from generate_series(
     timestamp '{{ days.first }}',
     timestamp '{{ days.last }}',
-    interval 1 day
+    interval '1 day'
 ) as days (day)"""
 )
 
@@ -147,7 +150,7 @@ DATASETS = {
 }
 
 
-def without_filters(sql: str) -> str:
+def without_filters(sql: str, dialect: Dialect) -> str:
     """A dataset's SQL when nothing is filtered, of any days: for its columns."""
     some = date(2026, 1, 1)
     return (
@@ -158,5 +161,6 @@ def without_filters(sql: str) -> str:
             requested_days=PublishedDays(some, some, some).requested,
             requested_versions=PublishedVersions([], "UTC").requested,
             currency_symbol=lambda: "$",
+            dialect=dialect,
         )
     )

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TypedDict
 
-from dashboards import connection
+from dashboards.connection import Database
 
 DEFAULT_PERIOD = "Last 30 days"
 ALL_TIME = "All time"
@@ -168,15 +167,10 @@ def say_days(first: date, last: date) -> str:
 
 
 def read_requested_days(
-    published: Path, memory_limit: str
+    database: Database,
 ) -> Callable[[Sequence[str], Sequence[str], Sequence[str]], RequestedDays]:
-    """For the templates of the datasets: the days that are requested of what is published at that moment.
-
-    Args:
-        published: the published file.
-        memory_limit: as for every connection to it in this process.
-    """
-    engine = connection.engine_of(published, memory_limit)
+    """For the templates of the datasets: the days that are requested of what is published at that moment."""
+    engine = database.engine()
 
     def requested_days(periods: Sequence[str], first: Sequence[str], last: Sequence[str]) -> RequestedDays:
         with engine.connect() as connected:

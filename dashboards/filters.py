@@ -20,12 +20,10 @@ NAMES = {
     for label, entity in (("queue", "queue"), ("agent", "user"))
 }
 
-# Text is handed over as hexadecimal digits: Superset would take braces in a literal for Jinja, and write %
-# and backslashes twice.
 TEXTS = """
 {%- macro texts(names) -%}
     {%- for name in names -%}
-        decode(from_hex('{{ (name | string).encode().hex() }}')){{ ', ' if not loop.last }}
+        {{ dialect.text(name | string) }}{{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro -%}
 """
@@ -44,10 +42,10 @@ FILTERS = (
 {%- set first_day -%} cast('{{ days.first }}' as date) {%- endset -%}
 {%- set last_day -%} cast('{{ days.last }}' as date) {%- endset -%}
 {%- set queue_ids -%}
-    (select coalesce(list(queue_id), []) from QUEUES where queue in ({{ texts(queues) }}))
+    array(select queue_id from QUEUES as queues where queue in ({{ texts(queues) }}))
 {%- endset -%}
 {%- set user_ids -%}
-    (select coalesce(list(user_id), []) from AGENTS where agent in ({{ texts(agents) }}))
+    array(select user_id from AGENTS as agents where agent in ({{ texts(agents) }}))
 {%- endset -%}
 """.replace("QUEUES", NAMES["queue"]).replace("AGENTS", NAMES["agent"])
 )

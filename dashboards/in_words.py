@@ -23,6 +23,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def grouped(number: str, decimals: int) -> str:
+    """SQL of a number that is not negative as text, with a comma before each three digits."""
+    return f"{{{{ dialect.grouped('{number}', {decimals}) }}}}"
+
+
 def in_words(value: str, kind: str, is_difference: bool = False) -> str:
     """SQL of a figure as text, formatted as Superset formats those of the charts; NULL is a dash.
 
@@ -39,9 +44,9 @@ def in_words(value: str, kind: str, is_difference: bool = False) -> str:
             case when {kind} = 'money' then {{{{ texts([currency_symbol()]) }}}} || ' ' else '' end
             || case when {value} < 0 then '-' {plus} else '' end
             || case {kind}
-                when 'count' then format('{{:,}}', cast(abs({value}) as bigint))
-                when 'money' then format('{{:,.2f}}', cast(round(abs({value}), 2) as double))
-                else format('{{:,.2f}}', cast(round(abs({value}) * 100, 2) as double))
+                when 'count' then {grouped(f"abs({value})", 0)}
+                when 'money' then {grouped(f"abs({value})", 2)}
+                else {grouped(f"abs({value}) * 100", 2)}
             end
             || case when {kind} = 'rate' then '{percent}' else '' end
     end"""
@@ -56,10 +61,11 @@ def change_in_words(value: str, base: str, kind: str) -> str:
         kind: 'count', 'money' or 'rate'; rates are compared in percentage points.
     """
     is_rate = kind == "rate"
-    change = f"({value} - {base})" if is_rate else f"({value} - {base}) / nullif(cast({base} as double), 0)"
+    difference = f"({value} - {base})"
+    change = difference if is_rate else f"{difference} / nullif(cast({base} as double precision), 0)"
     has_no_base = f"{base} is null" if is_rate else f"{base} is null or ({base} = 0 and {value} <> 0)"
     # The last figure that is written decides, so that no arrow stands before a zero.
-    size = f"format('{{:,.1f}}', abs(coalesce({change}, 0)) * 100)"
+    size = grouped(f"abs(coalesce({change}, 0)) * 100", 1)
     unit = " points" if is_rate else "%"
     return f"""case
         when {value} is null then 'none now'

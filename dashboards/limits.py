@@ -14,7 +14,7 @@ from flask import Flask, Response, abort, g, make_response, request, session
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-SECONDS_A_QUERY = 60
+from dashboards.connection import SECONDS_A_QUERY
 
 # Of the threads of the server (cli.py); the others are for pages and signing in. A browser sends six requests
 # at a time.
@@ -31,7 +31,7 @@ SIGN_IN_BY_PROGRAM = "SecurityApi.login"
 def limit_queries(pool: Pool | type[Pool] = Pool, seconds: float = SECONDS_A_QUERY) -> None:
     """Interrupt what a connection to DuckDB runs once it has been open for so long.
 
-    DuckDB has no such limit of its own. Superset opens a connection for each query.
+    DuckDB has no such limit of its own, as PostgreSQL has. Superset opens a connection for each query.
 
     Args:
         pool: whose connections, by default those of every pool.

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import yaml
 
 from dashboards import words
@@ -28,7 +27,7 @@ from dashboards.charts import (
     over_time,
     texts,
 )
-from dashboards.connection import address_of
+from dashboards.connection import Database
 from dashboards.datasets import DATASETS, without_filters
 from dashboards.days import DEFAULT_PERIOD
 from dashboards.versions import NEWEST, ONE_BEFORE
@@ -112,35 +111,32 @@ TABS: dict[str, list[list[Chart]]] = {
 
 @dataclass(frozen=True)
 class Published:
-    """What the dashboard takes from the published file.
+    """What the dashboard takes from what is published.
 
     Attributes:
-        file: the published file.
+        address: of the database that it is read from, without a password.
         currency: of all money.
         window_days: the length of the attribution window.
         columns: of each dataset, with their types.
     """
 
-    file: Path
+    address: str
     currency: str
     window_days: int
     columns: Mapping[str, list[tuple[str, str]]] = field(repr=False)
 
     @classmethod
-    def read(cls, file: Path) -> Published:
+    def read(cls, database: Database) -> Published:
         """Read the settings, and the columns of each dataset."""
-        with duckdb.connect(str(file), read_only=True) as connection:
-            currency, window_days = connection.execute(
+        with database.engine().connect() as connected:
+            currency, window_days = connected.exec_driver_sql(
                 "select currency, attribution_window_days from report_info"
-            ).fetchone()
+            ).one()
             columns = {
-                name: [
-                    (column, kind)
-                    for column, kind, *_ in connection.execute(f"describe {without_filters(sql)}").fetchall()
-                ]
+                name: database.columns(connected, without_filters(sql, database.dialect))
                 for name, sql in DATASETS.items()
             }
-        return cls(file, currency, window_days, columns)
+        return cls(database.address, currency, window_days, columns)
 
     def say(self, text: str) -> str:
         """A text of words.py, with the days of the attribution window."""
@@ -161,7 +157,7 @@ def write(published: Published, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     documents = {
         "metadata.yaml": {**VERSION, "type": "assets", "timestamp": "2026-01-01T00:00:00+00:00"},
-        "databases/contact_reports.yaml": _database(published.file),
+        "databases/contact_reports.yaml": _database(published.address),
         "dashboards/contact_reports.yaml": _dashboard(published),
     }
     for name in DATASETS:
@@ -189,10 +185,10 @@ def _charts_of(title: str) -> Iterator[Chart]:
 TITLES_OF_CHARTS = frozenset(chart.name for chart in _charts())
 
 
-def _database(file: Path) -> dict[str, Any]:
+def _database(address: str) -> dict[str, Any]:
     return {
         "database_name": DATABASE,
-        "sqlalchemy_uri": address_of(file),
+        "sqlalchemy_uri": address,
         "cache_timeout": None,
         "expose_in_sqllab": False,
         "allow_run_async": False,

@@ -8,8 +8,9 @@ sign-in by its identity provider: see sign_in_by_identity_provider.py.
 import os
 import runpy
 
-from dashboards import connection, limits, pages
+from dashboards import limits, pages
 from dashboards.access import refuse_expressions, with_our_readers
+from dashboards.connection import Database
 from dashboards.currency import read_currency_symbol
 from dashboards.days import read_requested_days
 from dashboards.home import DashboardHome
@@ -19,6 +20,7 @@ from orchestration.settings import Settings
 
 _settings = Settings.from_environment()
 _home = DashboardHome.of(_settings)
+_database = Database.of(_settings)
 
 SECRET_KEY = _home.secret_key.read_text(encoding="utf-8")
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{_home.database}"
@@ -27,7 +29,7 @@ DATA_DIR = str(_home.folder)
 FEATURE_FLAGS = {
     # Who has a role of the dashboard sees it; who has not does not.
     "DASHBOARD_RBAC": True,
-    # The datasets hand the filters over to the table functions of the published file.
+    # The datasets hand the filters over to the published table functions.
     "ENABLE_TEMPLATE_PROCESSING": True,
     # They write to disk or send what they read elsewhere.
     "ALERT_REPORTS": False,
@@ -36,9 +38,10 @@ FEATURE_FLAGS = {
 
 # The datasets learn from it which days and which versions the filter bar requests.
 JINJA_CONTEXT_ADDONS = {
-    "requested_days": read_requested_days(_settings.published, _settings.memory_limit),
-    "requested_versions": read_requested_versions(_settings.published, _settings.memory_limit),
-    "currency_symbol": read_currency_symbol(_settings.published, _settings.memory_limit),
+    "requested_days": read_requested_days(_database),
+    "requested_versions": read_requested_versions(_database),
+    "currency_symbol": read_currency_symbol(_database),
+    "dialect": _database.dialect,
 }
 
 # Nobody sees anything before signing in, and nobody makes an account for oneself.
@@ -46,9 +49,9 @@ PUBLIC_ROLE_LIKE = None
 
 AUTH_USER_REGISTRATION = False
 
-# Superset connects to the published file alone, however an admin enters a connection.
+# Superset connects to what the reports are read from alone, however an admin enters a connection.
 PREVENT_UNSAFE_DB_CONNECTIONS = True
-DB_CONNECTION_MUTATOR = connection.only_to(_settings.published, _settings.memory_limit)
+DB_CONNECTION_MUTATOR = _database.only_here()
 limits.limit_queries()
 
 # A page asks again by itself for what there was no room for (limits.py), for about a minute in all.

@@ -1,7 +1,7 @@
 """Which two published versions are compared, and how they are said: by words, or by their instants.
 
 Belongs here: the versions to choose from, and what two choices mean together. Does not belong here: what
-differs between them, which the ledger in the published file knows; the SQL (datasets.py); the bar
+differs between them, which the ledger knows; the SQL (datasets.py); the bar
 (reports.py).
 """
 
@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from dashboards import connection
+from dashboards.connection import Database
 from dashboards.days import say_day
 
 NEWEST = "The newest"
@@ -28,7 +27,7 @@ HAS_LEDGER = "select count(*) > 0 from information_schema.tables where table_nam
 KEPT_VERSIONS = """
 select version, published_at, as_of
 from versions
-where version >= (select coalesce(max(version) filter (not is_linked_to_previous), '') from versions)
+where version >= (select coalesce(max(version) filter (where not is_linked_to_previous), '') from versions)
 order by version"""
 
 
@@ -140,15 +139,10 @@ class PublishedVersions:
 
 
 def read_requested_versions(
-    published: Path, memory_limit: str
+    database: Database,
 ) -> Callable[[Sequence[str], Sequence[str]], RequestedVersions]:
-    """For the templates of the datasets: the versions that are requested of those published at that moment.
-
-    Args:
-        published: the published file.
-        memory_limit: as for every connection to it in this process.
-    """
-    engine = connection.engine_of(published, memory_limit)
+    """For the templates of the datasets: the versions that are requested of those published then."""
+    engine = database.engine()
 
     def requested_versions(first: Sequence[str], last: Sequence[str]) -> RequestedVersions:
         with engine.connect() as connected:

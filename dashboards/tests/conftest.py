@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,20 +14,36 @@ import duckdb
 import pytest
 from hostile import MARKUP
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from postgres_server import address, admin, make_roles, running_server
 from serving import HOSTILE_FILE, HOSTILE_ID, LATER, PATIENCE, Dashboard, free_port, refresh, start
+
+# The database in PostgreSQL that has the reports.
+REPORTS = "reports"
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The settings of a hub in which the sample is published."""
+def server() -> Iterator[Path]:
+    """The folder of the socket of a PostgreSQL server, which each refresh brings to what is published."""
+    with running_server() as folder:
+        with admin(folder) as cursor:
+            cursor.execute(f"create database {REPORTS}")
+        make_roles(folder, REPORTS)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def hub(server: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The settings of a hub in which the sample is published, and in PostgreSQL too."""
     environment = {
         **os.environ,
         "CONTACT_DATA_DIR": str(tmp_path_factory.mktemp("hub")),
         "CONTACT_TIMEZONE": "UTC",
         "CONTACT_CURRENCY": "USD",
         "CONTACT_AS_OF": "",
+        "CONTACT_DASHBOARD_DATABASE": "",
     }
     refresh(environment, "demo")
+    environment["CONTACT_POSTGRES"] = address(server, REPORTS, "contact_owner")
     land_hostile_names(Path(environment["CONTACT_DATA_DIR"]))
     land_later_message(Path(environment["CONTACT_DATA_DIR"]))
     land_corrections(Path(environment["CONTACT_DATA_DIR"]))
@@ -99,18 +116,46 @@ def land_corrections(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def dashboard(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    port = free_port()
-    process, said = start(hub, port, tmp_path_factory.mktemp("dashboard") / "log")
     folder = Path(hub["CONTACT_DATA_DIR"])
+    with served(hub, folder, tmp_path_factory.mktemp("dashboard") / "log") as dashboard:
+        admin_of_dashboard = dashboard.signed_in("admin")
+        dashboard.passwords["outsider"] = admin_of_dashboard.add_user("outsider", "Gamma")
+        dashboard.passwords["analyst"] = admin_of_dashboard.add_user("analyst", "Alpha")
+        yield dashboard
+
+
+@pytest.fixture(scope="session")
+def dashboard_on_postgres(
+    hub: dict[str, str], server: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
+    """A dashboard that reads PostgreSQL, on a machine that has no hub."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    environment = {
+        **hub,
+        "CONTACT_DATA_DIR": str(folder),
+        "CONTACT_POSTGRES": "",
+        "CONTACT_DASHBOARD_DATABASE": address(server, REPORTS, "bi"),
+    }
+    with served(environment, Path(hub["CONTACT_DATA_DIR"]), folder / "log") as dashboard:
+        yield dashboard
+
+
+@contextmanager
+def served(environment: dict[str, str], hub: Path, log: Path) -> Iterator[Dashboard]:
+    """Within it, a dashboard is served.
+
+    Args:
+        environment: its settings.
+        hub: the folder of the hub whose figures it shows.
+        log: where it writes what it says.
+    """
+    port = free_port()
+    process, said = start(environment, port, log)
+    folder = Path(environment["CONTACT_DATA_DIR"])
     kept = (folder / "dashboard" / "trial_passwords").read_text()
     passwords = dict(line.split() for line in kept.splitlines())
-    served = Dashboard(
-        f"http://127.0.0.1:{port}", folder, folder / "published" / "contact_reports.duckdb", passwords, said
-    )
-    admin = served.signed_in("admin")
-    passwords["outsider"] = admin.add_user("outsider", "Gamma")
-    passwords["analyst"] = admin.add_user("analyst", "Alpha")
-    yield served
+    published = hub / "published" / "contact_reports.duckdb"
+    yield Dashboard(f"http://127.0.0.1:{port}", folder, published, passwords, said)
     process.send_signal(signal.SIGINT)
     process.wait(60)
 

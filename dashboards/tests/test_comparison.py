@@ -6,7 +6,7 @@ import colorsys
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from serving import Dashboard
 from test_figures import Filter, as_superset_says_it, drawn_filters
 
 from dashboards.charts import STRONG
+from dashboards.connection import Database
 from dashboards.currency import read_currency_symbol
 from dashboards.days import say_day, say_days
 
@@ -49,8 +50,9 @@ def change(value: Any, base: Any, is_rate: bool) -> str:
     if base is None or (not is_rate and base == 0 != value):
         return "nothing before"
     fraction = value - base if is_rate else float(value - base) / float(base or 1)
-    size = f"{abs(fraction) * 100:,.1f}{' points' if is_rate else '%'}"
-    if size.startswith("0.0"):
+    exact = Decimal(f"{abs(fraction) * 100:.12f}").quantize(Decimal("0.1"), ROUND_HALF_UP)
+    size = f"{exact:,}{' points' if is_rate else '%'}"
+    if not exact:
         return "= as before"
     return f"▲ {size} more" if fraction > 0 else f"▼ {size} less"
 
@@ -247,4 +249,4 @@ def test_money_has_the_symbol_of_the_published_currency(tmp_path: Path) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute("create table report_info as select 'EUR' as currency")
 
-    assert read_currency_symbol(file, "100MB")() == "€"
+    assert read_currency_symbol(Database.of_file(file, "100MB"))() == "€"

@@ -110,13 +110,19 @@ def _said(value: Any) -> str:
     return f"{float(value):.9f}".rstrip("0").rstrip(".")
 
 
+@pytest.fixture(params=["dashboard", "dashboard_on_postgres"])
+def either(request: pytest.FixtureRequest) -> Dashboard:
+    """The dashboard of the published file, then the one that reads PostgreSQL."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.parametrize("dataset", FUNCTIONS)
-def test_figures_equal_those_of_the_table_functions(dashboard: Dashboard, dataset: str) -> None:
+def test_figures_equal_those_of_the_table_functions(either: Dashboard, dataset: str) -> None:
     function, columns, columns_of_function = FUNCTIONS[dataset]
-    manager = dashboard.signed_in("manager")
+    manager = either.signed_in("manager")
     number = manager.datasets()[dataset]
     compared = 0
-    for drawn in drawn_filters(dashboard.published):
+    for drawn in drawn_filters(either.published):
         answer = manager.ask(number, columns, FIGURES, as_superset_says_it(drawn))
         assert answer.ok, answer.text
         (result,) = answer.json()["result"]
@@ -129,34 +135,34 @@ def test_figures_equal_those_of_the_table_functions(dashboard: Dashboard, datase
             )
             for row in result["data"]
         )
-        wanted = expected(dashboard.published, function, columns_of_function, drawn)
+        wanted = expected(either.published, function, columns_of_function, drawn)
         assert shown == wanted, (drawn, result["query"])
         compared += len(wanted)
     assert compared >= FILTERS_DRAWN // 2
 
 
-def test_orders_behind_the_figures_are_the_orders_generated(dashboard: Dashboard) -> None:
-    manager = dashboard.signed_in("manager")
+def test_orders_behind_the_figures_are_the_orders_generated(either: Dashboard) -> None:
+    manager = either.signed_in("manager")
     number = manager.datasets()["orders_behind_the_figures"]
-    for drawn in drawn_filters(dashboard.published):
+    for drawn in drawn_filters(either.published):
         answer = manager.ask(number, ["Order"], ["order_value"], as_superset_says_it(drawn))
         assert answer.ok, answer.text
         orders = answer.json()["result"][0]["data"]
-        wanted = expected(dashboard.published, "overview", [], drawn)[0]
+        wanted = expected(either.published, "overview", [], drawn)[0]
         assert str(len(orders)) == wanted[FIGURES.index("orders_generated")]
         total = sum(round(order["order_value"] * 100) for order in orders) / 100
         assert _said(total) == wanted[FIGURES.index("revenue_generated")]
 
 
-def test_lines_of_the_strongest_members_and_of_the_others_add_up(dashboard: Dashboard) -> None:
-    manager = dashboard.signed_in("manager")
+def test_lines_of_the_strongest_members_and_of_the_others_add_up(either: Dashboard) -> None:
+    manager = either.signed_in("manager")
     datasets = manager.datasets()
     everything = [{"col": "period", "op": "IN", "val": ["All time"]}]
 
     answer = manager.ask(datasets["strongest_members_over_time"], ["agent"], ["messages_sent"], everything)
     assert answer.ok, answer.text
     lines = {row["agent"]: row["messages_sent"] for row in answer.json()["result"][0]["data"]}
-    with duckdb.connect(str(dashboard.published), read_only=True) as connection:
+    with duckdb.connect(str(either.published), read_only=True) as connection:
         rows = connection.execute(
             "select user_name, messages_sent from user_breakdown(date '0001-01-01', "
             "(select as_of from report_info)) order by messages_sent desc"
@@ -169,10 +175,10 @@ def test_lines_of_the_strongest_members_and_of_the_others_add_up(dashboard: Dash
     }
 
 
-def test_no_chart_goes_beyond_the_as_of_day_unless_it_is_asked_to(dashboard: Dashboard) -> None:
-    manager = dashboard.signed_in("manager")
+def test_no_chart_goes_beyond_the_as_of_day_unless_it_is_asked_to(either: Dashboard) -> None:
+    manager = either.signed_in("manager")
     datasets = manager.datasets()
-    with duckdb.connect(str(dashboard.published), read_only=True) as connection:
+    with duckdb.connect(str(either.published), read_only=True) as connection:
         ((as_of,),) = connection.execute("select as_of from report_info").fetchall()
 
     def ask(dataset: str, columns: list[str], *periods: str) -> list[dict[str, Any]]:

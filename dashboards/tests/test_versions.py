@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
+from dashboards.connection import Database
 from dashboards.versions import (
     NEWEST,
     ONE_BEFORE,
@@ -115,7 +116,7 @@ def test_only_versions_to_which_the_ledger_leads_can_be_chosen(tmp_path: Path) -
         connection.execute(
             "create table report_info as select 'Europe/Berlin' as timezone, 'EUR' as currency"
         )
-    requested_versions = read_requested_versions(file, "100MB")
+    requested_versions = read_requested_versions(Database.of_file(file, "100MB"))
 
     # As published by a version of this software that kept no ledger.
     assert requested_versions([], [])["choices"] == []

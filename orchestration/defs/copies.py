@@ -76,9 +76,8 @@ def build_postgres_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
             POSTGRES,
             kinds={"postgres"},
             description=(
-                "The published tables and the table functions that take a filter alone, in the schema "
-                "contact_reports of a PostgreSQL database. Only rows that differ are sent, in one "
-                "transaction."
+                "The published tables and table functions, in the schema contact_reports of a PostgreSQL "
+                "database. Only rows that differ are sent, in one transaction."
             ),
         ),
         dg.AssetCheckSpec(

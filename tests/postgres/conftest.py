@@ -6,23 +6,18 @@ Belongs here: what the tests of PostgreSQL share. Does not belong here: what the
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
 import pipeline
-import psycopg2
 import pytest
 from comparing import assert_same
 from ledger_hub import Published, RecordedHub
+from postgres_server import address, admin, running_server
 from strategies import TIMEZONES, Filter, History, drawn, filters
 from test_incremental_refresh import landed_histories
 from test_ledger_histories import STEPS, batches_of, live
@@ -30,11 +25,6 @@ from test_ledger_histories import STEPS, batches_of, live
 from orchestration.postgres import function_bodies
 from orchestration.postgres.bring_up import BroughtUp, bring_up
 from orchestration.settings import Settings
-
-# Of Debian, where no program of the server is on the path.
-PROGRAMS = "/usr/lib/postgresql"
-
-PASSWORD = "a password that nobody may read"
 
 HISTORIES = 30
 
@@ -51,51 +41,11 @@ KINDS = [
 ]
 
 
-def program(name: str) -> str:
-    """A program of the newest server that is installed."""
-    found = sorted(Path(PROGRAMS).glob(f"*/bin/{name}")) if shutil.which(name) is None else [name]
-    assert found, f"{name} is not installed: make test-postgres installs it"
-    return str(found[-1])
-
-
-def as_server(*command: str) -> list[str]:
-    """A command as the user of the server, which refuses to run as root."""
-    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else [*command]
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Path]:
-    """The folder of the socket of a server, which asks everybody for a password."""
-    # Its path is short enough for a socket, and open to the user of the server.
-    folder = Path(tempfile.mkdtemp(prefix="contact-postgres-"))
-    password = folder / "password"
-    password.write_text(PASSWORD)
-    if os.geteuid() == 0:
-        for path in (folder, password):
-            shutil.chown(path, "postgres")
-    data = str(folder / "data")
-    subprocess.run(
-        as_server(
-            *(
-                program("initdb"),
-                "--pgdata",
-                data,
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ),
-            *("--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"),
-        ),
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    # Without waiting for the disk: what a power cut loses is no matter here.
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    control = as_server(program("pg_ctl"), "--pgdata", data, "--wait")
-    subprocess.run([*control, "--log", f"{folder}/log", "--options", options, "start"], check=True)
-    yield folder
-    subprocess.run([*control, "--mode=immediate", "stop"], check=True)
-    shutil.rmtree(folder)
+    """The folder of the socket of a server."""
+    with running_server() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -116,19 +66,6 @@ def new_database(server: Path) -> Callable[[], str]:
 def database(new_database: Callable[[], str]) -> str:
     """The address of an empty database."""
     return new_database()
-
-
-def address(server: Path, database: str, user: str = "postgres") -> str:
-    """The address of a database, with the password."""
-    return f"postgresql://{user}:{PASSWORD.replace(' ', '%20')}@/{database}?host={server}"
-
-
-@contextmanager
-def admin(server: Path, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
-    """Within it, a cursor of the administrator outside of any transaction."""
-    with closing(psycopg2.connect(address(server, database))) as connection:
-        connection.autocommit = True
-        yield connection.cursor()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,9 +24,10 @@ import pipeline
 import psycopg2
 import pytest
 from comparing import FUNCTIONS, SCHEMA, assert_same, rows, tables_of
-from conftest import PASSWORD, VERSIONS, ComparedHub, address, admin, as_server, program
+from conftest import VERSIONS, ComparedHub
 from landing import land_json_lines
 from ledger_hub import Published
+from postgres_server import address, admin, make_roles
 from strategies import Filter
 
 from orchestration import refresh
@@ -354,13 +355,7 @@ def test_the_roles_can_do_what_they_need_and_nothing_else(
     hub: ComparedHub, database: str, bring_to: BringTo, server: Path
 ) -> None:
     name = psycopg2.extensions.parse_dsn(database)["dbname"]
-    roles = (REPOSITORY / "orchestration" / "postgres" / "roles.sql").read_text()
-    psql = as_server(program("psql"), "--quiet", "--dbname", database)
-    subprocess.run(psql, input=roles, text=True, check=True, stdout=subprocess.DEVNULL)
-    with admin(server, name) as cursor:
-        cursor.execute("alter role contact_owner password %s", [PASSWORD])
-        cursor.execute("create role bi login password %s", [PASSWORD])
-        cursor.execute("grant contact_reader to bi")
+    make_roles(server, name)
 
     bring_to(address(server, name, "contact_owner"), hub.versions[-VERSIONS])
     bring_to(address(server, name, "contact_owner"), hub.versions[1 - VERSIONS])

@@ -362,7 +362,9 @@ shares as (
         entity in ('customer', 'order')
         and exists (
             select 1 from moves
-            where moves.figure = shares_of_same_rows.figure and moves.entity_id = shares_of_same_rows.entity_id
+            where
+                moves.figure = shares_of_same_rows.figure
+                and moves.entity_id = shares_of_same_rows.entity_id
         )
 
     union all

@@ -1,0 +1,145 @@
+"""The dashboard that reads PostgreSQL shows what the one of the published file shows, and can do no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from browsing import expect_figures, figures, open_reports
+from playwright.sync_api import Page
+from postgres_server import PASSWORD
+from serving import Dashboard
+from superset_client import Superset
+from test_figures import Filter, as_superset_says_it, drawn_filters
+from test_start import started
+
+from dashboards.connection import Database
+from dashboards.datasets import DATASETS
+from dashboards.reports import FURTHER_METRICS, Published
+
+# Of the filters that the figures are tested with.
+FILTERS = 4
+
+
+@pytest.fixture(scope="module")
+def clients(dashboard: Dashboard, dashboard_on_postgres: Dashboard) -> tuple[Superset, Superset]:
+    """The managers of both dashboards."""
+    return dashboard.signed_in("manager"), dashboard_on_postgres.signed_in("manager")
+
+
+@pytest.fixture(scope="module")
+def columns(dashboard: Dashboard) -> Mapping[str, list[str]]:
+    """The columns of each dataset."""
+    published = Published.read(Database.of_file(dashboard.published, "500MB"))
+    return {name: [column for column, _ in listed] for name, listed in published.columns.items()}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_each_dataset_gives_the_same_rows(
+    dashboard: Dashboard,
+    clients: tuple[Superset, Superset],
+    columns: Mapping[str, list[str]],
+    dataset: str,
+) -> None:
+    metrics = sorted(FURTHER_METRICS.get(dataset, {}))
+    asked: list[tuple[list[str], list[str]]] = [(columns[dataset], []), *([([], metrics)] if metrics else [])]
+    rows = 0
+    for drawn in drawn_filters(dashboard.published)[:FILTERS]:
+        for named, computed in asked:
+            expected, found = (rows_of(client, dataset, named, computed, drawn) for client in clients)
+            assert found == expected, drawn
+            rows += len(expected)
+
+    assert rows
+
+
+def rows_of(
+    client: Superset, dataset: str, columns: list[str], metrics: list[str], drawn: Filter
+) -> list[tuple[str, ...]]:
+    """What a chart would get."""
+    answer = client.ask(client.datasets()[dataset], columns, metrics, as_superset_says_it(drawn))
+    assert answer.ok, answer.text
+    (result,) = answer.json()["result"]
+    return sorted(tuple(said(row[name]) for name in [*columns, *metrics]) for row in result["data"])
+
+
+def said(value: Any) -> str:
+    """A value as both databases can say it: a number to nine decimals."""
+    return f"{value:.9f}" if isinstance(value, int | float) else str(value)
+
+
+def test_the_reports_are_drawn(page: Page, dashboard_on_postgres: Dashboard) -> None:
+    open_reports(page, dashboard_on_postgres)
+
+    expect_figures(page, figures(dashboard_on_postgres))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete from contact_reports.fct_messages",
+        "create table contact_reports.mine as select 1 as one",
+        "set default_transaction_read_only = off; delete from contact_reports.fct_messages",
+        "copy (select 1) to program 'true'",
+        "select pg_read_file('/etc/passwd')",
+    ],
+)
+def test_an_admin_can_only_read(dashboard_on_postgres: Dashboard, query: str) -> None:
+    admin = dashboard_on_postgres.signed_in("admin")
+
+    def ask(sql: str) -> Any:
+        return admin.post("/api/v1/sqllab/execute/", {"database_id": 1, "sql": sql})
+
+    control = ask("select count(*) from fct_messages")
+    answer = ask(query)
+
+    assert control.ok, control.text
+    assert not answer.ok, answer.text
+
+
+@pytest.mark.parametrize("where", ["duckdb:///{published}", "postgresql://bi@localhost/reports"])
+def test_an_admin_can_make_no_other_connection(dashboard_on_postgres: Dashboard, where: str) -> None:
+    admin = dashboard_on_postgres.signed_in("admin")
+    asked = {
+        "sqlalchemy_uri": where.format(published=dashboard_on_postgres.published),
+        "database_name": "other",
+    }
+
+    assert admin.post("/api/v1/database/test_connection/", asked).status_code in (400, 422)
+    assert admin.post("/api/v1/database/", asked).status_code in (400, 422)
+
+
+def test_nothing_that_is_kept_or_said_has_the_password(dashboard_on_postgres: Dashboard) -> None:
+    kept = [path.read_bytes() for path in dashboard_on_postgres.folder.rglob("*") if path.is_file()]
+
+    assert any(b"postgresql+psycopg2://bi@/reports" in content for content in kept)
+    for written in (PASSWORD, PASSWORD.replace(" ", "%20")):
+        assert not [content for content in kept if written.encode() in content]
+        assert written not in dashboard_on_postgres.said
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        ("mysql://bi@localhost/reports", "is no address of a PostgreSQL database"),
+        ("postgresql://bi@localhost:port/reports", "is no address of a PostgreSQL database"),
+        ("postgresql://bi@localhost/reports?password=secret", "is no address of a PostgreSQL database"),
+        ("postgresql://bi:secret@/reports?host=/nowhere", "cannot be reached"),
+        ("{empty}", "holds no reports that this user may read"),
+        ("{owner}", "Name one that only has the role contact_reader"),
+    ],
+)
+def test_a_database_that_cannot_serve_ends_with_a_word(
+    hub: dict[str, str], dashboard_on_postgres: Dashboard, named: str, reason: str
+) -> None:
+    reader = hub["CONTACT_POSTGRES"]
+    named = named.format(owner=reader, empty=reader.replace("/reports?", "/postgres?"))
+    folder = str(dashboard_on_postgres.folder)
+
+    refused = started({**hub, "CONTACT_DATA_DIR": folder, "CONTACT_DASHBOARD_DATABASE": named})
+
+    assert refused.returncode == 1
+    assert reason in " ".join(refused.stdout.split())
+    for written in ("secret", PASSWORD, "Traceback"):
+        assert written not in refused.stdout + refused.stderr
