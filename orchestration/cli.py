@@ -9,10 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import io
-import json
 import os
-import re
-import subprocess
 import sys
 import uuid
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -23,15 +20,15 @@ from typing import TYPE_CHECKING
 
 from orchestration.hub.hub_toml import SettingsError
 from orchestration.hub.rights import keep_to_owner, restrict
+from orchestration.operations.dagster_home import instance_without_output, prepare_dagster_home
 from orchestration.printable import markup, shown
-from orchestration.settings import REPOSITORY, Settings, log_of
+from orchestration.settings import Settings
 from orchestration.terminal.heartbeat import heartbeat
 from orchestration.terminal.output import console
 from orchestration.web.ports import about_port, port_of
 
 if TYPE_CHECKING:
     import dagster as dg
-    from dagster._core.instance.ref import InstanceRef
 
 CONSOLE = console()
 
@@ -119,7 +116,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
     if options.command == "preview":
         return preview(settings, options.file)
     if notice := restrict(settings):
-        CONSOLE.print(f"[yellow]![/] {markup(notice)}")
+        warn(notice)
     prepare_dagster_home(settings)
     others = {
         "ui": lambda: ui(settings, options.port),
@@ -157,6 +154,11 @@ def notify(message: object) -> None:
     CONSOLE.print(markup(message))
 
 
+def warn(message: object) -> None:
+    """Print what goes on, but not as it should."""
+    CONSOLE.print(f"[yellow]![/] {markup(message)}")
+
+
 def say_interrupted() -> int:
     """Say in one line that a person stopped the command; the result is the exit status of the process."""
     CONSOLE.print(
@@ -164,44 +166,6 @@ def say_interrupted() -> int:
         "`make run` goes on from here."
     )
     return INTERRUPTED
-
-
-def prepare_dagster_home(settings: Settings) -> None:
-    """Give Dagster its home in the data directory, with the instance settings of this project.
-
-    A file that is there keeps all that stands in it; top-level settings that it lacks are added at its end.
-    """
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    instance = settings.dagster_home / "dagster.yaml"
-    ours = (REPOSITORY / "orchestration" / "dagster.yaml").read_text(encoding="utf-8")
-    theirs = instance.read_text(encoding="utf-8") if instance.exists() else ""
-    text = with_lacking_settings(theirs, ours)
-    if text != theirs:
-        beside = instance.with_name(".dagster.yaml")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(instance)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-
-
-def with_lacking_settings(theirs: str, ours: str) -> str:
-    """A Dagster instance's settings, with those of this project that it lacks added at its end.
-
-    Args:
-        theirs: the settings of the hub as YAML; empty when it has none yet.
-        ours: the settings of this project, each a paragraph with its comment.
-    """
-    if not theirs:
-        return ours
-    present = set(re.findall(r"^(\w+):", theirs, flags=re.MULTILINE))
-    # Older names of a setting, which Dagster does not take beside the new one.
-    if present & {"run_queue", "run_coordinator"}:
-        present.add("concurrency")
-    lacking = [
-        paragraph.strip("\n")
-        for paragraph in ours.split("\n\n")
-        if set(re.findall(r"^(\w+):", paragraph, flags=re.MULTILINE)) - present
-    ]
-    return "\n\n".join([theirs.rstrip("\n"), *lacking]) + "\n" if lacking else theirs
 
 
 def land_sample_if_nothing_has_landed(settings: Settings) -> None:
@@ -236,79 +200,18 @@ def engine_is_ready(settings: Settings) -> bool:
 
 
 def remove_warehouse(settings: Settings) -> bool:
-    """Remove the warehouse, so that the next refresh rebuilds it from files alone.
-
-    What changed in the landing folder is noticed first, so that no row is lost of a file that has left it. A
-    warehouse that cannot be opened has nothing to give.
-
-    Returns:
-        Whether it was removed: not while the landing folder is away, or another program has it open, and not
-        one of a newer version.
-    """
-    from orchestration.faults import Fault
+    """Remove the warehouse, so that the next refresh rebuilds it; gives whether it was removed."""
     from orchestration.landing.discovery import LandingError
     from orchestration.object_storage.stores import StoreError
-    from orchestration.warehouse import databases, errors
-    from orchestration.warehouse.lock import hub_lock
+    from orchestration.operations import rebuilding
+    from orchestration.warehouse.errors import WarehouseError
 
-    of_the_machine = (Fault.MEMORY, Fault.ROOM, Fault.RIGHTS)
-    with hub_lock(settings, notify=notify):
-        try:
-            notice_changes(settings)
-        except (LandingError, StoreError, errors.WarehouseInUseError, errors.NewerVersionError) as error:
-            CONSOLE.print(f"[red]✗[/] {markup(error)}")
-            return False
-        except errors.WarehouseError as error:
-            if isinstance(error, errors.UnusableDatabaseError) and error.fault in of_the_machine:
-                CONSOLE.print(f"[red]✗[/] {markup(error)}")
-                return False
-            CONSOLE.print(f"[yellow]![/] {markup(error)}")
-            CONSOLE.print("It is rebuilt from landing/ and kept/ as they are now.")
-        databases.remove_databases(settings)
-    return True
-
-
-def notice_changes(settings: Settings) -> None:
-    """Load what changed in the landing folder, so that the rows of files that have left it are kept.
-
-    What was retracted or dropped since the last published version is handed over to the next warehouse.
-
-    Raises:
-        LandingError: when the landing folder is away.
-        StoreError: when the folder that it mirrors cannot be read.
-        WarehouseError: when the warehouse cannot be used. Reports that cannot be are removed, since they are
-            computed from it.
-    """
-    import duckdb
-
-    from orchestration.faults import Fault
-    from orchestration.landing import fall
-    from orchestration.landing.contracts import CONTRACTS
-    from orchestration.landing.load import load_entity
-    from orchestration.object_storage.mirror import mirror, open_landing
-    from orchestration.warehouse import databases, errors
-
-    if not settings.warehouse.exists():
-        return
-    if store := open_landing(settings):
-        for notice in mirror(settings, store).notices:
-            notify(notice)
     try:
-        connection = databases.connect(settings, wait_seconds=0)
-    except errors.UnusableDatabaseError as error:
-        if error.file != settings.reports or error.fault not in (Fault.DAMAGED, Fault.NEWER, None):
-            raise
-        CONSOLE.print(f"[yellow]![/] {markup(error)}")
-        databases.remove_database(settings.reports)
-        databases.remove_database(log_of(settings.reports))
-        connection = databases.connect(settings, wait_seconds=0)
-    with connection:
-        try:
-            for contract in CONTRACTS:
-                load_entity(connection, settings, contract)
-                fall.hand_over(connection, settings, contract)
-        except (duckdb.Error, MemoryError) as error:
-            raise errors.UnusableDatabaseError(settings.warehouse, error, settings) from None
+        rebuilding.remove_warehouse(settings, notify, warn)
+    except (LandingError, StoreError, WarehouseError) as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return False
+    return True
 
 
 def retract(settings: Settings, file: str) -> int:
@@ -453,17 +356,6 @@ def _execute_refresh(settings: Settings, job: dg.JobDefinition) -> dg.ExecuteInP
         )
 
 
-def instance_without_output(settings: Settings) -> InstanceRef:
-    """Dagster's instance of the hub, which does not record what a refresh prints: it is printed here.
-
-    The processes that would record it print their own errors into a terminal, as at Ctrl+C.
-    """
-    from dagster._core.instance.ref import InstanceRef
-
-    recorder = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    return InstanceRef.from_dir(str(settings.dagster_home), overrides={"compute_logs": recorder})
-
-
 def export(settings: Settings, with_facts: bool) -> int:
     """Write what is published as files that every tool reads."""
     from orchestration.publishing import export as exporting
@@ -537,7 +429,7 @@ def status(settings: Settings, as_json: bool) -> int:
         for line in found.as_lines():
             CONSOLE.print(markup(line))
         for warning in found.warnings:
-            CONSOLE.print(f"[yellow]![/] {markup(warning)}")
+            warn(warning)
         for problem in found.problems:
             CONSOLE.print(f"[red]✗[/] {markup(problem)}")
     return 0 if found.is_well else 1
@@ -545,6 +437,8 @@ def status(settings: Settings, as_json: bool) -> int:
 
 def docs(settings: Settings, port: int) -> int:
     """Build the dbt docs of the models as they are, as one file, and serve it until interrupted."""
+    from orchestration.dbt_runner.docs_site import build_docs
+
     site = settings.data_dir / "docs" / "site"
     # Bound first: whoever finds the port taken has built nothing.
     try:
@@ -557,7 +451,7 @@ def docs(settings: Settings, port: int) -> int:
     with server:
         CONSOLE.print("Building the docs ...")
         with heartbeat(CONSOLE):
-            status = build_docs(settings, site)
+            status = build_docs(settings, site, notify)
         if status:
             return status
         CONSOLE.print(f"The docs are one file: {markup(site / 'index.html')}")
@@ -565,47 +459,6 @@ def docs(settings: Settings, port: int) -> int:
         with suppress(KeyboardInterrupt):
             server.serve_forever()
     return 0
-
-
-def build_docs(settings: Settings, site: Path) -> int:
-    """Build the dbt docs as one file in a folder; the result is the exit status of dbt."""
-    from orchestration.dbt_runner.docs_site import page_of
-    from orchestration.dbt_runner.project import (
-        PARSING_ALL,
-        dbt_executable,
-        environment_of,
-        project_arguments,
-    )
-    from orchestration.warehouse import databases
-    from orchestration.warehouse.lock import hub_lock
-
-    arguments = project_arguments(settings.data_dir / "docs")
-    # dbt reads the types of columns from the warehouse, which nobody else may have open meanwhile.
-    with hub_lock(settings, notify=notify):
-        if not settings.warehouse.exists():
-            databases.connect(settings).close()
-        generate = ["docs", "generate", "--static", "--quiet", PARSING_ALL]
-        with environment_of(settings):
-            # Not among the processes that Ctrl+C reaches: this one ends it, without its words.
-            built = subprocess.run(
-                [dbt_executable(), *generate, *arguments], check=False, start_new_session=True
-            )
-    if built.returncode == 0:
-        # The one file holds all that the site needs; it may be sent or put anywhere.
-        site.mkdir(exist_ok=True)
-        page = without_paths(page_of(settings.data_dir / "docs"), settings)
-        (site / "index.html").write_text(page, encoding="utf-8")
-    return built.returncode
-
-
-def without_paths(page: str, settings: Settings) -> str:
-    """The page of the docs without the folders of this machine, which dbt puts into it and nobody needs."""
-    folders = {settings.data_dir: "data", REPOSITORY: ".", Path(sys.prefix): "venv"}
-    named = {str(form): name for folder, name in folders.items() for form in (folder, folder.resolve())}
-    for folder in sorted(named, key=len, reverse=True):
-        # As it is written within JSON: followed by the rest of a path, or the end of the text.
-        page = re.sub(f'{re.escape(json.dumps(folder)[1:-1])}(?=[/"])', named[folder], page)
-    return page
 
 
 def ui(settings: Settings, port: int) -> int:

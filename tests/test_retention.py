@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import cli
 from orchestration.operations import retention
+from orchestration.operations.dagster_home import prepare_dagster_home
 from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("DAGSTER_HOME", "")
     settings = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
-    cli.prepare_dagster_home(settings)
+    prepare_dagster_home(settings)
     return settings
 
 

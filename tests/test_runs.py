@@ -23,9 +23,9 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from landing import land_csv
 
-from orchestration import cli
 from orchestration.defs import schedules
 from orchestration.operations import runs
+from orchestration.operations.dagster_home import prepare_dagster_home
 from orchestration.operations.runs import Attempt, State, why_none_is_due
 from orchestration.settings import Settings
 
@@ -166,7 +166,7 @@ def test_a_run_is_lost_in_the_queue_only_when_the_daemon_never_took_it(
 @pytest.fixture
 def instance_of_the_hub(hub: Settings) -> Iterator[dg.DagsterInstance]:
     """Dagster's record with the settings that the commands give it."""
-    cli.prepare_dagster_home(hub)
+    prepare_dagster_home(hub)
     with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
         yield instance
 
@@ -343,7 +343,7 @@ def test_a_hub_that_has_instance_settings_keeps_them_and_gets_those_that_it_lack
     own = "# Ours.\ntelemetry:\n  enabled: false\nrun_queue:\n  max_concurrent_runs: 1\n"
     instance.write_text(own)
 
-    cli.prepare_dagster_home(hub)
+    prepare_dagster_home(hub)
 
     written = instance.read_text()
     assert written.startswith(own)
@@ -352,5 +352,5 @@ def test_a_hub_that_has_instance_settings_keeps_them_and_gets_those_that_it_lack
     assert written.count("telemetry:") == 1
     with dg.DagsterInstance.from_config(str(hub.dagster_home)) as read:
         assert not read.telemetry_enabled
-    cli.prepare_dagster_home(hub)
+    prepare_dagster_home(hub)
     assert instance.read_text() == written

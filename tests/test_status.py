@@ -24,6 +24,7 @@ from test_lock import hold
 
 from orchestration import VERSION, cli
 from orchestration.operations import runs
+from orchestration.operations.dagster_home import prepare_dagster_home
 from orchestration.operations.runs import landing_fingerprint
 from orchestration.operations.status import Status, copy_record_of_files, status_of
 from orchestration.settings import REPOSITORY, Settings
@@ -161,7 +162,7 @@ def test_the_command_answers_while_a_refresh_is_at_work_and_the_warehouse_damage
     tmp_path: Path, command: Command
 ) -> None:
     hub = Settings(tmp_path, "UTC", date(2026, 1, 31), "USD")
-    cli.prepare_dagster_home(hub)
+    prepare_dagster_home(hub)
     hub.warehouse.write_bytes(b"damaged" * 1000)
     hub.record_of_files.write_bytes(b"damaged" * 1000)
     with hold(hub.lock) as holder:
@@ -199,7 +200,7 @@ def test_a_record_of_runs_that_cannot_be_written_is_a_problem_for_people_and_for
     hub = replace(refreshed_hub, data_dir=refreshed_hub.data_dir.parent / f"copy-{is_full}")
     shutil.copytree(refreshed_hub.data_dir, hub.data_dir, symlinks=True)
     if is_full:
-        cli.prepare_dagster_home(hub)
+        prepare_dagster_home(hub)
         dg.DagsterInstance.from_config(str(hub.dagster_home)).dispose()
     else:
         a_file_is_in_the_way(hub)

@@ -16,8 +16,8 @@ import pytest
 from soak.daemon import Daemon, filled, small_disk
 from test_killed import Outside, assert_finished
 
-from orchestration import cli
 from orchestration.operations import runs
+from orchestration.operations.dagster_home import prepare_dagster_home
 from orchestration.operations.runs import landing_fingerprint
 from orchestration.settings import Settings
 
@@ -38,7 +38,7 @@ def test_whatever_dies_the_hub_recovers_by_itself_and_equals_a_rebuild(
     with small_disk(tmp_path / "disk") as is_small:
         hub = Settings(tmp_path / "disk" / "hub", "America/New_York", date(2026, 1, 31), "USD")
         monkeypatch.setenv("DAGSTER_HOME", "")
-        cli.prepare_dagster_home(hub)
+        prepare_dagster_home(hub)
         daemon = Daemon(hub, tmp_path / "daemon.log")
         try:
             soak(hub, daemon, rng, deadline, tmp_path / "disk" if is_small else None)
