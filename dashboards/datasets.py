@@ -80,8 +80,8 @@ inner join {NAMES["queue"]} as queues on touches.queue_id = queues.queue_id
 inner join {NAMES["agent"]} as agents on touches.user_id = agents.user_id
 where
     touches.message_date between {{{{ first_day }}}} and {{{{ last_day }}}}
-    {{% if queues %}}and queues.queue in ({{{{ texts(queues) }}}}){{% endif %}}
-    {{% if agents %}}and agents.agent in ({{{{ texts(agents) }}}}){{% endif %}}
+    {{% if queues %}}and touches.queue_id in (select unnest({{{{ queue_ids }}}})){{% endif %}}
+    {{% if agents %}}and touches.user_id in (select unnest({{{{ user_ids }}}})){{% endif %}}
 group by
     touches.order_id, touches.ordered_at, touches.sales_channel, touches.order_value, touches.refunded_value,
     touches.customer_id"""
