@@ -16,7 +16,9 @@ from orchestration.sql import literal
 BLOCK_BYTES = 1 << 20
 
 
-def send(connection: duckdb.DuckDBPyConnection, query: str, cursor: Any, target: str) -> int:
+def send(
+    connection: duckdb.DuckDBPyConnection, query: str, cursor: Any, target: str, options: str = "format csv"
+) -> int:
     """Copy the rows of a query. DuckDB writes them while PostgreSQL reads them; nothing is put on a disk.
 
     Args:
@@ -24,6 +26,7 @@ def send(connection: duckdb.DuckDBPyConnection, query: str, cursor: Any, target:
         query: gives the columns of the target in its order, each as text that COPY reads.
         cursor: of the connection to PostgreSQL.
         target: the table, with its columns.
+        options: of COPY.
 
     Returns:
         How many rows it were.
@@ -50,7 +53,7 @@ def send(connection: duckdb.DuckDBPyConnection, query: str, cursor: Any, target:
     try:
         # Closed before the writer is waited for: where PostgreSQL stops reading, it stops writing.
         with os.fdopen(reading, "rb") as stream:
-            cursor.copy_expert(f"copy {target} from stdin (format csv)", stream, size=BLOCK_BYTES)
+            cursor.copy_expert(f"copy {target} from stdin ({options})", stream, size=BLOCK_BYTES)
     finally:
         writer.join()
     if failed:

@@ -48,21 +48,33 @@ NULL_IN_KEY = {
     "sales_by_day": {"queue_id", "user_id"},
 }
 
-# What the functions read rows by. With all columns that they use, so that they leave the table itself alone.
+# What the functions read rows by, and people who query the tables. An index for functions has their
+# condition, so that it is small, and all columns that they use, so that they leave the table itself alone.
 INDEXES = {
     "fct_messages": [
-        "(message_date) include (queue_id, user_id, status, is_converted, customer_digest, "
-        "is_only_message_of_day, previous_sent_date_by_user)",
+        "(queue_id, message_date) "
+        "include (user_id, customer_digest, is_converted, previous_sent_date_by_user) where status = 'sent'",
+        "(user_id, message_date) include (queue_id, customer_digest, is_converted) where status = 'sent'",
+        "(message_date) include (queue_id, user_id, customer_digest, is_converted) "
+        "where status = 'sent' and not is_only_message_of_day",
+        "(message_date)",
         "(customer_id)",
     ],
     "fct_message_orders": [
-        "(message_date) include (queue_id, user_id, touch_count, touch_count_on_day, touch_count_in_queue, "
-        "touch_count_by_user, order_digest, order_value, refunded_value) where touch_count > 1",
+        "(message_date) "
+        "include (queue_id, user_id, touch_count_on_day, order_digest, order_value, refunded_value) "
+        "where touch_count > 1",
+        "(message_date) include (queue_id, user_id, order_digest, order_value, refunded_value) "
+        "where touch_count_by_user > 1",
+        "(user_id, message_date) include (queue_id, order_digest, order_value, refunded_value) "
+        "where touch_count_in_queue > 1",
         "(message_date)",
         "(order_id)",
         "(customer_id)",
     ],
     "fct_orders": ["(customer_id)", "(order_date)"],
+    "counts_by_day_and_queue": ["(message_date, previous_date)"],
+    "counts_by_day_and_user": ["(message_date, previous_date)"],
 }
 
 

@@ -15,6 +15,7 @@ touches as (
     select * from {{ ref('fct_message_orders') }}
     where
         {{ matches_other_filter() }}
+        and touch_count > 1
         and touch_count_on_day > 1
 
 ),

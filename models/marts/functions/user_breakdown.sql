@@ -8,12 +8,19 @@ counts as (
 
 ),
 
-messages as (
+messages as {{ read_each_time() }} (
 
-    select * from {{ ref('fct_messages') }}
+    select
+        user_id,
+        customer_digest,
+        status,
+        is_converted,
+        previous_sent_date_by_user
+    from {{ ref('fct_messages') }}
     where
         {{ matches_filter() }}
         and queues is not null
+        and status = 'sent'
 
 ),
 
