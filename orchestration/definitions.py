@@ -24,6 +24,7 @@ from orchestration.defs.outside import dashboards, landing_folders, landing_stor
 from orchestration.defs.resources import build_lock
 from orchestration.defs.schedules import build_schedule, build_sensor, refresh
 from orchestration.landing.contracts import CONTRACTS
+from orchestration.operations.record_engines import keep_engines
 from orchestration.publishing.publish import PUBLISHED_LAYERS
 from orchestration.settings import Settings
 from orchestration.terminal.progress import console_logger
@@ -98,4 +99,5 @@ def build_definitions(
     )
 
 
+keep_engines()
 defs = build_definitions()

@@ -26,6 +26,7 @@ from dbt.contracts.graph.manifest import ManifestStateCheck
 from dbt.parser.manifest import ManifestLoader
 
 from orchestration import refresh as steps
+from orchestration.dbt_runner.process import spare_overhead
 from orchestration.dbt_runner.project import (
     PARSING_ALL,
     environment_of,
@@ -45,6 +46,9 @@ from orchestration.warehouse import databases
 
 # dbt's parse of the project, shared by all tests of a session.
 DBT_TARGET = Path(tempfile.gettempdir()) / f"contact-reporting-tests-{os.getpid()}"
+
+# As dbt in the process of a refresh.
+spare_overhead()
 
 
 def edit_hub_file(settings: Settings, **values: object) -> Settings:

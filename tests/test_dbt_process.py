@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import CodeType
 from typing import Any, cast
 
 import dagster as dg
 import pytest
 from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
+from dbt.adapters.events.types import SQLQuery
+from dbt.contracts.graph.nodes import InjectedCTE
+from dbt.events.types import LogDbtProjectError
+from dbt_common.clients.jinja import MacroFuzzEnvironment
 
-from orchestration.dbt_runner import project
+from orchestration.dbt_runner import process, project
 from orchestration.dbt_runner.project import dbt_of, prepared_project
 from orchestration.defs.dbt_models import with_row_counts
 from orchestration.settings import REPOSITORY
@@ -95,6 +101,78 @@ def test_of_those_that_begin_at_one_moment_one_parses_and_the_others_wait(
 
     assert manifests == ["{}"] * beginners
     assert len(parsed) == 1
+
+
+CTES = [
+    InjectedCTE("one", " __dbt__cte__one as (\nselect 1\n)"),
+    InjectedCTE("two", " __dbt__cte__two as (select 2)"),
+]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "\n\nwith\n\na as (\n\n    select ';' as b -- with\n\n)\n\nselect * from a",
+        "WITH a as (with b as (select 1) select * from b) select * from a",
+        "with recursive a as (select 1 union all select 2 from a) select * from a",
+        "select * from (with a as (select 1) select * from a)",
+        "-- with\nwith a as (select 1) select * from a",
+        "select 1 as within",
+        "within",
+    ],
+)
+@pytest.mark.parametrize("ctes", [CTES, CTES[:1], []])
+def test_ephemeral_models_come_where_dbt_puts_them(sql: str, ctes: list[InjectedCTE]) -> None:
+    by_dbt = inspect.signature(process.inject_ctes).parameters["by_parsing"].default
+
+    assert process.inject_ctes(sql, ctes) == by_dbt(sql, ctes)
+
+
+def test_a_template_is_compiled_once_and_read_from_then_on(tmp_path: Path) -> None:
+    compiled = []
+
+    class Counting(MacroFuzzEnvironment):
+        def _generate(self, *arguments: Any, **named: Any) -> str:
+            compiled.append(arguments)
+            return super()._generate(*arguments, **named)
+
+    for _ in range(2):
+        for text in ("{{ 1 + x }}", "{{ 2 + x }}"):
+            # As in another process.
+            code = process.compiling_once(tmp_path)(Counting(), text)
+            template = Counting.template_class.from_code(Counting(), code, {})
+            assert template.render({"x": 3}) == str(3 + int(text[3]))
+
+    assert len(compiled) == 2
+
+
+def test_a_template_whose_bytecode_is_damaged_is_compiled_again(tmp_path: Path) -> None:
+    process.compiling_once(tmp_path)(MacroFuzzEnvironment(), "{{ 1 }}")
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for length in (0, 1, 20, 30, len(whole) // 2):
+        file.write_bytes(whole[:length])
+
+        process.compiling_once(tmp_path)(MacroFuzzEnvironment(), "{{ 1 }}")
+
+        assert file.read_bytes() == whole, length
+
+
+def test_templates_are_compiled_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("")
+
+    code = process.compiling_once(tmp_path / "in the way")(MacroFuzzEnvironment(), "{{ 1 }}")
+
+    assert isinstance(code, CodeType)
+
+
+def test_a_debug_event_is_made_when_somebody_looks_at_it() -> None:
+    process.spare_overhead()
+    event = SQLQuery(conn_name="one", sql="select 1", node_info={})
+    assert "pb_msg" not in vars(event)
+
+    assert (event.sql, event.conn_name) == ("select 1", "one")
+    assert "pb_msg" in vars(LogDbtProjectError(exc="none of debug"))
 
 
 def test_the_definitions_are_loaded_without_dbt_in_their_process() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from typing import Any
 
@@ -82,6 +83,41 @@ def test_every_change_set_has_a_unit_test(manifest: dict[str, Any]) -> None:
 
     assert len(models) > 5
     assert models <= {test["model"] for test in manifest["unit_tests"].values()}
+
+
+@contextmanager
+def other_messages(hub: Settings, messages: str | None) -> Iterator[None]:
+    """Within it, the facts of messages are what a query gives, or are not there."""
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute("alter table fct_messages rename to set_aside")
+        if messages:
+            connection.execute(f"create table fct_messages as {messages}")
+    try:
+        yield
+    finally:
+        with duckdb.connect(str(hub.reports)) as connection:
+            connection.execute("drop table if exists fct_messages")
+            connection.execute("alter table set_aside rename to fct_messages")
+
+
+def test_a_table_that_cannot_be_computed_stays_as_it_was(hub: Settings) -> None:
+    with duckdb.connect(str(hub.reports)) as connection:
+        connection.execute("insert into dim_queues values ('q1', 'as it was')")
+    with other_messages(hub, None), pytest.raises(AssertionError, match="fct_messages does not exist"):
+        run_dbt(hub, "run", "--select", "dim_queues")
+
+    with duckdb.connect(str(hub.reports)) as connection:
+        assert connection.execute("delete from dim_queues returning *").fetchall() == [("q1", "as it was")]
+
+
+@pytest.mark.parametrize(("rebuilt", "is_refused"), [("dim_queues", True), ("", False)])
+def test_a_full_refresh_compares_the_columns_of_a_model_with_its_contract(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch, rebuilt: str, is_refused: bool
+) -> None:
+    monkeypatch.setenv("CONTACT_REBUILD", rebuilt)
+    refused = pytest.raises(AssertionError, match="enforced contract")
+    with other_messages(hub, "select 'q1'::enum('q1') as queue_id"), refused if is_refused else nullcontext():
+        run_dbt(hub, "run", "--select", "dim_queues")
 
 
 @pytest.mark.parametrize("entity", ["messages", "orders"])

@@ -6,6 +6,7 @@ is said of what it built (results.py), its models as assets (defs/dbt_models.py)
 
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from orchestration.settings import REPOSITORY, Engine, Settings
 PROJECT_DIR = REPOSITORY / "dbt_project"
 
 DBT_PROCESS = REPOSITORY / "orchestration" / "dbt_runner" / "process.py"
+
+# Where that process keeps compiled templates, whatever the engine.
+TEMPLATES = PROJECT_DIR / "target" / "templates"
 
 # Unit tests say whether the models are right, not whether the data is; they run in the test suite.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
@@ -104,6 +108,8 @@ def _parse(project: DbtProject) -> None:
         seeds.require_text()
     except seeds.SeedError as error:
         raise ModelsError(f"{error} Nothing was done.") from None
+    # Those of sources that are gone would stay for ever.
+    shutil.rmtree(TEMPLATES, ignore_errors=True)
     parse = dbt_of(project).cli(["parse", "--quiet", PARSING_ALL], target_path=project.manifest_path.parent)
     try:
         parse.wait()

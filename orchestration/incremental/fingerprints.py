@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def project_variables(project: Path = DBT_PROJECT / "dbt_project.yml") -> Mappin
     return yaml.safe_load(project.read_text(encoding="utf-8"))["vars"]
 
 
+@lru_cache(maxsize=4096)
 def without_comments(text: str) -> str:
     """SQL or Jinja without its comments, with one blank in the place of each white space.
 

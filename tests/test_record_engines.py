@@ -1,0 +1,57 @@
+"""Dagster's record of runs is reached by one engine for each of its files."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.pool import NullPool
+
+from orchestration.operations import record_engines
+from orchestration.operations.record_engines import engine_of, keep_engines
+
+
+def url_of(file: Path) -> str:
+    return f"sqlite:///{file}"
+
+
+def test_a_file_has_one_engine_for_the_same_arguments(tmp_path: Path) -> None:
+    one = engine_of(url_of(tmp_path / "a.db"), {"timeout": 30}, poolclass=NullPool)
+
+    assert engine_of(url_of(tmp_path / "a.db"), poolclass=NullPool, connect_args={"timeout": 30}) is one
+    assert engine_of(url_of(tmp_path / "a.db"), {"timeout": 5}, poolclass=NullPool) is not one
+    assert engine_of(url_of(tmp_path / "b.db"), {"timeout": 30}, poolclass=NullPool) is not one
+
+
+def test_a_file_that_was_replaced_is_read_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "a.db"
+    for said in ("before", "after"):
+        file.unlink(missing_ok=True)
+        with sqlite3.connect(file) as connection:
+            connection.execute(f"create table words as select '{said}' as word")
+        with engine_of(url_of(file), poolclass=NullPool).connect() as reader:
+            assert reader.execute(text("select word from words")).scalar() == said
+
+
+def test_events_of_a_run_make_no_further_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    create = record_engines.create_engine
+
+    def counted(url: str, **options: object) -> object:
+        made.append(url)
+        return create(url, **options)
+
+    monkeypatch.setattr(record_engines, "create_engine", counted)
+    keep_engines()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+
+        @dg.asset
+        def one() -> None: ...
+
+        assert dg.materialize([one], instance=instance).success
+
+    assert made
+    assert len(made) == len(set(made))
