@@ -12,7 +12,7 @@ Belongs here: the steps, and what the database says of itself. Does not belong h
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,16 @@ FUNCTION_LAYOUT = f"""
 select coalesce(md5(string_agg(pg_get_functiondef(oid), '' order by proname, oid)), '')
 from pg_proc
 where pronamespace = to_regnamespace('{SCHEMA}')
+"""
+
+# Those of tables have no name of a column.
+COMMENTS = f"""
+select tables.relname, coalesce(columns.attname, ''), described.description
+from pg_class as tables
+inner join pg_description as described
+    on tables.oid = described.objoid and described.classoid = 'pg_class'::regclass
+left join pg_attribute as columns on tables.oid = columns.attrelid and described.objsubid = columns.attnum
+where tables.relnamespace = to_regnamespace('{SCHEMA}') and tables.relkind = 'r'
 """
 
 # To give the end of a file back, a vacuum would lock readers out. Only what was vacuumed since it changed is
@@ -193,6 +203,7 @@ def _bring_up(cursor: Any, settings: Settings, manifest: Mapping[str, Any], fold
         # Of the version that it holds already, only what somebody else has changed is due.
         due = [shape for shape in shapes if held != file.parent.name or shape.name in why]
         counts = [_load(cursor, versions, shape, known.get(shape.name), why) for shape in due]
+    _describe(cursor, shapes)
     for statement in making:
         cursor.execute(statement)
     for gone in known.keys() - {shape.name for shape in shapes}:
@@ -351,14 +362,23 @@ def _make(cursor: Any, versions: Compared, shape: Shape, name: str, is_unseen: b
     cursor.execute(shape.key_statement(table))
     for index in shape.indexes:
         cursor.execute(f"create index on {table} {index}")
-    for statement in shape.comment_statements(table):
-        cursor.execute(statement)
     cursor.execute(
         f"create trigger note_touch after insert or update or delete or truncate on {table} "
         f"for each statement when (current_setting('{SCHEMA}.is_loading', true) is distinct from 'yes') "
         f"execute function {SCHEMA}.note_touch()"
     )
     return inserted
+
+
+def _describe(cursor: Any, shapes: Sequence[Shape]) -> None:
+    """Give tables and columns the words of the docs, which an upgrade may have changed."""
+    cursor.execute(COMMENTS)
+    said: dict[str, dict[str, str]] = {}
+    for table, column, comment in cursor.fetchall():
+        said.setdefault(table, {})[column] = comment
+    for shape in shapes:
+        for statement in shape.comment_statements(said.get(shape.name, {})):
+            cursor.execute(statement)
 
 
 def _apply(cursor: Any, versions: Compared, changes: RowChanges) -> tuple[int, int]:

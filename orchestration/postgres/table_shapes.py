@@ -157,14 +157,20 @@ class Shape:
         kind = "unique nulls not distinct" if self.nullable_in_key else "primary key"
         return f"alter table {table} add {kind} ({listed})"
 
-    def comment_statements(self, table: str) -> list[str]:
-        """The statements that give a table and its columns the words of the docs."""
+    def comment_statements(self, said: Mapping[str, str]) -> list[str]:
+        """The statements that give the table and its columns the words of the docs, where they have others.
+
+        Args:
+            said: the comments that they have, by the name of the column; that of the table by ''.
+        """
+        table = f"{SCHEMA}.{identifier(self.name)}"
+        wanted = {"": self.comment, **{column.name: column.comment for column in self.columns}}
         return [
-            f"comment on table {table} is {literal(self.comment)}",
-            *(
-                f"comment on column {table}.{identifier(column.name)} is {literal(column.comment)}"
-                for column in self.columns
-            ),
+            f"comment on column {table}.{identifier(name)} is {literal(comment)}"
+            if name
+            else f"comment on table {table} is {literal(comment)}"
+            for name, comment in wanted.items()
+            if said.get(name, "") != comment
         ]
 
 

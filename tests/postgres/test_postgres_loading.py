@@ -268,6 +268,46 @@ def test_what_somebody_else_changed_is_found_and_put_right(
     assert_same(hub.versions[1 - VERSIONS].file, database, ALL_TIME)
 
 
+def test_tables_and_columns_have_the_words_of_the_docs(
+    hub: ComparedHub, holding_first: Callable[[], str], bring_to: BringTo
+) -> None:
+    database = holding_first()
+    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute(f"comment on column {SCHEMA}.fct_messages.user_id is 'Words of an older version.'")
+        cursor.execute(f"comment on table {SCHEMA}.dim_queues is null")
+
+    version = hub.versions[1 - VERSIONS]
+    bring_to(database, version)
+
+    with duckdb.connect(str(version.file), read_only=True) as published:
+        expected = published.execute(
+            "select table_name, '', comment from duckdb_tables() where comment is not null union all "
+            "select table_name, column_name, comment from duckdb_columns() "
+            "where comment is not null and table_name in (select table_name from duckdb_tables())"
+        ).fetchall()
+    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
+        found = rows(
+            cursor,
+            f"""
+            select tables.table_name, columns.column_name, columns.comment
+            from information_schema.tables as tables
+            cross join lateral (
+                select '' as column_name, obj_description(('{SCHEMA}.' || table_name)::regclass) as comment
+                union all
+                select column_name, col_description(('{SCHEMA}.' || table_name)::regclass, ordinal_position)
+                from information_schema.columns
+                where table_schema = tables.table_schema and table_name = tables.table_name
+            ) as columns
+            where
+                table_schema = '{SCHEMA}'
+                and table_name not in ('loaded_version', 'loaded_tables')
+                and columns.comment is not null
+            """,
+        )
+    assert found
+    assert sorted(found) == sorted(expected)
+
+
 def test_text_that_means_something_to_copy_arrives_as_it_is(tmp_path: Path, database: str) -> None:
     settings = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD", postgres_url=database)
     texts = [
