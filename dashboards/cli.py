@@ -47,12 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         database = Database.of(settings)
-        if database.is_file and not settings.published.exists():
+        if not database.is_file:
+            database.require_reports()
+        elif not settings.published.exists():
             raise DatabaseError(
                 f"Nothing is published in {settings.published.parent} yet. Run `make demo` for a sample, or "
                 "`make run` for what has landed; then `make dashboard` again."
             )
-        database.require_answers()
     except DatabaseError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1

@@ -141,16 +141,16 @@ class Database:
         """For what this process asks besides the charts: opened as for them, once a query."""
         return create_engine(self.url, **self._parameters())
 
-    def require_answers(self) -> None:
-        """Make sure that something is published there.
+    def require_reports(self) -> None:
+        """Make sure that a database of PostgreSQL holds the reports, for a user who reads and nothing else.
 
         Raises:
-            DatabaseError: when nothing is, or it cannot be reached.
+            DatabaseError: when it does not, or cannot be reached.
         """
         try:
             with self.engine().connect() as connected:
                 connected.exec_driver_sql("select as_of from report_info")
-                may_write = not self.is_file and connected.exec_driver_sql(MAY_WRITE).scalar_one()
+                may_write = connected.exec_driver_sql(MAY_WRITE).scalar_one()
         except OperationalError as error:
             said = str(error.orig).strip().partition("\n")[0]
             raise DatabaseError(f"The database that {SETTING} names cannot be reached: {said}") from None
