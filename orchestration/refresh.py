@@ -64,6 +64,8 @@ class Run:
 def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
     """Do all steps of a refresh. Any of them may be killed: the next refresh finishes the work.
 
+    What tests and benchmarks call. Assets call the steps one by one, so that each is shown (defs/assets.py).
+
     Args:
         run: the refresh.
         manifest: dbt's manifest.

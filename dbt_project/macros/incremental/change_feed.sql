@@ -28,8 +28,9 @@
     )
 {% endmacro %}
 
-{#- The touches of changed orders as they are now, and as they were. All touches of a changed order were recorded, so
-    those that stayed as they are can be the touch before. -#}
+{#- The touches of changed orders as they are now, and as they were: where refreshes were killed, those that the last one
+    inserted and the first one removed. All touches of a changed order were recorded, so those that stayed as they are can
+    be the touch before. -#}
 {% macro changed_touches(message_orders) %}
     (
         select

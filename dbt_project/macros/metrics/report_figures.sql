@@ -77,6 +77,7 @@
         {{ list_columns(by) }}
         sum(messages_sent) as messages_sent,
         sum(messages_skipped) as messages_skipped,
+        -- Each as often as it repeats, until the repeats are subtracted.
         sum(messages_sent) as customers_messaged,
         sum(messages_converted) as customers_converted,
         sum(touches) as orders_generated,
