@@ -97,7 +97,8 @@ def load(hub: Settings) -> list[Load]:
     Raises:
         SystemExit: when the database is not empty, or the hub has no two versions.
     """
-    versions = sorted(hub.versions.iterdir())[-2:]
+    # What a publishing that was killed has left begins with a dot.
+    versions = sorted(path for path in hub.versions.iterdir() if not path.name.startswith("."))[-2:]
     if len(versions) < 2:
         raise SystemExit(
             f"{hub.data_dir} has no two published versions. Refresh it after another day has landed."

@@ -59,7 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     if notice := restrict(settings):
         CONSOLE.print(f"[yellow]![/] {markup(notice)}")
-    return serve(settings, database, options.port)
+    try:
+        return serve(settings, database, options.port)
+    except DatabaseError as error:
+        CONSOLE.print(f"[red]✗[/] {markup(error)}")
+        return 1
 
 
 def serve(settings: Settings, database: Database, port: int) -> int:
@@ -69,7 +73,7 @@ def serve(settings: Settings, database: Database, port: int) -> int:
     home = DashboardHome.of(settings)
     make_home(home)
     with (home.folder / "serving").open("a+") as serving:
-        served = port_of_the_server(serving, port)
+        served, address_served = port_of_the_server(serving, port, database.address)
         if not served and is_used(port):
             CONSOLE.print(f"[red]✗[/] {about_port(port, 'another program listens on it')}")
             return 1
@@ -77,6 +81,12 @@ def serve(settings: Settings, database: Database, port: int) -> int:
             CONSOLE.print(
                 f"[red]✗[/] The dashboard of this hub is being started on port {served}. Nothing was "
                 "done: open it there once it is served, or run this again to update it."
+            )
+            return 1
+        if served and address_served != database.address:
+            CONSOLE.print(
+                f"[red]✗[/] The dashboard of this hub is served on port {served} and reads another database. "
+                "Nothing was done: stop it, then run this again."
             )
             return 1
         CONSOLE.print("Making the dashboard ready ...")
@@ -92,25 +102,27 @@ def serve(settings: Settings, database: Database, port: int) -> int:
         return become_the_server(port)
 
 
-def port_of_the_server(serving: TextIO, port: int) -> int | None:
-    """The port on which the dashboard of this hub is served, or about to be.
+def port_of_the_server(serving: TextIO, port: int, address: str) -> tuple[int | None, str]:
+    """The port on which the dashboard of this hub is served, or about to be, and what it reads.
 
     Args:
-        serving: the file of the port, locked for as long as the server lives.
+        serving: the file of both, locked for as long as the server lives.
         port: what to write there when there is no server.
+        address: of what is read, to be written there too.
 
     Returns:
-        The port; None when there is no server, after locking the file.
+        The port and the address; None for the port when there is no server, after locking the file.
     """
     try:
         fcntl.flock(serving, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         serving.seek(0)
-        return int(serving.read())
+        port_served, _, address_served = serving.read().partition("\n")
+        return int(port_served), address_served
     serving.truncate(0)
-    serving.write(str(port))
+    serving.write(f"{port}\n{address}")
     serving.flush()
-    return None
+    return None, address
 
 
 def is_used(port: int) -> bool:

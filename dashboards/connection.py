@@ -42,8 +42,27 @@ TYPE = text(
     "from pg_type where oid = :oid"
 )
 
-# A superuser may do everything.
-MAY_WRITE = "select has_table_privilege('report_info', 'insert')"
+# Whether the user has another role than that of readers, or may write. A superuser has every role.
+MAY_DO_MORE = f"""
+select
+    exists (
+        select from pg_roles as roles
+        where roles.rolname not in (current_user, 'contact_reader') and pg_has_role(roles.oid, 'member')
+    )
+    or has_database_privilege(current_database(), 'create')
+    or has_schema_privilege('{SCHEMA}', 'create')
+    or exists (
+        select from pg_class as tables
+        where
+            tables.relnamespace = '{SCHEMA}'::regnamespace
+            and tables.relkind = 'r'
+            and has_table_privilege(tables.oid, 'insert, update, delete, truncate')
+    )
+"""
+
+
+class ReportsPool(NullPool):
+    """The connections to the reports, each for one query; limits.py ends those that take too long."""
 
 
 class ForeignConnectionError(ValueError):
@@ -150,7 +169,7 @@ class Database:
         try:
             with self.engine().connect() as connected:
                 connected.exec_driver_sql("select as_of from report_info")
-                may_write = connected.exec_driver_sql(MAY_WRITE).scalar_one()
+                may_do_more = connected.exec_driver_sql(MAY_DO_MORE).scalar_one()
         except OperationalError as error:
             said = str(error.orig).strip().partition("\n")[0]
             raise DatabaseError(f"The database that {SETTING} names cannot be reached: {said}") from None
@@ -159,10 +178,10 @@ class Database:
                 f"The database that {SETTING} names holds no reports that this user may read. "
                 "A refresh with CONTACT_POSTGRES brings them there, and the role contact_reader reads them."
             ) from None
-        if may_write:
+        if may_do_more:
             raise DatabaseError(
-                f"The user that {SETTING} names may change what is published, and so could an admin of the "
-                "dashboard. Name one that only has the role contact_reader."
+                f"The user that {SETTING} names may do more than read the reports, and so could an admin of "
+                "the dashboard. Name one that has the role contact_reader and no other."
             )
 
     def columns(self, connected: Connection, query: str) -> list[tuple[str, str]]:
@@ -198,4 +217,4 @@ class Database:
         return mutate
 
     def _parameters(self) -> dict[str, Any]:
-        return {"poolclass": NullPool, "connect_args": dict(self.options)}
+        return {"poolclass": ReportsPool, "connect_args": dict(self.options)}

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
-from duckdb_engine import ConnectionWrapper
+import psycopg2
 from flask import Flask, Response, abort, g, make_response, request, session
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from dashboards.connection import SECONDS_A_QUERY
+from dashboards.connection import SECONDS_A_QUERY, ReportsPool
 
 # Of the threads of the server (cli.py); the others are for pages and signing in. A browser sends six requests
 # at a time.
@@ -28,22 +31,22 @@ DATA = "/api/v1/chart/"
 SIGN_IN_BY_PROGRAM = "SecurityApi.login"
 
 
-def limit_queries(pool: Pool | type[Pool] = Pool, seconds: float = SECONDS_A_QUERY) -> None:
-    """Interrupt what a connection to DuckDB runs once it has been open for so long.
+def limit_queries(pool: Pool | type[Pool] = ReportsPool, seconds: float = SECONDS_A_QUERY) -> None:
+    """Interrupt what a connection runs once it has been open for so long.
 
-    DuckDB has no such limit of its own, as PostgreSQL has. Superset opens a connection for each query.
+    DuckDB has no such limit, and an admin's query can lift that of a session of PostgreSQL. Superset opens a connection for each query.
 
     Args:
-        pool: whose connections, by default those of every pool.
+        pool: whose connections, by default those to the reports.
         seconds: how long, in seconds.
     """
 
-    def opened(connection: object, record: object) -> None:
-        if isinstance(connection, ConnectionWrapper):
-            record.info["closed"] = closed = threading.Event()
-            threading.Thread(target=_interrupt, args=(connection, closed, seconds), daemon=True).start()
+    def opened(connection: Any, record: Any) -> None:
+        record.info["closed"] = closed = threading.Event()
+        interrupt = connection.cancel if hasattr(connection, "cancel") else connection.interrupt
+        threading.Thread(target=_interrupt, args=(interrupt, closed, seconds), daemon=True).start()
 
-    def ended(_connection: object, record: object) -> None:
+    def ended(_connection: object, record: Any) -> None:
         if closed := record.info.pop("closed", None):
             closed.set()
 
@@ -51,10 +54,12 @@ def limit_queries(pool: Pool | type[Pool] = Pool, seconds: float = SECONDS_A_QUE
     event.listen(pool, "close", ended)
 
 
-def _interrupt(connection: ConnectionWrapper, closed: threading.Event, seconds: float) -> None:
+def _interrupt(interrupt: Callable[[], object], closed: threading.Event, seconds: float) -> None:
     wait = seconds
     while not closed.wait(wait):
-        connection.interrupt()
+        # Of one that is being closed there is nothing to interrupt.
+        with suppress(psycopg2.InterfaceError):
+            interrupt()
         # A query that begins after the time is ended as well.
         wait = 0.1
 

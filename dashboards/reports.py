@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import yaml
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboards import words
 from dashboards.charts import (
@@ -27,10 +29,11 @@ from dashboards.charts import (
     over_time,
     texts,
 )
-from dashboards.connection import Database
+from dashboards.connection import Database, DatabaseError
 from dashboards.datasets import DATASETS, without_filters
 from dashboards.days import DEFAULT_PERIOD
 from dashboards.versions import NEWEST, ONE_BEFORE
+from orchestration.faults import first_line
 
 TITLE = "Contact reports"
 SLUG = "contact-reports"
@@ -127,15 +130,25 @@ class Published:
 
     @classmethod
     def read(cls, database: Database) -> Published:
-        """Read the settings, and the columns of each dataset."""
-        with database.engine().connect() as connected:
-            currency, window_days = connected.exec_driver_sql(
-                "select currency, attribution_window_days from report_info"
-            ).one()
-            columns = {
-                name: database.columns(connected, without_filters(sql, database.dialect))
-                for name, sql in DATASETS.items()
-            }
+        """Read the settings, and the columns of each dataset.
+
+        Raises:
+            DatabaseError: when what is published is of another version of this software.
+        """
+        try:
+            with database.engine().connect() as connected:
+                currency, window_days = connected.exec_driver_sql(
+                    "select currency, attribution_window_days from report_info"
+                ).one()
+                columns = {
+                    name: database.columns(connected, without_filters(sql, database.dialect))
+                    for name, sql in DATASETS.items()
+                }
+        except (SQLAlchemyError, psycopg2.Error) as error:
+            raise DatabaseError(
+                f"What is published is of another version of the software: {first_line(error)}. Refresh it "
+                "with this version, or start the dashboard of that one."
+            ) from None
         return cls(database.address, currency, window_days, columns)
 
     def say(self, text: str) -> str:

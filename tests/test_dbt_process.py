@@ -128,6 +128,10 @@ def test_ephemeral_models_come_where_dbt_puts_them(sql: str, ctes: list[Injected
     assert process.inject_ctes(sql, ctes) == by_dbt(sql, ctes)
 
 
+def test_templates_are_removed_where_they_are_kept() -> None:
+    assert project.TEMPLATES == process.TEMPLATES
+
+
 def test_a_template_is_compiled_once_and_read_from_then_on(tmp_path: Path) -> None:
     compiled = []
 

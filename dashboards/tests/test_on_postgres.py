@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browsing import expect_figures, figures, open_reports
 from playwright.sync_api import Page
-from postgres_server import PASSWORD
+from postgres_server import PASSWORD, address
 from serving import Dashboard
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.url import make_url
+from sqlalchemy.exc import InternalError, ProgrammingError
 from superset_client import Superset
 from test_figures import as_superset_says_it, drawn_filters
 from test_start import started
@@ -81,16 +85,17 @@ def test_the_reports_are_drawn(page: Page, dashboard_on_postgres: Dashboard) -> 
     expect_figures(page, figures(dashboard_on_postgres))
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "delete from contact_reports.fct_messages",
-        "create table contact_reports.mine as select 1 as one",
-        "set default_transaction_read_only = off; delete from contact_reports.fct_messages",
-        "copy (select 1) to program 'true'",
-        "select pg_read_file('/etc/passwd')",
-    ],
-)
+HARM = [
+    "delete from contact_reports.fct_messages",
+    "create table contact_reports.mine as select 1 as one",
+    "set default_transaction_read_only = off; delete from contact_reports.fct_messages",
+    "set default_transaction_read_only = off; create temp table mine as select 1 as one",
+    "copy (select 1) to program 'true'",
+    "select pg_read_file('/etc/passwd')",
+]
+
+
+@pytest.mark.parametrize("query", HARM)
 def test_an_admin_can_only_read(dashboard_on_postgres: Dashboard, query: str) -> None:
     admin = dashboard_on_postgres.signed_in("admin")
 
@@ -102,6 +107,29 @@ def test_an_admin_can_only_read(dashboard_on_postgres: Dashboard, query: str) ->
 
     assert control.ok, control.text
     assert not answer.ok, answer.text
+
+
+def execute_one_by_one(connected: Connection, statements: str) -> None:
+    """Each in a transaction of its own, so that it has what the one before it has set."""
+    for statement in statements.split(";"):
+        connected.exec_driver_sql(statement)
+        connected.exec_driver_sql("commit")
+
+
+@pytest.mark.parametrize("query", HARM)
+def test_the_connection_itself_can_only_read(
+    server: Path, dashboard_on_postgres: Dashboard, query: str
+) -> None:
+    reports = Database.of_postgres(make_url(address(server, "reports", "bi")))
+
+    with (
+        reports.engine().connect() as connected,
+        pytest.raises((ProgrammingError, InternalError)) as refused,
+    ):
+        execute_one_by_one(connected, query)
+
+    # Without the privilege, or in a transaction that reads.
+    assert refused.value.orig.pgcode in ("42501", "25006")
 
 
 @pytest.mark.parametrize("where", ["duckdb:///{published}", "postgresql://bi@localhost/reports"])
@@ -133,7 +161,7 @@ def test_nothing_that_is_kept_or_said_has_the_password(dashboard_on_postgres: Da
         ("postgresql://bi@localhost/reports?password=secret", "is no address of a PostgreSQL database"),
         ("postgresql://bi:secret@/reports?host=/nowhere", "cannot be reached"),
         ("{empty}", "holds no reports that this user may read"),
-        ("{owner}", "Name one that only has the role contact_reader"),
+        ("{owner}", "has the role contact_reader and no other"),
     ],
 )
 def test_a_database_that_cannot_serve_ends_with_a_word(

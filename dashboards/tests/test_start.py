@@ -72,7 +72,7 @@ def test_one_that_is_being_started_is_left_to_start(hub: dict[str, str], tmp_pat
     with socket.socket() as unused, (tmp_path / "dashboard" / "serving").open("w") as serving:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        serving.write(str(port))
+        serving.write(f"{port}\nduckdb:///{tmp_path}/published/contact_reports.duckdb")
         serving.flush()
         fcntl.flock(serving, fcntl.LOCK_EX)
         second = started({**hub, "CONTACT_DATA_DIR": str(tmp_path)})
@@ -80,6 +80,17 @@ def test_one_that_is_being_started_is_left_to_start(hub: dict[str, str], tmp_pat
     assert second.returncode == 1
     assert f"is being started on port {port}" in second.stdout
     assert "ready" not in second.stdout
+
+
+def test_one_that_reads_another_database_is_left_as_it_is(dashboard: Dashboard, hub: dict[str, str]) -> None:
+    on_postgres = hub["CONTACT_POSTGRES"].replace("contact_owner", "bi")
+
+    second = started({**hub, "CONTACT_DASHBOARD_DATABASE": on_postgres})
+
+    assert second.returncode == 1
+    assert "reads another database. Nothing was done" in " ".join(second.stdout.split())
+    assert "ready" not in second.stdout
+    assert dashboard.signed_in("manager").datasets()
 
 
 def test_a_port_of_another_program_ends_at_once_with_a_word(hub: dict[str, str], tmp_path: Path) -> None:

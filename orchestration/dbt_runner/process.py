@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
+from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from types import CodeType
@@ -82,7 +83,7 @@ def compiling_once(
         folder: where the bytecode is kept. A template whose text differs is another one.
         compile_template: what compiles one.
     """
-    cache = FileSystemBytecodeCache(str(folder), f"{jinja2.__version__}-%s")
+    cache = FileSystemBytecodeCache(str(folder), f"{jinja2.__version__}-{version('dbt-common')}-%s")
     # Where nobody may write, nothing is kept.
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The table functions of the models: their names, parameters and order, as dbt's manifest tells them.
 
-Belongs here: what whoever makes the functions anew has to know. Does not belong here: the making
+Belongs here: what is needed to create them in another database. Does not belong here: creating them
 (publish.py, function_bodies.py).
 """
 
@@ -32,6 +32,6 @@ def signatures_of(manifest: Mapping[str, Any]) -> Signatures:
     return {node["name"]: node["config"]["parameters"] for node in in_order}
 
 
-def required(signature: Sequence[str]) -> list[str]:
+def required_parameters(signature: Sequence[str]) -> list[str]:
     """The parameters that have no default."""
     return [parameter for parameter in signature if ":=" not in parameter]

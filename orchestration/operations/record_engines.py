@@ -19,7 +19,7 @@ from sqlalchemy import Engine, create_engine
 
 STORAGES: tuple[ModuleType, ...] = (sqlite_event_log, sqlite_run_storage)
 
-# A run has a file of events of its own, so a daemon that lives for months needs an end to them.
+# A run has a file of events of its own, so a process that lives for months needs an end to them.
 ENGINES_KEPT = 16
 
 

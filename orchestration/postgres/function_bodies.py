@@ -19,7 +19,7 @@ import duckdb
 
 from orchestration.dbt_runner.project import environment_of, project_arguments
 from orchestration.dbt_runner.sources import hash_of_sources
-from orchestration.dbt_runner.table_functions import required, signatures_of
+from orchestration.dbt_runner.table_functions import required_parameters, signatures_of
 from orchestration.postgres.server import ServerError
 from orchestration.postgres.table_shapes import SCHEMA, Column
 from orchestration.settings import Settings
@@ -77,7 +77,7 @@ def statements(
         signature = f"{function}({', '.join(PARAMETERS[_name_of(one)] for one in parameters)})"
         definition = (
             f"function {function}({_parameters(parameters)}) "
-            f"returns table ({_columns(published, name, parameters)}) language sql stable parallel safe "
+            f"returns table ({_columns(published, name, parameters)}) language sql stable "
             f"as {literal(bodies[name])}"
         )
         # What depends on a function stays, unless the columns of its answer are others.
@@ -104,7 +104,7 @@ def _name_of(parameter: str) -> str:
 
 def _columns(published: duckdb.DuckDBPyConnection, name: str, signature: Sequence[str]) -> str:
     """The columns of a function's answer, with the types that the published file gives them."""
-    nulls = ", ".join("null" for _ in required(signature))
+    nulls = ", ".join("null" for _ in required_parameters(signature))
     described = published.execute(f"describe from {identifier(name)}({nulls})").fetchall()
     # Of a function, PostgreSQL keeps neither the length of a type nor its collation.
     return ", ".join(

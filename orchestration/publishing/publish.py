@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from orchestration.dbt_runner.table_functions import Signatures, required, signatures_of
+from orchestration.dbt_runner.table_functions import Signatures, required_parameters, signatures_of
 from orchestration.durable import sync
 from orchestration.engines.engine import engine_of
 from orchestration.hub.rights import open_to_readers
@@ -255,7 +255,7 @@ def _require_answers(file: Path, signatures: Signatures) -> None:
     """Make sure that each table function of a published file answers."""
     with duckdb.connect(str(file), read_only=True) as connection:
         for name, parameters in signatures.items():
-            nulls = ", ".join("null" for _ in required(parameters))
+            nulls = ", ".join("null" for _ in required_parameters(parameters))
             connection.execute(f"describe from {identifier(name)}({nulls})")
 
 

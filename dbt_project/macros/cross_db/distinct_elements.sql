@@ -18,7 +18,7 @@
     )
 {%- endmacro %}
 
-{#- The same of lists of files, which PostgreSQL holds as JSON. -#}
+{#- Aggregate: the files of all lists of a group, each once, in the order of their paths. PostgreSQL holds them as JSON. -#}
 {% macro distinct_files(lists) -%}
     {{ return(adapter.dispatch('distinct_files')(lists)) }}
 {%- endmacro %}

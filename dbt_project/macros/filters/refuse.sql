@@ -1,4 +1,4 @@
-{#- What a question is refused by, with a message. Only where it is reached. -#}
+{#- Ends the query with a message, where a row reaches it. -#}
 {% macro refuse(message) -%}
     {{ return(adapter.dispatch('refuse')(message)) }}
 {%- endmacro %}

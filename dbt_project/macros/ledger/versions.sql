@@ -4,7 +4,8 @@
 
 {#- A table of the ledger. A function of PostgreSQL names its tables by schema alone. -#}
 {% macro ledger_table(name) -%}
-    {{ return(source('ledger', name).include(database=target.type != 'postgres')) }}
+    {%- set table = source('ledger', name) -%}
+    {{ return(table.include(database=false) if target.type == 'postgres' else table) }}
 {%- endmacro %}
 
 {% macro parameter(name) -%}
@@ -55,7 +56,7 @@
 {#- Text as an instant; NULL where it is none, or has an offset from UTC, which casts to a timestamp ignore. -#}
 {% macro instant_of(text) -%}
     {{ return(adapter.dispatch('instant_of')(
-        text, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)?(Z|[+]00(:?00)?)?'
+        text, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?(Z|[+]00(:?00)?)?'
     )) }}
 {%- endmacro %}
 
