@@ -34,7 +34,8 @@ SIGN_IN_BY_PROGRAM = "SecurityApi.login"
 def limit_queries(pool: Pool | type[Pool] = ReportsPool, seconds: float = SECONDS_A_QUERY) -> None:
     """Interrupt what a connection runs once it has been open for so long.
 
-    DuckDB has no such limit, and an admin's query can lift that of a session of PostgreSQL. Superset opens a connection for each query.
+    DuckDB has no such limit, and an admin's query can lift that of a session of PostgreSQL. Superset opens
+    a connection for each query.
 
     Args:
         pool: whose connections, by default those to the reports.
