@@ -19,13 +19,12 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from dashboards.dialects import Dialect, DuckDbDialect, PostgresDialect
+from orchestration.faults import first_line
+from orchestration.postgres.table_shapes import SCHEMA
 from orchestration.settings import Settings
 
 # Where the reports are read from PostgreSQL instead of the file.
 SETTING = "CONTACT_DASHBOARD_DATABASE"
-
-# What a refresh brings to each published version (docs/operations.md).
-SCHEMA = "contact_reports"
 
 SECONDS_A_QUERY = 60
 
@@ -34,7 +33,6 @@ NOT_AN_ADDRESS = (
     "'postgresql://user@host:5432/database', with special characters percent-encoded, and a password before "
     "the @, in PGPASSWORD or in ~/.pgpass."
 )
-
 
 # The name of a type; text of any kind is VARCHAR, as in the file.
 TYPE = text(
@@ -171,8 +169,9 @@ class Database:
                 connected.exec_driver_sql("select as_of from report_info")
                 may_do_more = connected.exec_driver_sql(MAY_DO_MORE).scalar_one()
         except OperationalError as error:
-            said = str(error.orig).strip().partition("\n")[0]
-            raise DatabaseError(f"The database that {SETTING} names cannot be reached: {said}") from None
+            raise DatabaseError(
+                f"The database that {SETTING} names cannot be reached: {first_line(error.orig)}."
+            ) from None
         except SQLAlchemyError:
             raise DatabaseError(
                 f"The database that {SETTING} names holds no reports that this user may read. "

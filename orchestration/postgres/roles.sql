@@ -27,8 +27,8 @@ select format('grant connect on database %I to contact_reader', current_database
 -- A function looks costly to PostgreSQL, because it has a way for each kind of filter; each question goes one of them,
 -- and is answered before its compilation ends.
 select format('alter database %I set jit = off', current_database()) \gexec
--- Nor does it start processes to share the work: it would for kinds of filters that are not asked for, and that takes
--- longer than most answers.
+-- Nor does it start processes to share the work: it would for kinds of filters that a query does not have, and that
+-- takes longer than most answers.
 select format('alter database %I set max_parallel_workers_per_gather = 0', current_database()) \gexec
 -- So that repeats of a million messages are found in memory.
 select format('alter database %I set work_mem = %L', current_database(), '64MB') \gexec
