@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # What a module imports from whose tests refresh hubs or start dbt.
-REFRESHING = ("pipeline", "orchestration.definitions", "orchestration.dbt_runner.project")
+REFRESHING = ("support.pipeline", "orchestration.definitions", "orchestration.dbt_runner.project")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,9 +21,8 @@ from pprint import pformat
 from typing import Any
 
 import duckdb
-import pipeline
 import pytest
-from oracle import Message, Order
+from support import pipeline
 from support.arrivals import (
     UNREADABLE,
     Batch,
@@ -37,6 +36,7 @@ from support.arrivals import (
     shrunk,
 )
 from support.arrivals_model import ArrivalsModel
+from support.oracle import Message, Order
 from support.plain_reader import Event, RawRow
 
 from orchestration import cli

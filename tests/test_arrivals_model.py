@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oracle import Order
 from support.arrivals import (
     UNREADABLE,
     Move,
@@ -23,6 +22,7 @@ from support.arrivals import (
     make_folders,
 )
 from support.arrivals_model import ArrivalsModel, LandingAwayError, PathState
+from support.oracle import Order
 
 FILE = "orders/o.csv"
 OTHER = "orders/other.csv"

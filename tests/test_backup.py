@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import reading, refresh
+from support.landing import land_csv
+from support.pipeline import reading, refresh
 from test_lock import hold
 
 from orchestration.operations import backup, restoring

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from pipeline import refresh
+from support.pipeline import refresh
 
 from benchmarks import alternatives, ordinary_day, questions, report, skew, small_file, yardstick
 from benchmarks.generate import DEFAULT_LAST_DAY, Recipe, generate

@@ -24,7 +24,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from landing import Content, Loaded, json_lines_text, load, parquet_bytes
+from support.landing import Content, Loaded, json_lines_text, load, parquet_bytes
 
 from orchestration.landing import casting
 from orchestration.landing.contracts import MESSAGES, ORDERS, EventContract, Kind

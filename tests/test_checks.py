@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from oracle import Message, Order
-from pipeline import DBT_TARGET, build, run_dbt
+from support.oracle import Message, Order
+from support.pipeline import DBT_TARGET, build, run_dbt
 from test_incremental_refresh import Batch, land
 
 from orchestration.dbt_runner import results

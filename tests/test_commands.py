@@ -14,8 +14,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from landing import land_csv
-from pipeline import reading, refresh
+from support.landing import land_csv
+from support.pipeline import reading, refresh
 
 from orchestration.settings import REPOSITORY, Settings
 

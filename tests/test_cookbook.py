@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from oracle import Message, Oracle, Order
-from pipeline import reading, refresh
+from support.oracle import Message, Oracle, Order
+from support.pipeline import reading, refresh
 from test_incremental_refresh import land
 
 from orchestration.settings import REPOSITORY, Settings

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from landing import gzipped, load
+from support.landing import gzipped, load
 
 from orchestration.landing.contracts import ORDERS
 from orchestration.landing.formats.byte_streams import BLOCK_BYTES, MAX_ROW_BYTES

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from landing import Content, load
+from support.landing import Content, load
 
 from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.formats import delimited, strict_csv

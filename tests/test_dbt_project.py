@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from pipeline import DBT_TARGET, load, run_dbt
+from support.pipeline import DBT_TARGET, load, run_dbt
 
 from orchestration.dbt_runner.docs_site import without_tests
 from orchestration.dbt_runner.project import BUILD

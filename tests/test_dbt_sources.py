@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from landing import land_csv
-from pipeline import reading
+from support.landing import land_csv
+from support.pipeline import reading
 
 from orchestration.dbt_runner import sources
 from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed

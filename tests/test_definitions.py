@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from dagster._config import ConfigTypeKind
 from dagster._core.workspace.load_target import WorkspaceFileTarget
-from landing import land_csv, load
+from support.landing import land_csv, load
 
 from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
 from orchestration.dbt_runner.project import ModelsError

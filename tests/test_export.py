@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import refresh
+from support.landing import land_csv
+from support.pipeline import refresh
 
 from orchestration.publishing.export import ExportError, export
 from orchestration.settings import Settings

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import edit_hub_file, load, load_and_build, publish, reading
-from pipeline import refresh as refresh_in_process
+from support.landing import land_csv
+from support.pipeline import edit_hub_file, load, load_and_build, publish, reading
+from support.pipeline import refresh as refresh_in_process
 
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity

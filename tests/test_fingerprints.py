@@ -13,11 +13,11 @@ from typing import Any
 
 import duckdb
 import jinja2.nodes
-import pipeline
 import pytest
 from dbt_common.clients.jinja import get_environment
-from landing import land_csv
-from pipeline import build, load, manifest, run_dbt
+from support import pipeline
+from support.landing import land_csv
+from support.pipeline import build, load, manifest, run_dbt
 
 from orchestration.dbt_runner.project import BUILD
 from orchestration.incremental.fingerprints import without_comments

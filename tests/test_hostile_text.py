@@ -16,10 +16,10 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
-from hostile import STEERING, TEXTS
-from landing import land
-from pipeline import reading, refresh
 from rich.console import Console
+from support.hostile import STEERING, TEXTS
+from support.landing import land
+from support.pipeline import reading, refresh
 
 from orchestration import cli
 from orchestration.dbt_runner.results import why_dbt_failed

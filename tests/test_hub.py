@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import edit_hub_file, reading, refresh
+from support.landing import land_csv
+from support.pipeline import edit_hub_file, reading, refresh
 
 from orchestration.hub import hub_toml
 from orchestration.hub.hub_toml import Hub

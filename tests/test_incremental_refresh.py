@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 import pytest
 from hypothesis import strategies as st
-from oracle import Message, Order
-from pipeline import build, executed, load_and_build
-from strategies import TIMEZONES, drawn, histories, of_history, side_by_side
+from support.oracle import Message, Order
+from support.pipeline import build, executed, load_and_build
+from support.strategies import TIMEZONES, drawn, histories, of_history, side_by_side
 
 from orchestration.ledger import ledger_tables
 from orchestration.settings import Settings

@@ -29,7 +29,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from landing import (
+from support.landing import (
     COMPRESSIONS,
     Content,
     Loaded,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from landing import load
+from support.landing import load
 
 from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.settings import Settings

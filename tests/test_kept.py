@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from landing import Content, Loaded, load
+from support.landing import Content, Loaded, load
 
 from orchestration.landing import kept
 from orchestration.landing.batch_loader import ChangedWhileReadError, DueFile

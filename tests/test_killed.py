@@ -24,8 +24,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-from landing import land
-from pipeline import reading
+from support.landing import land
+from support.pipeline import reading
 from test_incremental_refresh import assert_equals_a_rebuild
 
 from orchestration.landing.contracts import CONTRACTS

@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import DBT_TARGET, edit_hub_file, reading, refresh
+from support.landing import land_csv
+from support.pipeline import DBT_TARGET, edit_hub_file, reading, refresh
 
 from orchestration.defs.assets import _few_restated
 from orchestration.ledger.restated import RestatedPeriod, restated_periods

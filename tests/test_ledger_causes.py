@@ -19,12 +19,12 @@ from typing import Any
 from unittest.mock import patch
 
 import duckdb
-import pipeline
 import pytest
-from ledger_hub import Event, LandedContent, RecordedHub
-from oracle import Message, Order
-from pipeline import reading
 from rich.console import Console
+from support import pipeline
+from support.ledger_hub import Event, LandedContent, RecordedHub
+from support.oracle import Message, Order
+from support.pipeline import reading
 
 from orchestration.dbt_runner import project
 from orchestration.dbt_runner.sources import hash_of_sources, record_parsed

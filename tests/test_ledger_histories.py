@@ -21,10 +21,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from ledger_hub import Event, LandedContent, Published, RecordedHub
-from oracle import FIGURES, Message, local_day
-from pipeline import load_and_build, reading
-from strategies import TIMEZONES, Filter, History, drawn, filters, of_history
+from support.ledger_hub import Event, LandedContent, Published, RecordedHub
 from support.ledger_model import (
     ENTITIES,
     FIELDS_OF_MESSAGE,
@@ -41,6 +38,9 @@ from support.ledger_model import (
     restated_messages,
     restated_touches,
 )
+from support.oracle import FIGURES, Message, local_day
+from support.pipeline import load_and_build, reading
+from support.strategies import TIMEZONES, Filter, History, drawn, filters, of_history
 from test_incremental_refresh import MOST_BATCHES, Landed, landed_histories
 
 from orchestration.settings import Settings

@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from landing import land_csv, load
-from pipeline import build, reading
+from support.landing import land_csv, load
+from support.pipeline import build, reading
 
 from orchestration.cli import remove_warehouse
 from orchestration.incremental.plan import MODEL_STATES, finish

@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from landing import Content, Loaded, land, load
+from support.landing import Content, Loaded, land, load
 
 from orchestration.hub import hub_toml
 from orchestration.landing.contracts import MESSAGES, ORDERS

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from landing import land_bytes, load
 from support.buckets import SECRET, Bucket
+from support.landing import land_bytes, load
 
 from orchestration import cli
 from orchestration.defs import schedules

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import csv_text
-from pipeline import dbt_in_process, manifest, reading, run_of
 from support.buckets import SECRET, Bucket
+from support.landing import csv_text
+from support.pipeline import dbt_in_process, manifest, reading, run_of
 
 from orchestration import refresh as steps
 from orchestration.object_storage.version_copies import copy_published

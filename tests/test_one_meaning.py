@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from landing import Content, Loaded, load
+from support.landing import Content, Loaded, load
 
 from orchestration.landing.contracts import ORDERS
 from orchestration.settings import Settings

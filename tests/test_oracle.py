@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from oracle import (
+from support.oracle import (
     FIGURES,
     UNASSIGNED,
     Event,
@@ -33,7 +33,7 @@ from oracle import (
     start_of_day,
     touches,
 )
-from strategies import (
+from support.strategies import (
     CLOCK_SWITCHES,
     TICK,
     Filter,

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landing import Content, load
+from support.landing import Content, load
 
 from orchestration.landing.contracts import MESSAGES
 from orchestration.landing.formats import parquet_files

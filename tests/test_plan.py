@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pipeline
 import pytest
-from landing import land_csv
-from pipeline import build, load, manifest, models_and_seeds, run_dbt
+from support import pipeline
+from support.landing import land_csv
+from support.pipeline import build, load, manifest, models_and_seeds, run_dbt
 
 from orchestration.dbt_runner.project import BUILD
 from orchestration.incremental import fingerprints

@@ -19,9 +19,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hostile import STEERING, TEXTS
-from landing import Content, gzipped, land, load, parquet_bytes, zstd_compressed
 from rich.console import Console
+from support.hostile import STEERING, TEXTS
+from support.landing import Content, gzipped, land, load, parquet_bytes, zstd_compressed
 from test_mappings import EXPORTS, documented_mappings, order, table, with_tables
 
 from orchestration.hub import landing_tables

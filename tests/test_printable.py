@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 import pytest
-from hostile import CONTROLS, MARKUP, STEERING, TEXTS
 from rich.console import Console
+from support.hostile import CONTROLS, MARKUP, STEERING, TEXTS
 
 from orchestration.printable import SHOWN_CHARACTERS, markup, printable, shown
 

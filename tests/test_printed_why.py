@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hostile import STEERING, TEXTS
 from rich.console import Console
+from support.hostile import STEERING, TEXTS
 
 from orchestration.printable import shown
 from orchestration.settings import Settings

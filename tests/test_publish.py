@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import load_and_build, publish, reading
+from support.landing import land_csv
+from support.pipeline import load_and_build, publish, reading
 
 from orchestration.dbt_runner.table_functions import Signatures
 from orchestration.publishing import publish as publishing

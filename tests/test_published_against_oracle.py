@@ -14,9 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oracle import Oracle
-from pipeline import reading, refresh
-from strategies import TIMEZONES, Comparison, History, comparisons, drawn, filters, histories, side_by_side
+from support.oracle import Oracle
+from support.pipeline import reading, refresh
+from support.strategies import (
+    TIMEZONES,
+    Comparison,
+    History,
+    comparisons,
+    drawn,
+    filters,
+    histories,
+    side_by_side,
+)
 
 from orchestration.settings import Settings
 

@@ -15,9 +15,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hostile import STEERING, TEXTS
-from landing import land
 from rich.console import Console
+from support.hostile import STEERING, TEXTS
+from support.landing import land
 
 from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.load import load_entity

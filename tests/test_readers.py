@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import publish, reading, refresh
+from support.landing import land_csv
+from support.pipeline import publish, reading, refresh
 
 from orchestration.publishing import publish as publishing
 from orchestration.settings import Settings

@@ -12,9 +12,9 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import models_and_seeds, reading
-from pipeline import refresh as refresh_in_process
+from support.landing import land_csv
+from support.pipeline import models_and_seeds, reading
+from support.pipeline import refresh as refresh_in_process
 from test_lock import hold
 
 from orchestration.dbt_runner.sources import is_parsed

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from landing import land, load
+from support.landing import land, load
 
 from orchestration.defs.schedules import landing_fingerprint
 from orchestration.landing import retract

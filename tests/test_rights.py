@@ -11,8 +11,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from landing import land_csv
-from pipeline import refresh
+from support.landing import land_csv
+from support.pipeline import refresh
 
 from orchestration.hub.rights import open_to_readers, restrict
 from orchestration.operations.backup import back_up, restore

@@ -21,7 +21,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from landing import land_csv
+from support.landing import land_csv
 
 from orchestration.defs import schedules
 from orchestration.operations import runs

@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from landing import land_csv
-from pipeline import refresh
+from support.landing import land_csv
+from support.pipeline import refresh
 
 from orchestration import cli
 from orchestration.engines import spark

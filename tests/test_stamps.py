@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import pipeline
 import pytest
-from landing import land_csv
-from pipeline import build, load_and_build, manifest, publish, reading, refresh
+from support import pipeline
+from support.landing import land_csv
+from support.pipeline import build, load_and_build, manifest, publish, reading, refresh
 
 from orchestration.engines import spark
 from orchestration.engines.tables import tables_of

@@ -18,8 +18,8 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import refresh
+from support.landing import land_csv
+from support.pipeline import refresh
 from test_lock import hold
 
 from orchestration import VERSION, cli

@@ -14,8 +14,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import reading, refresh
+from support.landing import land_csv
+from support.pipeline import reading, refresh
 
 from orchestration.settings import Settings
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_csv
-from pipeline import load, refresh
+from support.landing import land_csv
+from support.pipeline import load, refresh
 
 from orchestration import cli, faults
 from orchestration.faults import Fault, fault_of

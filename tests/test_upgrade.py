@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import land_bytes, load
-from pipeline import reading, refresh
+from support.landing import land_bytes, load
+from support.pipeline import reading, refresh
 
 from orchestration import VERSION, cli
 from orchestration.landing.contracts import ORDERS as ORDERS_CONTRACT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landing import Content, load
+from support.landing import Content, load
 
 from orchestration.landing import validation_code
 from orchestration.landing.contracts import MESSAGES, ORDERS

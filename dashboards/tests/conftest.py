@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hostile import MARKUP
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from postgres_server import address, admin, make_roles, running_server
 from serving import HOSTILE_FILE, HOSTILE_ID, LATER, PATIENCE, Dashboard, free_port, refresh, start
+from support.hostile import MARKUP
+from support.postgres_server import address, admin, make_roles, running_server
 
 # The database in PostgreSQL that has the reports.
 REPORTS = "reports"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from browsing import expect_figures, figures, open_reports
 from playwright.sync_api import Page
-from postgres_server import PASSWORD, address
 from serving import Dashboard
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import InternalError, ProgrammingError
 from superset_client import Superset
+from support.postgres_server import PASSWORD, address
 from test_figures import as_superset_says_it, drawn_filters
 from test_start import started
 

@@ -13,12 +13,12 @@ from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
-import pipeline
 import pytest
 from comparing import assert_same
-from ledger_hub import Published, RecordedHub
-from postgres_server import address, admin, running_server
-from strategies import TIMEZONES, Filter, History, drawn, filters
+from support import pipeline
+from support.ledger_hub import Published, RecordedHub
+from support.postgres_server import address, admin, running_server
+from support.strategies import TIMEZONES, Filter, History, drawn, filters
 from test_incremental_refresh import landed_histories
 from test_ledger_histories import STEPS, batches_of, live
 

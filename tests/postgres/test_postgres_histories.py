@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from comparing import SCHEMA, new_rows, tables_of, written_by_last_load
 from conftest import VERSIONS, ComparedHub
-from ledger_hub import Published
+from support.ledger_hub import Published
 from test_ledger_histories import STEPS
 
 

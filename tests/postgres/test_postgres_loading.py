@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pipeline
 import psycopg2
 import pytest
 from comparing import FUNCTIONS, SCHEMA, assert_same, rows, tables_of
 from conftest import VERSIONS, ComparedHub
-from landing import land_json_lines
-from ledger_hub import Published
-from postgres_server import address, admin, make_roles
-from strategies import Filter
+from support import pipeline
+from support.landing import land_json_lines
+from support.ledger_hub import Published
+from support.postgres_server import address, admin, make_roles
+from support.strategies import Filter
 
 from orchestration import refresh
 from orchestration.postgres.bring_up import BringUpError, BroughtUp, bring_up

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster import cluster, kill
 from hubs import assert_equal, empty_hub, refreshing
-from strategies import drawn, histories, side_by_side
+from support.strategies import drawn, histories, side_by_side
 from test_published_against_oracle import land
 
 TIMEZONE = "Europe/Paris"

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from hubs import assert_equal, assert_ledger_tells_earlier_figures, empty_hub, refresh
-from landing import land_bytes
-from strategies import drawn, histories, of_history
+from support.landing import land_bytes
+from support.strategies import drawn, histories, of_history
 from test_incremental_refresh import Batch, land
 
 # With daylight saving, both ways, among the days of the histories.

@@ -1,1 +1,5 @@
-"""What tests hold the product against: models, plain readers, generators. None imports the product."""
+"""What tests share: the oracle and other models, generators of histories, and helpers that land and refresh.
+
+Belongs here: every module that several test modules import. Does not belong here: tests. The models and the
+oracle import nothing of orchestration/, so that they cannot repeat its mistakes.
+"""

@@ -42,8 +42,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from oracle import Message, Order
-
+from support.oracle import Message, Order
 from support.plain_reader import Event, RawRow, Reading, ending_of, read
 
 ENTITIES = ("messages", "orders")

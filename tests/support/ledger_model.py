@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
-from oracle import UNASSIGNED, Message, Order, local_day
-from strategies import Filter
+
+from support.oracle import UNASSIGNED, Message, Order, local_day
+from support.strategies import Filter
 
 Row = dict[str, Any]
 

@@ -24,7 +24,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from oracle import UNASSIGNED, Message, Order
+
+from support.oracle import UNASSIGNED, Message, Order
 
 Event = Message | Order
 RawRow = frozenset[tuple[str, str]]

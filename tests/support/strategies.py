@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from oracle import UNASSIGNED, WINDOW, Event, Message, Order, latest, start_of_day
+
+from support.oracle import UNASSIGNED, WINDOW, Event, Message, Order, latest, start_of_day
 
 TICK = timedelta(microseconds=1)
 

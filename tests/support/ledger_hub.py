@@ -17,15 +17,14 @@ from decimal import Decimal
 from pathlib import Path
 from unittest.mock import patch
 
-import pipeline
-from landing import land_json_lines
-from oracle import Message, Order, latest
-from support.ledger_model import Events, State, read_facts
-
 from orchestration.incremental import plan as planning
 from orchestration.landing.retract import retract
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
+from support import pipeline
+from support.landing import land_json_lines
+from support.ledger_model import Events, State, read_facts
+from support.oracle import Message, Order, latest
 
 Event = Message | Order
 

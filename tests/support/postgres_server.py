@@ -20,7 +20,7 @@ PROGRAMS = "/usr/lib/postgresql"
 
 PASSWORD = "a password that nobody may read"
 
-ROLES = Path(__file__).resolve().parents[1] / "orchestration" / "postgres" / "roles.sql"
+ROLES = Path(__file__).resolve().parents[2] / "orchestration" / "postgres" / "roles.sql"
 
 
 @contextmanager
