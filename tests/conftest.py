@@ -48,8 +48,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# An assertion of theirs that fails shows its values, as one of a test does.
+pytest.register_assert_rewrite("support")
+
 # What a module imports from whose tests refresh hubs or start dbt.
-REFRESHING = ("support.pipeline", "orchestration.definitions", "orchestration.dbt_runner.project")
+REFRESHING = (
+    *("orchestration.definitions", "orchestration.dbt_runner.project"),
+    *(f"support.{name}" for name in ("finished_hubs", "hub_life", "ledger_hub", "pipeline", "rebuilds")),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

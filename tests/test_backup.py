@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.landing import land_csv
+from support.lock_holder import hold
 from support.pipeline import reading, refresh
-from test_lock import hold
 
 from orchestration.operations import backup, restoring
 from orchestration.operations.backup import BackupError, back_up, restore

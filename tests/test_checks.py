@@ -15,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from support.landed_histories import Batch, land_batch
 from support.oracle import Message, Order
 from support.pipeline import DBT_TARGET, build, run_dbt
-from test_incremental_refresh import Batch, land
 
 from orchestration.dbt_runner import results
 from orchestration.settings import Settings
@@ -48,7 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             at += timedelta(hours=30)
             paid = (Decimal("10.00"), Decimal("0.00"), "online", "placed")
             orders.append(Order(f"{customer}-o{number}", customer, at, *paid, at))
-    land(hub, {"messages": messages, "orders": orders}, 0)
+    land_batch(hub, {"messages": messages, "orders": orders}, 0)
     build(hub)
     return hub
 
@@ -138,7 +138,7 @@ def test_ids_of_a_day_and_a_number_have_digests_of_their_own(tmp_path: Path) -> 
         "messages": [Message(one, one, "q1", "u1", "sent", at, at) for one in ids],
         "orders": [Order(one, one, at, *paid, at) for one in ids],
     }
-    land(hub, batch, 0)
+    land_batch(hub, batch, 0)
 
     build(hub)
 

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from support.landed_histories import land_batch
 from support.oracle import Message, Oracle, Order
 from support.pipeline import reading, refresh
-from test_incremental_refresh import land
 
 from orchestration.settings import REPOSITORY, Settings
 
@@ -75,7 +75,7 @@ def oracle() -> Oracle:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     hub = Settings(tmp_path_factory.mktemp("hub"), ZONE.key, AS_OF, "USD")
     messages, orders = events()
-    land(hub, {"messages": list(messages), "orders": list(orders)}, 0)
+    land_batch(hub, {"messages": list(messages), "orders": list(orders)}, 0)
     with reading(refresh(hub)) as connection:
         # A reader's own zone changes nothing.
         connection.execute("set TimeZone = 'Asia/Kathmandu'")

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_documents import DOCUMENTS, FENCED, IN_CODE, text_of
+from support.documents import DOCUMENTS, FENCED, IN_CODE, text_of
 
 from orchestration.settings import REPOSITORY
 

@@ -13,39 +13,18 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from support.documents import DOCUMENTS, FENCED, IN_CODE, NOT_OURS, files, text_of
 
 from orchestration.settings import REPOSITORY
 
-# Environments, data and artifacts, which are no part of the project.
-NOT_OURS = {"data", "target", "logs", "node_modules"}
-
-FENCED = re.compile(r"^(`{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)>\s]+)>?[^)]*\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-IN_CODE = re.compile(r"`([^`\n]+)`")
 COMMAND = re.compile(r"(?<![\w-])make ([a-z][a-z-]*)")
 TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 LISTED_TARGET = re.compile(r"^([a-z][a-z-]*):.*##", re.MULTILINE)
 # A file of the project as it is named in running text, without a link.
 PATH = re.compile(r"(?:[\w.-]+/)+[\w.-]+\.(?:py|sql|yml|yaml|toml|md|lock)")
-
-
-def files(*endings: str) -> list[str]:
-    """The files of the repository whose names end so, in their order."""
-    found = []
-    for folder, folders, names in os.walk(REPOSITORY):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in NOT_OURS]
-        found += [Path(folder, name) for name in names if name.endswith(endings)]
-    return sorted(path.relative_to(REPOSITORY).as_posix() for path in found)
-
-
-DOCUMENTS = files(".md")
-
-
-@cache
-def text_of(document: str) -> str:
-    return (REPOSITORY / document).read_text(encoding="utf-8")
 
 
 @cache

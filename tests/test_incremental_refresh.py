@@ -4,53 +4,29 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import strategies as st
+from support.landed_histories import MOST_BATCHES, Batch, Landed, land_batch, landed_histories, write_events
 from support.oracle import Message, Order
 from support.pipeline import build, executed, load_and_build
+from support.rebuilds import assert_equals_a_rebuild
 from support.strategies import TIMEZONES, drawn, histories, of_history, side_by_side
 
-from orchestration.ledger import ledger_tables
 from orchestration.settings import Settings
 
 # Histories that lie side by side in one hub: customers of their own, queues, users and days in common. A
 # refresh costs the same for one as for several.
 HISTORIES_PER_HUB = 25
 
-MOST_BATCHES = 4
-
 # Models that are rebuilt batch by batch, and variables that cut them into many.
 BATCHED = ("fct_message_orders", "fct_orders", "fct_messages", "counts_by_day")
 SMALL_BATCHES = {"rows_per_batch": 1, "bytes_per_message": 200_000_000}
-
-Batch = dict[str, list[Message | Order]]
-
-
-@dataclass(frozen=True)
-class Landed:
-    """An event of a history, and the batches that it lands in: one, or two, counted from 0."""
-
-    event: Message | Order
-    batches: tuple[int, ...]
-
-
-@st.composite
-def landed_histories(draw: st.DrawFn) -> tuple[list[Landed], date]:
-    """The events of a history in batches, in any order; and an as-of day."""
-    history = draw(histories(max_messages=8, max_orders=8))
-    in_batches = st.lists(st.integers(0, MOST_BATCHES - 1), min_size=1, max_size=2, unique=True).map(tuple)
-    events = [*history.messages, *history.orders]
-    return [Landed(event, draw(in_batches)) for event in events], history.as_of
 
 
 @pytest.mark.long
@@ -71,7 +47,7 @@ def test_a_rebuild_in_batches_equals_one_at_once(tmp_path: Path) -> None:
     messages = [Message(f"m-{at:%m-%d}", "c", "q", "u", "sent", at, at) for at in instants]
     at = datetime(2025, 3, 31, 22, 20)
     order = Order("o", "c", at, Decimal("1.00"), Decimal("0.00"), "online", "placed", at)
-    land(hub, {"messages": [*history.messages, *messages], "orders": [*history.orders, order]}, 0)
+    land_batch(hub, {"messages": [*history.messages, *messages], "orders": [*history.orders, order]}, 0)
     build(hub)
     assert {executed(model).count("insert into") for model in BATCHED} == {1}
 
@@ -82,7 +58,9 @@ def test_a_rebuild_in_batches_equals_one_at_once(tmp_path: Path) -> None:
 def test_the_as_of_day_alone_moves_open_windows(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 10), "USD")
     sent_at = datetime(2026, 1, 10, 12)
-    land(hub, {"messages": [Message("m1", "c1", "q1", "u1", "sent", sent_at, sent_at)], "orders": []}, 0)
+    land_batch(
+        hub, {"messages": [Message("m1", "c1", "q1", "u1", "sent", sent_at, sent_at)], "orders": []}, 0
+    )
     for as_of, still_open in (
         (date(2026, 1, 10), 1),
         (date(2026, 1, 17), 0),
@@ -110,11 +88,11 @@ def test_a_version_that_only_a_killed_refresh_saw_leaves_nothing_behind(tmp_path
         Order(f"o-{name}", name, sent_at, Decimal("1.00"), Decimal("0.00"), "online", "placed", sent_at)
         for name in ("c0", "c1", "c2")
     ]
-    land(hub, {"messages": [message_of("c0", 0)], "orders": orders}, 0)
+    land_batch(hub, {"messages": [message_of("c0", 0)], "orders": orders}, 0)
     build(hub)
-    land(hub, {"messages": [message_of("c1", 1)], "orders": []}, 1)
+    land_batch(hub, {"messages": [message_of("c1", 1)], "orders": []}, 1)
     load_and_build(hub, "killed before it published")
-    land(hub, {"messages": [message_of("c2", 2)], "orders": []}, 2)
+    land_batch(hub, {"messages": [message_of("c2", 2)], "orders": []}, 2)
     build(hub)
 
     assert_equals_a_rebuild(hub)
@@ -122,9 +100,9 @@ def test_a_version_that_only_a_killed_refresh_saw_leaves_nothing_behind(tmp_path
 
 def test_an_older_version_that_lands_late_changes_nothing(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
-    land(hub, _of_version(2), 0)
+    land_batch(hub, _of_version(2), 0)
     build(hub)
-    land(hub, _of_version(1), 1)
+    land_batch(hub, _of_version(1), 1)
     build(hub)
 
     assert_equals_a_rebuild(hub)
@@ -135,7 +113,7 @@ def test_overwritten_and_removed_files_change_what_a_rebuild_says(tmp_path: Path
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
     file = hub.landing / "messages" / "dump.jsonl"
     first = [_message(name, "c1") for name in ("m1", "m2", "m3")]
-    land(hub, _of_version(1), 0)
+    land_batch(hub, _of_version(1), 0)
     for content in (
         first,
         # The full dump again, with one message more: nothing that was there has changed.
@@ -151,7 +129,7 @@ def test_overwritten_and_removed_files_change_what_a_rebuild_says(tmp_path: Path
         if content is None:
             file.unlink()
         else:
-            _write(file, content)
+            write_events(file, content)
         build(hub)
         assert_equals_a_rebuild(hub)
 
@@ -159,13 +137,13 @@ def test_overwritten_and_removed_files_change_what_a_rebuild_says(tmp_path: Path
 def test_rows_that_a_killed_refresh_removed_are_gone_after_the_next(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
     file = hub.landing / "messages" / "dump.jsonl"
-    land(hub, _of_version(1), 0)
-    _write(file, [_message("m2", "c1")])
+    land_batch(hub, _of_version(1), 0)
+    write_events(file, [_message("m2", "c1")])
     build(hub)
-    _write(file, [_message("m2", "c2"), _message("m3", "c1")])
+    write_events(file, [_message("m2", "c2"), _message("m3", "c1")])
     load_and_build(hub, "killed before it published")
     # What the killed refresh had loaded is dumped again, some of it as it was.
-    _write(file, [_message("m2", "c1"), _message("m3", "c1"), _message("m4", "c1")])
+    write_events(file, [_message("m2", "c1"), _message("m3", "c1"), _message("m4", "c1")])
     build(hub)
 
     assert_equals_a_rebuild(hub)
@@ -174,10 +152,10 @@ def test_rows_that_a_killed_refresh_removed_are_gone_after_the_next(tmp_path: Pa
 def test_a_dump_that_repeats_what_is_there_changes_no_fact(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
     file = hub.landing / "messages" / "dump.jsonl"
-    land(hub, _of_version(1), 0)
-    _write(file, [_message("m2", "c1"), _message("m3", "c1")])
+    land_batch(hub, _of_version(1), 0)
+    write_events(file, [_message("m2", "c1"), _message("m3", "c1")])
     build(hub)
-    _write(file, [_message("m3", "c1"), _message("m2", "c1"), _message("m4", "c2")])
+    write_events(file, [_message("m3", "c1"), _message("m2", "c1"), _message("m4", "c2")])
     load_and_build(hub, "one")
 
     with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
@@ -190,20 +168,14 @@ def _message(message_id: str, customer_id: str, version: int = 0) -> Message:
     return Message(message_id, customer_id, "q1", "u1", "sent", sent_at, sent_at + timedelta(days=version))
 
 
-def _write(file: Path, events: list[Message]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({name: _text(value) for name, value in asdict(e).items()}) for e in events]
-    file.write_text("".join(line + "\n" for line in lines))
-
-
 def test_versions_are_found_after_a_change_of_duckdb_that_makes_other_digests(tmp_path: Path) -> None:
     hub = Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
-    land(hub, _of_version(1), 0)
+    land_batch(hub, _of_version(1), 0)
     build(hub)
     with duckdb.connect(str(hub.warehouse)) as connection:
         for table in ("message_events", "order_events"):
             connection.execute(f"update raw.{table} set id_digest = xor(id_digest, 1)")
-    land(hub, _of_version(2), 1)
+    land_batch(hub, _of_version(2), 1)
     build(hub)
 
     assert_equals_a_rebuild(hub)
@@ -231,7 +203,7 @@ def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random
     with tempfile.TemporaryDirectory() as folder:
         hub = Settings(Path(folder) / "hub", chance.choice(TIMEZONES), several[0][1], "USD")
         for number, batch in enumerate(landed):
-            land(hub, batch, number)
+            land_batch(hub, batch, number)
             # Days pass between refreshes, and sometimes none does, or somebody asks for an earlier one.
             hub = replace(hub, as_of=hub.as_of + timedelta(days=chance.choice([1, 0, 9, -3])))
             if number < len(landed) - 1 and chance.random() < 1 / 3:
@@ -239,73 +211,3 @@ def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random
                 continue
             build(hub)
             assert_equals_a_rebuild(hub)
-
-
-def assert_equals_a_rebuild(hub: Settings, *arguments: str) -> None:
-    """Facts and marts hold the same rows, to the bit, as when they are built from the landed files alone."""
-    with rebuilt(hub, *arguments) as other, duckdb.connect() as connection:
-        connection.execute(f"attach '{hub.reports}' as incremental (read_only)")
-        connection.execute(f"attach '{other.reports}' as rebuilt (read_only)")
-        tables = {database: _columns(connection, database) for database in ("incremental", "rebuilt")}
-        assert tables["incremental"] == tables["rebuilt"]
-        assert tables["rebuilt"]
-        for table, columns in tables["rebuilt"].items():
-            listed = ", ".join(f'"{column}"' for column, _ in columns if column != "refreshed_at")
-            for one, two in (("incremental", "rebuilt"), ("rebuilt", "incremental")):
-                only = connection.sql(
-                    f"select {listed} from {one}.{table} except all select {listed} from {two}.{table}"
-                )
-                assert not only.fetchall(), f"{table}: only {one}:\n{only}"
-
-
-@contextmanager
-def rebuilt(hub: Settings, *arguments: str) -> Iterator[Settings]:
-    """A hub of its own, built from the same landed files, with arguments for dbt.
-
-    Its checks are left out: they take a third of the time, and have passed on the hub that must be its equal.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        other = replace(hub, data_dir=Path(folder) / "hub")
-        other.data_dir.mkdir()
-        for source, target in ((hub.landing, other.landing), (hub.kept, other.kept)):
-            if source.exists():
-                shutil.copytree(source, target)
-        build(other, "--exclude-resource-type", "test", *arguments)
-        yield other
-
-
-def land(hub: Settings, batch: Batch, number: int) -> None:
-    """Land the events of a batch, each entity in one or two files."""
-    for entity, events in batch.items():
-        folder = hub.landing / entity
-        folder.mkdir(parents=True, exist_ok=True)
-        cut = random.Random(number).randint(0, len(events))
-        for part, some in enumerate((events[:cut], events[cut:])):
-            lines = [json.dumps({name: _text(value) for name, value in asdict(e).items()}) for e in some]
-            (folder / f"{number}-{part}.jsonl").write_text("".join(line + "\n" for line in lines))
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
-    """The columns of each table but those of the ledger: of the versions before, a rebuild knows none."""
-    tables: dict[str, list[tuple[str, str]]] = {}
-    for schema, table, column, data_type in connection.execute(
-        """
-        select table_schema, table_name, column_name, data_type
-        from information_schema.columns
-        where table_catalog = ? and table_schema = 'main' and not list_contains(?, table_name)
-        order by all
-        """,
-        [database, ledger_tables.NAMES],
-    ).fetchall():
-        tables.setdefault(f'"{schema}"."{table}"', []).append((column, data_type))
-    return tables
-
-
-def _text(value: object) -> str | None:
-    match value:
-        case datetime():
-            return value.isoformat() + "Z"
-        case Decimal():
-            return str(value)
-    assert value is None or isinstance(value, str)
-    return value

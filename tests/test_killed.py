@@ -17,24 +17,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
-import duckdb
 import pytest
-from support.landing import land
-from support.pipeline import reading
-from test_incremental_refresh import assert_equals_a_rebuild
+from support.finished_hubs import assert_finished, assert_whole
+from support.outside_systems import Outside
 
-from orchestration.landing.contracts import CONTRACTS
-from orchestration.operations import runs
-from orchestration.publishing.publish import VERSIONS_KEPT
 from orchestration.settings import REPOSITORY, Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-Row = dict[str, Any]
 
 SEED = 20260131
 
@@ -121,101 +113,6 @@ def test_the_next_refresh_copes_with_a_dbt_that_outlived_its_refresh(hub: Settin
 
     assert following.process.returncode == 0, following.said
     assert_finished(hub)
-
-
-class Outside:
-    """The systems around a hub: they land what is new, and what they know better now, in files."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._messages: dict[str, Row] = {}
-        self._orders: dict[str, Row] = {}
-        self._batches = 0
-
-    def land_a_batch(self, hub: Settings) -> None:
-        """Land new events, corrections of earlier ones, rows that repeat, and a bad row of each entity."""
-        self._batches += 1
-        # Corrections first: they are of what landed before.
-        files = {
-            "messages": [self._corrected_messages(), [self._new_message() for _ in range(12)]],
-            "orders": [self._corrected_orders(), [self._new_order() for _ in range(12)]],
-        }
-        for entity, parts in files.items():
-            parts[1] += self._rng.sample(parts[1], 2)
-            parts[1].append({**parts[1][0], "status": "lost"})
-            for number, rows in enumerate(rows for rows in parts if rows):
-                ending = self._rng.choice((".csv", ".csv.gz", ".jsonl", ".parquet"))
-                land(hub.landing / entity / f"{self._batches:03}-{number}{ending}", rows)
-
-    def _corrected_messages(self) -> list[Row]:
-        corrections = (
-            {"status": "skipped"},
-            {"status": "sent"},
-            {"customer_id": self._customer()},
-            {"queue_id": self._rng.choice("abc")},
-            {"occurred_at": _text(self._instant())},
-        )
-        return self._corrected(self._messages, "message_id", corrections)
-
-    def _corrected_orders(self) -> list[Row]:
-        corrections = (
-            {"status": "cancelled"},
-            {"status": "placed"},
-            {"customer_id": self._customer()},
-            {"customer_id": None},
-            {"order_value": self._money(), "refunded_value": "0"},
-            {"refunded_value": "0.01"},
-            {"ordered_at": _text(self._instant())},
-        )
-        return self._corrected(self._orders, "order_id", corrections)
-
-    def _corrected(self, known: dict[str, Row], key: str, corrections: tuple[Row, ...]) -> list[Row]:
-        """One known event for each kind of correction, if there are so many."""
-        chosen = self._rng.sample(sorted(known), min(len(corrections), len(known)))
-        for event_id, correction in zip(chosen, corrections, strict=False):
-            known[event_id] = {**known[event_id], **correction, "updated_at": self._now()}
-        return [known[event_id] for event_id in chosen]
-
-    def _new_message(self) -> Row:
-        message_id = f"m{len(self._messages):05}"
-        self._messages[message_id] = {
-            "message_id": message_id,
-            "customer_id": self._customer(),
-            "queue_id": self._rng.choice(("a", "b", "c", None)),
-            "user_id": self._rng.choice(("u-01", "u-02", None)),
-            "status": self._rng.choice(("sent", "sent", "sent", "skipped")),
-            "occurred_at": _text(self._instant()),
-            "updated_at": self._now(),
-        }
-        return self._messages[message_id]
-
-    def _new_order(self) -> Row:
-        order_id = f"o{len(self._orders):05}"
-        seen = self._rng.choice(list(self._messages.values()))
-        lag = timedelta(seconds=self._rng.randint(-86_400, 8 * 86_400))
-        self._orders[order_id] = {
-            "order_id": order_id,
-            "customer_id": self._rng.choice((seen["customer_id"],) * 4 + (self._customer(), None)),
-            "ordered_at": _text(datetime.fromisoformat(seen["occurred_at"]) + lag),
-            "order_value": self._money(),
-            "refunded_value": "0",
-            "sales_channel": self._rng.choice(("online", "in_store")),
-            "status": "placed",
-            "updated_at": self._now(),
-        }
-        return self._orders[order_id]
-
-    def _customer(self) -> str:
-        return f"c{self._rng.randrange(20):02}"
-
-    def _instant(self) -> datetime:
-        return datetime(2026, 1, 1) + timedelta(seconds=self._rng.randrange(40 * 86_400))
-
-    def _money(self) -> str:
-        return f"{self._rng.randint(1, 99)}.{self._rng.randint(0, 99):02}"
-
-    def _now(self) -> str:
-        return _text(datetime(2026, 3, 1) + timedelta(hours=self._batches))
 
 
 class Started:
@@ -319,119 +216,3 @@ def an_instant(rng: random.Random, seconds: dict[str, float], number: int) -> tu
     )[number % 3]
     (moment,) = rng.choices(list(weights), list(weights.values()))
     return moment, rng.uniform(0, seconds[moment])
-
-
-def assert_whole(published: Path, which: str) -> None:
-    """The published file opens and holds everything, and its figures agree."""
-    with reading(published) as connection:
-        tables = [name for (name,) in connection.sql("select table_name from duckdb_tables()").fetchall()]
-        rows = {name: len(connection.sql(f'from "{name}"').fetchall()) for name in tables}
-        counted = {name: connection.sql(f'select count(*) from "{name}"').fetchall()[0][0] for name in tables}
-        answered = connection.sql("from overview('2026-01-01', '2026-12-31')").fetchall()
-        sums = connection.sql(
-            """
-            select
-                (select count(*) from fct_messages where status = 'sent'),
-                (select sum(messages_sent) from mart_overview_daily),
-                (select sum(messages_sent) from mart_queue_daily),
-                (select sum(messages_sent) from mart_user_daily)
-            """
-        ).fetchall()[0]
-        unfinished = connection.sql(
-            "select count(*) from refreshes where version_published is not null and finished_at is null"
-        ).fetchall()
-    assert rows == counted, which
-    assert (rows["report_info"], rows["mart_overview"]) == (1, 5), which
-    assert len(answered) == 1, which
-    assert len(set(sums)) == 1, f"{which}: {sums}"
-    assert unfinished == [(0,)], which
-
-
-def assert_finished(hub: Settings) -> int:
-    """The hub is as if no refresh had ever been killed. Returns the number of its last refresh."""
-    assert_equals_a_rebuild(hub)
-    assert_each_row_was_loaded_once(hub)
-    assert_whole(hub.published, "finished")
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{hub.warehouse}' as warehouse (read_only)")
-        connection.execute(f"attach '{hub.reports}' as reports (read_only)")
-        connection.execute(f"attach '{hub.published}' as published (read_only)")
-        tables = connection.sql(
-            "select table_name from information_schema.tables "
-            "where table_catalog = 'reports' and table_schema = 'main'"
-        ).fetchall()
-        assert tables
-        for (table,) in tables:
-            ours, theirs = f'reports."{table}"', f'published."{table}"'
-            for one, two in ((ours, theirs), (theirs, ours)):
-                only = connection.sql(f"from {one} except all from {two}").fetchall()
-                assert not only, f"only in {one}: {only}"
-        unknown = connection.sql(
-            "select version_published from warehouse.raw.refreshes where finished_at is not null "
-            "except select version from published.versions"
-        ).fetchall()
-        newest = connection.sql("select max(version) from published.versions").fetchall()
-        numbers = connection.sql(
-            "select refresh_number, finished_at is not null, version_published "
-            "from warehouse.raw.refreshes order by refresh_number"
-        ).fetchall()
-    assert unknown == []
-    assert newest == [(hub.published.resolve().parent.name,)]
-    assert [number for number, _, _ in numbers] == list(range(1, len(numbers) + 1))
-    assert numbers[-1][1:] == (True, hub.published.resolve().parent.name)
-    with dg.DagsterInstance.from_config(str(hub.dagster_home)) as instance:
-        assert not runs.is_any_unfinished(instance), "a killed refresh is still at work by Dagster's record"
-    # What killed refreshes began to publish is gone.
-    versions = list(hub.versions.iterdir())
-    # One more when it has become midnight meanwhile: the last one of each day stays.
-    assert len(versions) <= VERSIONS_KEPT + 1
-    assert not [version.name for version in versions if version.name.startswith(".")]
-    return len(numbers)
-
-
-def assert_each_row_was_loaded_once(hub: Settings) -> None:
-    """Each landed file is recorded once, and the rows that it is said to have are there."""
-    with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
-        for contract in CONTRACTS:
-            landed = sorted(
-                path.relative_to(hub.data_dir).as_posix()
-                for path in (hub.landing / contract.entity).rglob("*")
-                if path.is_file()
-            )
-            records = connection.execute(
-                "select path, status from raw.landed_files where entity = ? order by path", [contract.entity]
-            ).fetchall()
-            assert records == [(path, "loaded") for path in landed]
-            counts = connection.execute(
-                f"""
-                select
-                    sum(rows_landed),
-                    sum(rows_accepted),
-                    sum(rows_rejected),
-                    (select count(*) from raw.{contract.table}),
-                    (select count(*) from quarantine.rejected_events where entity = $entity)
-                from raw.landed_files
-                where entity = $entity
-                """,
-                {"entity": contract.entity},
-            ).fetchall()[0]
-            rows_landed, accepted, rejected, loaded, quarantined = counts
-            assert accepted == loaded, f"{contract.entity}: {counts}"
-            assert rejected == quarantined, f"{contract.entity}: {counts}"
-            assert rows_landed == accepted + rejected, f"{contract.entity}: {counts}"
-            wrong = connection.sql(
-                f"""
-                select files.path, files.rows_accepted, count(events.file_id)
-                from raw.landed_files as files
-                left join raw.contents on files.path = contents.path
-                left join raw.{contract.table} as events on contents.file_id = events.file_id
-                where files.entity = '{contract.entity}'
-                group by all
-                having files.rows_accepted <> count(events.file_id)
-                """
-            ).fetchall()
-            assert not wrong, f"{contract.entity}: {wrong}"
-
-
-def _text(instant: datetime) -> str:
-    return instant.isoformat()

@@ -13,15 +13,16 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support.ledger_hub import Event, LandedContent, Published, RecordedHub
+from support.hub_life import batches_of, live
+from support.landed_histories import landed_histories
+from support.ledger_hub import LandedContent, Published, RecordedHub
 from support.ledger_model import (
     ENTITIES,
     FIELDS_OF_MESSAGE,
@@ -38,22 +39,14 @@ from support.ledger_model import (
     restated_messages,
     restated_touches,
 )
-from support.oracle import FIGURES, Message, local_day
-from support.pipeline import load_and_build, reading
-from support.strategies import TIMEZONES, Filter, History, drawn, filters, of_history
-from test_incremental_refresh import MOST_BATCHES, Landed, landed_histories
+from support.oracle import FIGURES
+from support.pipeline import reading
+from support.strategies import TIMEZONES, Filter, History, drawn, filters
 
 from orchestration.settings import Settings
 
 # A refresh costs the same for one history as for many.
 HISTORIES_PER_HUB = 50
-
-# What happens to a hub after its first load, in any order. Only some of it lands a batch.
-STEPS = ("land", "land, and rebuild", "land, after one was killed", "land, in another zone")
-STEPS += ("retract", "nothing", "rebuild")
-
-# Follows one that lets windows close, which it opens again.
-OTHER_WINDOW = "other window"
 
 # Steps that change no event and keep the as-of day.
 STANDING_STILL = ("nothing", "rebuild")
@@ -95,73 +88,6 @@ def test_the_ledger_says_what_the_files_of_any_two_versions_say(
                     ledger.check_why(before, after, one)
             for one in asked:
                 ledger.check_netting(sorted(chance.sample(range(len(hub.versions)), 3)), one)
-
-
-def batches_of(several: Sequence[tuple[list[Landed], date]]) -> list[list[Event]]:
-    """The events of several histories side by side, in the batches that they land in."""
-    batches: list[list[Event]] = [[] for _ in range(MOST_BATCHES + 1)]
-    for number, (events, _) in enumerate(several):
-        for one in events:
-            for batch in one.batches:
-                batches[batch].append(of_history(one.event, number))
-        # One history in ten waits for the last batch: customers whom no version knew before.
-        if number % 10 == 9:
-            batches[MOST_BATCHES] += [of_history(one.event, number) for one in events]
-    return batches
-
-
-def live(hub: RecordedHub, batches: list[list[Event]], chance: random.Random) -> list[str]:
-    """Land the batches between several refreshes; returns what happened before each published version."""
-    steps = ["first load", *chance.sample(STEPS, len(STEPS))]
-    steps.insert(steps.index("land") + 1, OTHER_WINDOW)
-    contents: list[LandedContent] = []
-    for number, step in enumerate(steps):
-        if "land" in step or step == "first load":
-            batch = batches.pop(0)
-            contents += land(hub, number, batch)
-            hub.set(as_of=next_as_of_day(hub, batch, chance, is_after=step == "land"))
-        match step:
-            case "land, after one was killed":
-                load_and_build(hub.settings, "killed before it published")
-            case "land, in another zone":
-                others = [zone for zone in TIMEZONES if zone != hub.settings.timezone]
-                hub.set(timezone=chance.choice(others))
-            case "retract":
-                hub.retract(contents.pop(chance.randrange(len(contents))))
-                hub.set(as_of=hub.settings.as_of + timedelta(days=chance.choice((0, 1))))
-            case "rebuild" | "land, and rebuild":
-                hub.remove_databases()
-        if step == OTHER_WINDOW:
-            hub.window_days *= 2
-        hub.publish()
-    assert not batches
-    return steps
-
-
-def land(hub: RecordedHub, number: int, batch: list[Event]) -> Iterator[LandedContent]:
-    for entity in ("messages", "orders"):
-        events = [event for event in batch if isinstance(event, Message) == (entity == "messages")]
-        cut = len(events) // 3
-        for part, some in enumerate((events[:cut], events[cut:])):
-            if some:
-                yield hub.land(entity, f"{number}-{part}", some)
-
-
-def next_as_of_day(hub: RecordedHub, batch: list[Event], chance: random.Random, *, is_after: bool) -> date:
-    """A day of the batch or near it, so that some of it is settled, some open and some yet to come.
-
-    Args:
-        is_after: whether the windows of some of it have just closed.
-    """
-    zone = ZoneInfo(hub.settings.timezone)
-    days = sorted(local_day(event.occurred_at, zone) for event in batch if isinstance(event, Message))
-    if not hub.versions:
-        return days[len(days) // 2]
-    now = hub.settings.as_of
-    day = chance.choice([day for day in days if day >= now] or days)
-    if is_after:
-        return day + timedelta(8)
-    return chance.choice((now, now + timedelta(1), now - timedelta(3), day))
 
 
 def pairs_of(count: int, chance: random.Random) -> list[tuple[int, int]]:

@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.lock_holder import hold
 
-from orchestration.settings import REPOSITORY
 from orchestration.warehouse.lock import LockedError, refresh_lock
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from orchestration.warehouse.lock import refresh_lock
-with refresh_lock(Path(sys.argv[1]), notify=print):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def hold(lock: Path) -> subprocess.Popen[str]:
-    """A process that holds the lock until it is killed."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(lock)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    return holder
 
 
 def test_the_second_refresh_says_who_holds_the_lock_and_gives_up_in_time(tmp_path: Path) -> None:

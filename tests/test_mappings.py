@@ -21,53 +21,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from support.landing import Content, Loaded, land, load
+from support.mapping_tables import EXPORTS, documented_mappings, order, table, with_tables
 
-from orchestration.hub import hub_toml
 from orchestration.landing.contracts import MESSAGES, ORDERS
 from orchestration.landing.notices import notices
-from orchestration.settings import REPOSITORY, Settings
-
-EXPORTS = REPOSITORY / "tests" / "exports"
-
-SECTION = "## Exports of other systems"
-
-
-def documented_mappings() -> str:
-    """The tables that docs/data-contract.md lists."""
-    text = (REPOSITORY / "docs" / "data-contract.md").read_text(encoding="utf-8")
-    section = text[text.index(SECTION) :]
-    return str(re.findall(r"```toml\n(.*?)```", section, re.DOTALL)[0])
+from orchestration.settings import Settings
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "hub", "UTC", date(2026, 11, 30), "USD")
-
-
-def with_tables(hub: Settings, tables: str) -> Settings:
-    """The hub with these tables in its hub.toml."""
-    hub.data_dir.mkdir(exist_ok=True)
-    file = hub.data_dir / "hub.toml"
-    file.write_text(tables, encoding="utf-8")
-    return replace(hub, hub=hub_toml.read(file).hub)
-
-
-def table(fields: str, files: str = "orders/*") -> str:
-    """A table with the required fields of orders, as columns of their own names, and others."""
-    given = re.findall(r"^(\w+) =", fields, re.MULTILINE)
-    own = [f'{name} = "{name}"' for name in ORDERS.required_columns if name not in given]
-    return "\n".join(["[[landing]]", f'files = "{files}"', *own, fields])
-
-
-def order(**values: Any) -> dict[str, Any]:
-    """An order whose columns are named as the contract has them."""
-    given = {
-        "order_id": "o1",
-        "ordered_at": "2026-11-20T10:00:00Z",
-        "order_value": "10.00",
-        "sales_channel": "online",
-    }
-    return given | values
 
 
 def load_one(hub: Settings, tables: str, content: Content, name: str = "a.csv") -> Loaded:

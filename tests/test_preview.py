@@ -22,7 +22,7 @@ import pytest
 from rich.console import Console
 from support.hostile import STEERING, TEXTS
 from support.landing import Content, gzipped, land, load, parquet_bytes, zstd_compressed
-from test_mappings import EXPORTS, documented_mappings, order, table, with_tables
+from support.mapping_tables import EXPORTS, documented_mappings, order, table, with_tables
 
 from orchestration.hub import landing_tables
 from orchestration.landing.contracts import MESSAGES, ORDERS

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import random
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.landed_histories import land_history
 from support.oracle import Oracle
 from support.pipeline import reading, refresh
 from support.strategies import (
     TIMEZONES,
     Comparison,
-    History,
     comparisons,
     drawn,
     filters,
@@ -79,7 +73,7 @@ def test_every_published_figure_equals_the_oracles(timezone: str) -> None:
     questions = drawn(filters(history), 12, drawn_from)
     with tempfile.TemporaryDirectory() as folder:
         hub = Settings(Path(folder), timezone, history.as_of, "USD")
-        land(hub, history, random.Random(drawn_from))
+        land_history(hub, history, random.Random(drawn_from))
         oracle = Oracle(
             history.messages,
             history.orders,
@@ -161,40 +155,3 @@ def rows(connection: Any, query: str, *parameters: object) -> list[Row]:
     result = connection.execute(query, parameters)
     names = [column[0] for column in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def land(hub: Settings, history: History, chance: random.Random) -> None:
-    """Land a history in a few files of different formats, in any order, some rows twice."""
-    for entity, events in (("messages", history.messages), ("orders", history.orders)):
-        folder = hub.landing / entity
-        folder.mkdir(parents=True)
-        landed = [{name: _text(value) for name, value in asdict(event).items()} for event in events]
-        landed += chance.sample(landed, k=min(len(landed), 3))
-        chance.shuffle(landed)
-        cut = chance.randint(0, len(landed))
-        _write_csv(folder / "some.csv", landed[:cut])
-        _write_json_lines(folder / "others.ndjson", landed[cut:])
-
-
-def _text(value: object) -> str | None:
-    match value:
-        case None:
-            return None
-        case datetime():
-            return value.isoformat() + "Z"
-        case date() | Decimal():
-            return str(value)
-    assert isinstance(value, str)
-    return value
-
-
-def _write_csv(path: Path, landed: list[dict[str, str | None]]) -> None:
-    if landed:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(landed[0]))
-            writer.writeheader()
-            writer.writerows(landed)
-
-
-def _write_json_lines(path: Path, landed: Iterable[dict[str, str | None]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in landed), encoding="utf-8")

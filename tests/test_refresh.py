@@ -13,9 +13,9 @@ import dagster as dg
 import duckdb
 import pytest
 from support.landing import land_csv
+from support.lock_holder import hold
 from support.pipeline import models_and_seeds, reading
 from support.pipeline import refresh as refresh_in_process
-from test_lock import hold
 
 from orchestration.dbt_runner.sources import is_parsed
 from orchestration.definitions import defs

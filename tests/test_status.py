@@ -19,8 +19,8 @@ import dagster as dg
 import duckdb
 import pytest
 from support.landing import land_csv
+from support.lock_holder import hold
 from support.pipeline import refresh
-from test_lock import hold
 
 from orchestration import VERSION, cli
 from orchestration.operations import runs

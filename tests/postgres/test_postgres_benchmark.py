@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from comparing import assert_same
-from conftest import ComparedHub
+from support.compared_hub import ComparedHub
+from support.postgres_comparison import assert_same
 
 from benchmarks import postgres, questions
 from orchestration.settings import Settings

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import duckdb
 import psycopg2
 import pytest
-from comparing import SCHEMA, new_rows, tables_of, written_by_last_load
-from conftest import VERSIONS, ComparedHub
+from support.compared_hub import VERSIONS, ComparedHub
+from support.hub_life import STEPS
 from support.ledger_hub import Published
-from test_ledger_histories import STEPS
+from support.postgres_comparison import SCHEMA, new_rows, tables_of, written_by_last_load
 
 
 def test_every_version_is_the_same_in_postgres(hub: ComparedHub) -> None:

@@ -22,11 +22,11 @@ from typing import Any
 import duckdb
 import psycopg2
 import pytest
-from comparing import FUNCTIONS, SCHEMA, assert_same, rows, tables_of
-from conftest import VERSIONS, ComparedHub
 from support import pipeline
+from support.compared_hub import VERSIONS, ComparedHub
 from support.landing import land_json_lines
 from support.ledger_hub import Published
+from support.postgres_comparison import FUNCTIONS, SCHEMA, assert_same, rows, tables_of
 from support.postgres_server import address, admin, make_roles
 from support.strategies import Filter
 

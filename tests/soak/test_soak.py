@@ -14,7 +14,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from soak.daemon import Daemon, filled, small_disk
-from test_killed import Outside, assert_finished
+from support.finished_hubs import assert_finished
+from support.outside_systems import Outside
 
 from orchestration.operations import runs
 from orchestration.operations.dagster_home import prepare_dagster_home

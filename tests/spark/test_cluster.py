@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cluster import cluster, kill
 from hubs import assert_equal, empty_hub, refreshing
+from support.landed_histories import land_history
 from support.strategies import drawn, histories, side_by_side
-from test_published_against_oracle import land
 
 TIMEZONE = "Europe/Paris"
 
@@ -20,7 +20,7 @@ LOSES_A_WORKER_AFTER = "fct_message_orders"
 def test_a_refresh_that_loses_a_worker_publishes_what_duckdb_does(tmp_path: Path) -> None:
     history = side_by_side(drawn(histories(max_messages=8, max_orders=8, zones=(TIMEZONE,)), HISTORIES, 2))
     hub = empty_hub(tmp_path, timezone=TIMEZONE, as_of=history.as_of, currency="USD")
-    land(hub, history, random.Random(2))
+    land_history(hub, history, random.Random(2))
 
     with cluster(hub, tmp_path / "cluster") as running:
         run = refreshing(hub, PYTHONUNBUFFERED="1", **running.environment)

@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from hubs import assert_equal, assert_ledger_tells_earlier_figures, empty_hub, refresh
+from support.landed_histories import Batch, land_batch
 from support.landing import land_bytes
 from support.strategies import drawn, histories, of_history
-from test_incremental_refresh import Batch, land
 
 # With daylight saving, both ways, among the days of the histories.
 TIMEZONE = "America/New_York"
@@ -52,7 +52,7 @@ def test_spark_publishes_what_duckdb_does(tmp_path: Path) -> None:
                     batch[entity].append(of_history(event, number))
 
     for number, batch in enumerate(batches):
-        land(hub, batch, number)
+        land_batch(hub, batch, number)
         # One file grows, one is overwritten, one is there at first only.
         for name, events in (
             ("grows", batches[: number + 1]),

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import psycopg2
+
 from support.strategies import Filter
 
 FUNCTIONS = ("overview", "messages_over_time", "queue_breakdown", "user_messages_over_time", "user_breakdown")
