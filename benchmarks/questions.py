@@ -1,7 +1,7 @@
 """Questions to a published file, as a dashboard asks them: any range, any filter, a fresh connection each.
 
 Belongs here: what is asked, and how long each answer takes. Does not belong here: whether the answers are
-right (tests/test_published_against_oracle.py).
+right (tests/models/test_published_against_oracle.py).
 
     python -m benchmarks.questions PUBLISHED_FILE [--questions 50] [--seed 0]
 

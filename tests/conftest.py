@@ -25,7 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills", type=int, default=4, help="how many refreshes tests/test_killed.py kills (default: 4)"
     )
     parser.addoption(
-        "--fuzz", type=int, default=2, help="how many files tests/test_csv_fuzz.py generates (default: 2)"
+        "--fuzz",
+        type=int,
+        default=2,
+        help="how many files tests/landing/test_csv_fuzz.py generates (default: 2)",
     )
     parser.addoption("--fuzz-seed", type=int, default=0, help="the seed of the first of them (default: 0)")
     parser.addoption(
@@ -41,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--arrivals",
         type=int,
         default=200,
-        help="how many histories of the landing folder tests/test_arrivals.py loads (default: 200)",
+        help="how many histories of the landing folder tests/landing/test_arrivals.py loads (default: 200)",
     )
     parser.addoption(
         "--arrivals-seed", type=int, default=0, help="the seed that they are drawn from (default: 0)"

@@ -13,7 +13,7 @@ from orchestration.hub import hub_toml
 from orchestration.landing.contracts import ORDERS
 from orchestration.settings import REPOSITORY, Settings
 
-EXPORTS = REPOSITORY / "tests" / "exports"
+EXPORTS = REPOSITORY / "tests" / "landing" / "exports"
 
 SECTION = "## Exports of other systems"
 

@@ -3,8 +3,8 @@
 What belongs here: bytes to accepted and rejected rows, by Python's own ``csv``, ``json`` and ``gzip`` and by
 pyarrow, for the notations that `support.arrivals` writes: UTF-8, comma, plain decimals, ISO 8601.
 
-What does not belong here: other notations (tests/test_casting.py and tests/test_ingest.py have them), the
-reasons of a rejection, and what becomes of the rows when a file changes (`support.arrivals_model`).
+What does not belong here: other notations (test_casting.py and test_ingest.py have them), the reasons of a
+rejection, and what becomes of the rows when a file changes (`support.arrivals_model`).
 """
 
 from __future__ import annotations
