@@ -20,6 +20,9 @@ MODULES = sorted(TOP.rglob("*.py"))
 
 PACKAGES = sorted(path.parent for path in MODULES if path.name == "__init__.py" and path.parent != TOP)
 
+# The tests of dbt, those that need what `make test` does not set up, and what the others import or install.
+OTHER_TESTS = {"dbt", "dlt_example", "readers", "soak", "spark", "support"}
+
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(TOP)))
 def test_a_package_says_what_belongs_in_it_and_what_does_not(package: Path) -> None:
@@ -39,6 +42,13 @@ def test_no_module_has_the_name_of_a_library() -> None:
     libraries = sys.stdlib_module_names | set(packages_distributions())
 
     assert [str(path) for path in MODULES if path.name != "__init__.py" and path.stem in libraries] == []
+
+
+def test_the_folders_of_tests_are_those_of_the_packages_and_the_models() -> None:
+    folders = {path.name for path in (REPOSITORY / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
+    mirrored = {package.name for package in PACKAGES if package.parent == TOP} | {"models"}
+
+    assert folders - mirrored == OTHER_TESTS
 
 
 def texts(module: Path) -> list[str]:
