@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from types import CodeType
 from typing import Any, cast
@@ -17,8 +18,11 @@ import pytest
 from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 from dbt.adapters.events.types import SQLQuery
-from dbt.contracts.graph.nodes import InjectedCTE
+from dbt.clients.jinja import MacroStack
+from dbt.context.macros import MacroNamespaceBuilder
+from dbt.contracts.graph.nodes import InjectedCTE, Macro
 from dbt.events.types import LogDbtProjectError
+from dbt.node_types import NodeType
 from dbt_common.clients.jinja import MacroFuzzEnvironment
 
 from orchestration.dbt_runner import process, project
@@ -126,6 +130,37 @@ def test_ephemeral_models_come_where_dbt_puts_them(sql: str, ctes: list[Injected
     by_dbt = inspect.signature(process.inject_ctes).parameters["by_parsing"].default
 
     assert process.inject_ctes(sql, ctes) == by_dbt(sql, ctes)
+
+
+def test_each_macro_is_found_where_dbt_finds_it() -> None:
+    packages = ("dbt", "dbt_duckdb", "ours", "theirs")
+    # Names that one, several or all of the packages have.
+    holders = {
+        "_".join(("in", *some)): some for count in range(1, 5) for some in combinations(packages, count)
+    }
+    macros = {
+        package: {
+            name: Macro(name, NodeType.Macro, package, "", "", f"macro.{package}.{name}", "")
+            for name, having in holders.items()
+            if package in having
+        }
+        for package in packages
+    }
+    context, node, stack = {"some": "context"}, object(), MacroStack()
+    by_dbt = inspect.signature(process.build_namespace).parameters["by_dbt"].default
+    for searched in packages:
+        builders = [
+            MacroNamespaceBuilder("ours", searched, stack, ["dbt_duckdb", "dbt"], node) for _ in range(2)
+        ]
+        found = process.build_namespace(builders[0], macros, context)
+        expected = by_dbt(builders[1], macros, context)
+
+        assert sorted(found) == sorted(expected)
+        assert len(found) == len(expected)
+        for package in (None, *packages[:1], *packages[2:]):
+            for name in holders:
+                ours, theirs = (one.get_from_package(package, name) for one in (found, expected))
+                assert (ours and vars(ours)) == (theirs and vars(theirs)), (searched, package, name)
 
 
 def test_templates_are_removed_where_they_are_kept() -> None:
