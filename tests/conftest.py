@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestration.settings import REPOSITORY, Settings
+from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from support.buckets import Bucket
@@ -72,6 +71,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_configure() -> None:
+    """Look for garbage seldom: it took a tenth of each refresh in this process, and there is little."""
+    gc.set_threshold(100_000, 20, 20)
+
+
 def _imports_from_any(module: ModuleType, names: Sequence[str]) -> bool:
     """Whether a module holds one of the modules, or what one of them defines."""
     return any(
@@ -107,19 +111,9 @@ def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.
 @pytest.fixture
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs a command of the project for a hub, in a process of its own, as a person would."""
+    from support.commands import run_command
 
-    def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "orchestration.cli", *arguments],
-            cwd=REPOSITORY,
-            env={**os.environ, **settings.as_environment(), "COLUMNS": "120"},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-
-    return run
+    return run_command
 
 
 @pytest.fixture
