@@ -51,7 +51,7 @@ from orchestration.warehouse import databases
 
 # Histories that lie side by side in one hub, in folders and with ids of their own. A refresh of several costs
 # little more than of one.
-HISTORIES_PER_HUB = 25
+HISTORIES_PER_HUB = 50
 BATCHES = 6
 # Histories in the one hub that is refreshed through to what is published.
 HISTORIES_PUBLISHED = 24

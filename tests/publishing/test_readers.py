@@ -24,7 +24,7 @@ from orchestration.warehouse import run_log, stamps
 from orchestration.warehouse.databases import attach_reports
 
 # Whole refreshes, and after them further publishes that follow each other faster.
-REFRESHES, PUBLISHES = 5, 20
+REFRESHES, PUBLISHES = 2, 20
 
 # How many questions are asked through one connection before the next one is opened.
 ROUNDS = 30
