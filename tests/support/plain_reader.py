@@ -42,7 +42,8 @@ REQUIRED = {
     "messages": {"message_id", "customer_id", "status", "occurred_at"},
     "orders": {"order_id", "ordered_at", "order_value", "sales_channel"},
 }
-AMOUNT = re.compile(r"[0-9]+(\.[0-9]{1,2})?")
+# A file whose end is cut off can end in 10.
+AMOUNT = re.compile(r"[0-9]+(\.[0-9]{0,2})?")
 MALFORMED: Mapping[str, Any] = {}
 
 
