@@ -17,6 +17,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import CodeType
 from typing import Any, cast
 
@@ -41,6 +42,7 @@ from dbt.parser import manifest
 from dbt.task import runnable
 from dbt_common.clients import agate_helper
 from dbt_common.clients.jinja import MacroFuzzEnvironment
+from dbt_common.dataclass_schema import dbtClassMixin
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.functions import msg_to_json
@@ -54,6 +56,7 @@ TEMPLATES = Path(__file__).parents[2] / "dbt_project" / "target" / "templates"
 
 # dbt's own.
 MAKE_EVENT, FIRE_EVENT = BaseEvent.__init__, EventManager.fire_event
+BUILD_SCHEMA = vars(dbtClassMixin)["json_schema"].__func__
 
 # How a query begins that has common table expressions of its own.
 WITH = re.compile(r"\s*with\s+(?!\s|recursive\b)", re.IGNORECASE)
@@ -75,6 +78,7 @@ def spare_overhead(templates: Path = TEMPLATES) -> None:
         (agate_helper, "build_type_tester", build_type_tester_once),
         (MacroGenerator, "__init__", init_macro_generator),
         (MacroNamespaceBuilder, "build_namespace", build_namespace),
+        (dbtClassMixin, "json_schema", building_schemas_once(templates)),
     ):
         setattr(place, name, instead)
 
@@ -109,6 +113,33 @@ def compiling_once(
         return bucket.code
 
     return compile_once
+
+
+def building_schemas_once(folder: Path, build_schema: Callable[..., dict[str, Any]] = BUILD_SCHEMA) -> Any:
+    """What gives the JSON schema that dbt checks its own files by, and keeps it for later processes.
+
+    Args:
+        folder: where schemas are kept.
+        build_schema: what builds the schema of a class.
+    """
+    versions = "-".join(
+        version(package) for package in ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb")
+    )
+
+    def schema_of(cls: type[dbtClassMixin]) -> dict[str, Any]:
+        kept = folder / f"{cls.__module__}.{cls.__qualname__}-{versions}.json"
+        # Also where a damaged file is in its place, or none may be written.
+        with suppress(OSError, ValueError):
+            return cast("dict[str, Any]", json.loads(kept.read_text(encoding="utf-8")))
+        schema = build_schema(cls)
+        with suppress(OSError):
+            with NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False) as file:
+                json.dump(schema, file)
+            # Whole from the first moment on.
+            Path(file.name).replace(kept)
+        return schema
+
+    return classmethod(cast("Any", lru_cache(schema_of)))
 
 
 def without_debug_events() -> tuple[Callable[..., None], property, Callable[..., None]]:

@@ -18,13 +18,16 @@ import dagster as dg
 import pytest
 from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.events.types import SQLQuery
 from dbt.clients.jinja import MacroStack
 from dbt.context.macros import MacroNamespaceBuilder
 from dbt.contracts.graph.nodes import InjectedCTE, Macro
+from dbt.contracts.project import ProfileConfig, Project
 from dbt.events.types import LogDbtProjectError
 from dbt.node_types import NodeType
 from dbt_common.clients.jinja import MacroFuzzEnvironment
+from dbt_common.dataclass_schema import dbtClassMixin
 
 from orchestration.dbt_runner import process, project
 from orchestration.dbt_runner.project import dbt_of, prepared_project
@@ -207,6 +210,37 @@ def test_templates_are_compiled_where_nothing_can_be_kept(tmp_path: Path) -> Non
     code = process.compiling_once(tmp_path / "in the way")(MacroFuzzEnvironment(), "{{ 1 }}")
 
     assert isinstance(code, CodeType)
+
+
+def test_the_schema_of_a_class_is_built_once_and_is_that_of_dbt(tmp_path: Path) -> None:
+    by_dbt = inspect.signature(process.building_schemas_once).parameters["build_schema"].default
+    built = []
+
+    def build(cls: type[dbtClassMixin]) -> dict[str, Any]:
+        built.append(cls)
+        return cast("dict[str, Any]", by_dbt(cls))
+
+    classes = [Project, ProfileConfig, DuckDBCredentials]
+    for _ in range(2):
+        # As in another process.
+        schema_of = process.building_schemas_once(tmp_path, build).__func__
+        for cls in classes:
+            assert schema_of(cls) == by_dbt(cls)
+    assert built == classes
+
+    for file in tmp_path.glob("*.json"):
+        file.write_text(file.read_text()[:-1])
+    schema_of = process.building_schemas_once(tmp_path, build).__func__
+    assert [schema_of(cls) for cls in classes] == [by_dbt(cls) for cls in classes]
+    assert built == classes * 2
+
+
+def test_schemas_are_built_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("")
+
+    schema_of = process.building_schemas_once(tmp_path / "in the way").__func__
+
+    assert schema_of(DuckDBCredentials)["title"] == "DuckDBCredentials"
 
 
 def test_a_debug_event_is_made_when_somebody_looks_at_it() -> None:
