@@ -56,7 +56,10 @@ pytest.register_assert_rewrite("support")
 # What a module imports from whose tests refresh hubs or start dbt.
 REFRESHING = (
     *("orchestration.definitions", "orchestration.dbt_runner.project"),
-    *(f"support.{name}" for name in ("finished_hubs", "hub_life", "ledger_hub", "pipeline", "rebuilds")),
+    *(
+        f"support.{name}"
+        for name in ("finished_hubs", "hub_life", "ledger_hub", "pipeline", "rebuilds", "small_hub")
+    ),
 )
 
 
@@ -132,3 +135,14 @@ def refresh(command: Callable[..., subprocess.CompletedProcess[str]]) -> Callabl
         return settings.published
 
     return run
+
+
+@pytest.fixture(scope="session")
+def refreshed_hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A hub with a message and an order, refreshed once; each test takes a copy (support.small_hub)."""
+    from support.pipeline import refresh
+    from support.small_hub import landed_hub
+
+    hub = landed_hub(tmp_path_factory.mktemp("refreshed") / "hub")
+    refresh(hub)
+    return hub

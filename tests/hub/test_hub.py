@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from support.landing import land_csv
 from support.pipeline import edit_hub_file, reading, refresh
+from support.small_hub import copied
 
 from orchestration.hub import hub_toml
 from orchestration.hub.hub_toml import Hub
@@ -45,12 +46,29 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "hub.toml"
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Settings:
+def hub_in_new_york(folder: Path) -> Settings:
     """A hub in New York with a message, not refreshed yet."""
-    hub = Settings(tmp_path / "hub", "America/New_York", date(2026, 1, 31), "EUR")
+    hub = Settings(folder, "America/New_York", date(2026, 1, 31), "EUR")
     land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
     return hub
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Settings:
+    return hub_in_new_york(tmp_path / "hub")
+
+
+@pytest.fixture(scope="module")
+def refreshed_in_new_york(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The hub after a refresh; tests copy it."""
+    hub = hub_in_new_york(tmp_path_factory.mktemp("refreshed") / "hub")
+    refresh(hub)
+    return hub
+
+
+@pytest.fixture
+def refreshed(refreshed_in_new_york: Settings, tmp_path: Path) -> Settings:
+    return copied(refreshed_in_new_york, tmp_path / "hub")
 
 
 def settings_of(hub: Settings, **variables: str) -> Settings:
@@ -371,18 +389,17 @@ def test_a_variable_that_contradicts_the_file_is_refused_with_both_values(
 
 @pytest.mark.parametrize("known_by", ["published", "warehouse"])
 def test_a_hub_that_was_refreshed_before_there_was_a_file_keeps_its_zone_and_currency(
-    hub: Settings, known_by: str
+    refreshed: Settings, known_by: str
 ) -> None:
-    refresh(hub)
-    assert not hub.hub_file.exists()
+    assert not refreshed.hub_file.exists()
     if known_by == "warehouse":
-        hub.published.unlink()
-        hub.published.write_bytes(b"damaged")
+        refreshed.published.unlink()
+        refreshed.published.write_bytes(b"damaged")
 
-    assert settings_of(hub).timezone == "America/New_York"
-    assert settings_of(hub).currency == "EUR"
+    assert settings_of(refreshed).timezone == "America/New_York"
+    assert settings_of(refreshed).currency == "EUR"
     with pytest.raises(SettingsError, match=r'CONTACT_CURRENCY .* but the last refresh .* currency = "EUR"'):
-        settings_of(hub, CONTACT_CURRENCY="USD")
+        settings_of(refreshed, CONTACT_CURRENCY="USD")
 
 
 def test_a_published_hub_whose_zone_cannot_be_told_asks_for_it(hub: Settings) -> None:
@@ -397,14 +414,13 @@ def test_a_published_hub_whose_zone_cannot_be_told_asks_for_it(hub: Settings) ->
     assert settings_of(hub).timezone == "UTC"
 
 
-def test_an_edited_zone_moves_the_days_of_messages(hub: Settings) -> None:
-    refresh(hub)
-    with reading(hub.published) as connection:
+def test_an_edited_zone_moves_the_days_of_messages(refreshed: Settings) -> None:
+    with reading(refreshed.published) as connection:
         assert connection.sql("select message_date from fct_messages").fetchall() == [(date(2026, 1, 10),)]
 
-    refresh(edit_hub_file(hub, timezone="Asia/Tokyo"))
+    refresh(edit_hub_file(refreshed, timezone="Asia/Tokyo"))
 
-    with reading(hub.published) as connection:
+    with reading(refreshed.published) as connection:
         assert connection.sql("select message_date from fct_messages").fetchall() == [(date(2026, 1, 11),)]
 
 
@@ -414,14 +430,13 @@ def test_limits_reach_the_settings(hub: Settings) -> None:
     assert edited.hub == Hub(max_rejected_share=0.75, links_to=(Path("/mnt"),))
 
 
-def test_a_warehouse_of_before_there_was_a_zone_in_it_is_read(hub: Settings) -> None:
-    refresh(hub)
-    with duckdb.connect(str(hub.warehouse)) as connection:
+def test_a_warehouse_of_before_there_was_a_zone_in_it_is_read(refreshed: Settings) -> None:
+    with duckdb.connect(str(refreshed.warehouse)) as connection:
         connection.execute("alter table raw.refreshes drop column timezone")
         connection.execute("alter table raw.refreshes drop column currency")
 
-    refresh(hub)
+    refresh(refreshed)
 
-    with reading(hub.published) as connection:
+    with reading(refreshed.published) as connection:
         rows = connection.sql("select timezone, currency from refreshes order by refresh_number").fetchall()
     assert rows == [(None, None), ("America/New_York", "EUR")]

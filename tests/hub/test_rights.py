@@ -12,14 +12,12 @@ from pathlib import Path
 
 import pytest
 from support.landing import land_csv
-from support.pipeline import refresh
+from support.small_hub import MESSAGE, copied
 
 from orchestration.hub.rights import open_to_readers, restrict
 from orchestration.operations.backup import back_up, restore
 from orchestration.settings import Audience, Settings, SettingsError
 from orchestration.warehouse.lock import refresh_lock
-
-MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
 
 @pytest.fixture
@@ -32,6 +30,11 @@ def wide_umask() -> Iterator[None]:
 @pytest.fixture
 def hub(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "hub", "UTC", date(2026, 1, 31), "USD")
+
+
+@pytest.fixture
+def refreshed(refreshed_hub: Settings, tmp_path: Path) -> Settings:
+    return copied(refreshed_hub, tmp_path / "hub")
 
 
 def mode(path: Path) -> int:
@@ -52,14 +55,17 @@ def too_open(settings: Settings) -> dict[str, str]:
 
 @pytest.mark.usefixtures("wide_umask")
 def test_no_command_leaves_anything_open_whatever_the_umask(
-    hub: Settings, command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    refreshed: Settings, command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    for name in ("a", "retracted", "gone"):
+    hub = refreshed
+    for path in (hub.data_dir, *hub.data_dir.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o777 if path.is_dir() else 0o666)
+    for name in ("b", "retracted"):
         land_csv(hub.landing / "messages" / f"{name}.csv", [{**MESSAGE, "message_id": name}])
     hub.landing.chmod(0o2775)
     # What has left is kept by the command that follows.
-    refresh(hub)
-    (hub.landing / "messages" / "gone.csv").unlink()
+    (hub.landing / "messages" / "a.csv").unlink()
     backup = tmp_path / "backup"
 
     for arguments in (
@@ -77,20 +83,20 @@ def test_no_command_leaves_anything_open_whatever_the_umask(
     assert [path for path in (backup, *backup.rglob("*")) if mode(path) & 0o077] == []
     assert mode(hub.data_dir) == 0o710
     assert mode(hub.landing) == 0o2775
-    assert mode(hub.landing / "messages" / "a.csv") == 0o666
+    assert mode(hub.landing / "messages" / "b.csv") == 0o666
     assert mode(hub.warehouse) == mode(hub.lock) == 0o600
     assert mode(hub.published.parent) == mode(hub.versions) == mode(hub.published.resolve().parent) == 0o750
     assert mode(hub.published.resolve()) == 0o440
 
 
 def test_a_restore_opens_what_is_published_and_keeps_the_rights_of_the_landing_folder(
-    hub: Settings, tmp_path: Path
+    refreshed: Settings, tmp_path: Path
 ) -> None:
-    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
-    refresh(hub)
+    hub = refreshed
     back_up(hub, tmp_path / "backup", True, pytest.fail)
     landed = hub.landing / "messages" / "a.csv"
     landed.unlink()
+    (hub.landing / "orders" / "a.csv").unlink()
     for folder in (hub.landing, landed.parent, hub.landing / "orders"):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o2775)

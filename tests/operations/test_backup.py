@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -14,23 +12,19 @@ import pytest
 from support.landing import land_csv
 from support.lock_holder import hold
 from support.pipeline import reading, refresh
+from support.small_hub import MESSAGE, copied
 
 from orchestration.operations import backup, restoring
 from orchestration.operations.backup import BackupError, back_up, restore
 from orchestration.operations.restoring import LIST, finish_restore
 from orchestration.settings import Settings
 
-MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
-
 
 @pytest.fixture(scope="module")
-def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A hub of one message; tests copy it."""
-    hub = Settings(tmp_path_factory.mktemp("refreshed") / "hub", "UTC", date(2026, 1, 31), "USD")
-    hub.data_dir.mkdir()
+def refreshed(refreshed_hub: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A hub of one message and one order with files of everything that a backup takes; tests copy it."""
+    hub = copied(refreshed_hub, tmp_path_factory.mktemp("refreshed") / "hub")
     hub.hub_file.write_text("# Ours.\n")
-    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
-    refresh(hub)
     (hub.data_dir / "kept").mkdir(exist_ok=True)
     (hub.data_dir / "retracted").mkdir(exist_ok=True)
     (hub.data_dir / "retracted" / "of a name\udcff").write_text("retracted")
@@ -39,8 +33,7 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def hub(refreshed: Settings, tmp_path: Path) -> Settings:
-    shutil.copytree(refreshed.data_dir, tmp_path / "hub", symlinks=True)
-    return replace(refreshed, data_dir=tmp_path / "hub")
+    return copied(refreshed, tmp_path / "hub")
 
 
 def messages_published(hub: Settings) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from orchestration.publishing import publish as publishing
 from orchestration.publishing.publish import (
     NAME_OF_VERSION,
     VERSIONS_KEPT,
+    Published,
     PublishError,
     versions_to_remove,
 )
@@ -65,10 +67,26 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def hub(built: Settings, tmp_path: Path) -> Settings:
     """The built hub with a published folder of its own."""
-    own = replace(built, data_dir=tmp_path)
+    return with_published_folder(built, tmp_path)
+
+
+def with_published_folder(built: Settings, folder: Path) -> Settings:
+    own = replace(built, data_dir=folder)
     own.warehouse.symlink_to(built.warehouse)
     own.reports.symlink_to(built.reports)
     return own
+
+
+@pytest.fixture(scope="module")
+def readers_hub(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The built hub with a published folder that tests only read."""
+    return with_published_folder(built, tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="module")
+def published(readers_hub: Settings) -> Published:
+    """What is published there."""
+    return publish(readers_hub, RUN)
 
 
 def test_a_run_of_some_of_the_steps_is_not_among_the_published_refreshes(hub: Settings) -> None:
@@ -83,9 +101,9 @@ def test_a_run_of_some_of_the_steps_is_not_among_the_published_refreshes(hub: Se
         assert connection.sql("select run_id from refreshes").fetchall() == [(RUN,)]
 
 
-def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub: Settings) -> None:
-    publish(hub, RUN)
-    with reading(hub.published) as connection:
+@pytest.mark.usefixtures("published")
+def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(readers_hub: Settings) -> None:
+    with reading(readers_hub.published) as connection:
         relations = connection.sql(
             "select table_schema, table_name from information_schema.tables"
         ).fetchall()
@@ -109,9 +127,9 @@ def test_readers_find_facts_dimensions_marts_and_functions_and_nothing_else(hub:
     ]
 
 
-def test_published_tables_and_columns_carry_the_words_of_the_docs(hub: Settings) -> None:
-    publish(hub, RUN)
-    with reading(hub.published) as connection:
+@pytest.mark.usefixtures("published")
+def test_published_tables_and_columns_carry_the_words_of_the_docs(readers_hub: Settings) -> None:
+    with reading(readers_hub.published) as connection:
         tables = connection.sql("select table_name, comment from duckdb_tables()").fetchall()
         undescribed = connection.sql(
             "select table_name, column_name from duckdb_columns() "
@@ -138,15 +156,15 @@ def test_the_published_file_answers_without_the_warehouse(hub: Settings) -> None
         assert [str(figure) for figure in connection.sql(OVERVIEW).fetchall()[0]] == ["2", "19.99"]
 
 
-def test_the_example_in_the_docs_reads_the_published_file(hub: Settings) -> None:
-    publish(hub, RUN)
+@pytest.mark.usefixtures("published")
+def test_the_example_in_the_docs_reads_the_published_file(readers_hub: Settings) -> None:
     document = (REPOSITORY / "docs" / "data-contract.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     documented = "data/published/contact_reports.duckdb"
     assert documented in example
 
     finished = subprocess.run(
-        [sys.executable, "-c", example.replace(documented, str(hub.published))],
+        [sys.executable, "-c", example.replace(documented, str(readers_hub.published))],
         capture_output=True,
         text=True,
         check=False,
@@ -169,9 +187,9 @@ def test_a_function_whose_model_is_gone_leaves(hub: Settings) -> None:
         ).fetchall()
 
 
-def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> None:
-    publish(hub, RUN)
-    with reading(hub.published) as connection:
+@pytest.mark.usefixtures("published")
+def test_lists_of_the_table_functions_may_be_left_out_or_null(readers_hub: Settings) -> None:
+    with reading(readers_hub.published) as connection:
         asked = [
             "overview('2026-01-01', '2026-01-31')",
             "overview(date '2026-01-01', date '2026-01-31', queues := null, users := null)",
@@ -184,8 +202,9 @@ def test_lists_of_the_table_functions_may_be_left_out_or_null(hub: Settings) -> 
 
 
 @pytest.mark.parametrize("version", ["1.5", "2.0"])
-def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> None:
-    published = publish(hub, RUN)
+def test_the_published_file_is_read_by_duckdb(
+    readers_hub: Settings, published: Published, version: str
+) -> None:
     script = (
         "import duckdb, sys\n"
         "assert duckdb.__version__.startswith(sys.argv[1]), duckdb.__version__\n"
@@ -197,7 +216,7 @@ def test_the_published_file_is_read_by_duckdb(hub: Settings, version: str) -> No
     )
     path = {"PYTHONPATH": str(OLD_DUCKDB)} if version == "1.5" else {}
     read = subprocess.run(
-        [sys.executable, "-c", script, version, str(hub.published), *calls(published.functions)],
+        [sys.executable, "-c", script, version, str(readers_hub.published), *calls(published.functions)],
         env={**os.environ, **path},
         capture_output=True,
         text=True,
@@ -231,7 +250,13 @@ def test_an_open_connection_keeps_its_version_and_a_new_one_sees_the_next(hub: S
 
 
 def test_the_last_few_versions_are_kept(hub: Settings) -> None:
-    versions = [publish(hub, RUN).version for _ in range(VERSIONS_KEPT + 3)]
+    versions = [publish(hub, RUN).version]
+    published_at = datetime.strptime(versions[0].parent.name, NAME_OF_VERSION)
+    for number in range(VERSIONS_KEPT):
+        name = (published_at - timedelta(microseconds=number + 1)).strftime(NAME_OF_VERSION)
+        shutil.copytree(versions[-1].parent, hub.versions / name)
+        versions.insert(0, hub.versions / name / hub.published.name)
+    versions += [publish(hub, RUN).version for _ in range(2)]
 
     kept = sorted(hub.versions.glob("*/*"))
     assert kept[-VERSIONS_KEPT:] == versions[-VERSIONS_KEPT:]
@@ -256,12 +281,12 @@ def test_the_last_version_of_each_day_is_kept_for_two_weeks() -> None:
     assert versions_to_remove([], "UTC") == set()
 
 
-def test_the_published_file_cannot_be_written(hub: Settings) -> None:
-    publish(hub, RUN)
+def test_the_published_file_cannot_be_written(readers_hub: Settings, published: Published) -> None:
+    file = readers_hub.published.resolve()
 
-    mode = hub.published.stat().st_mode
-    assert stat.S_IMODE(mode) == 0o440
-    assert list(hub.published.resolve().parent.iterdir()) == [hub.published.resolve()]
+    assert file == published.version
+    assert stat.S_IMODE(file.stat().st_mode) == 0o440
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_what_a_killed_publish_left_is_removed(hub: Settings) -> None:

@@ -38,6 +38,8 @@ from orchestration.hub import hub_toml
 from orchestration.incremental.plan import Plan, finish
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.landing.load import load_entity
+from orchestration.landing.load_report import LoadReport
+from orchestration.operations.rebuilding import remove_warehouse
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports
 from orchestration.refresh import Manifest, Run
@@ -69,11 +71,10 @@ def run_of(settings: Settings, run_id: str, log: Callable[[str], object] = lambd
     return Run(settings, run_id, DBT_TARGET, log)
 
 
-def load(settings: Settings) -> None:
-    """Load what has landed."""
+def load(settings: Settings) -> list[LoadReport]:
+    """Load what has landed; returns what is reported of messages and of orders."""
     with databases.connect(settings) as connection:
-        for contract in CONTRACTS:
-            load_entity(connection, settings, contract)
+        return [load_entity(connection, settings, contract) for contract in CONTRACTS]
 
 
 def run_dbt(settings: Settings, *arguments: str, plan: Plan | None = None) -> None:
@@ -129,11 +130,20 @@ def build(settings: Settings, *arguments: str) -> None:
         finish(connection, settings, run_id, version="none", seconds=0)
 
 
-def refresh(settings: Settings) -> Path:
-    """One refresh: load, build and check the models, publish. Returns the published file."""
+def refresh(settings: Settings, log: Callable[[str], object] = lambda sentence: None) -> Path:
+    """One refresh: load, build and check the models, publish. Returns the published file.
+
+    No check of what has landed holds it back, since Dagster makes those: ``load`` returns what they look at.
+    """
     run_id = str(uuid.uuid4())
-    steps.refresh(run_of(settings, run_id), manifest(), dbt_in_process())
+    steps.refresh(run_of(settings, run_id, log), manifest(), dbt_in_process())
     return settings.published
+
+
+def rebuild(settings: Settings, log: Callable[[object], object] = lambda sentence: None) -> Path:
+    """A full refresh, from nothing but the files in ``landing`` and ``kept``. Returns the published file."""
+    remove_warehouse(settings, log, log)
+    return refresh(settings, log)
 
 
 def publish(settings: Settings, run_id: str) -> Published:

@@ -14,6 +14,7 @@ import pytest
 from support import pipeline
 from support.landing import land_csv
 from support.pipeline import build, load_and_build, manifest, publish, reading, refresh
+from support.small_hub import ORDER, copied
 
 from orchestration.engines import spark
 from orchestration.engines.tables import tables_of
@@ -24,33 +25,28 @@ from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases, stamps
 from orchestration.warehouse.errors import WarehouseError
 
-MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
-
 
 def land_order(hub: Settings, name: str, value: str) -> None:
-    order = {
-        "order_id": name,
-        "customer_id": "c1",
-        "ordered_at": "2026-01-12T10:00:00Z",
-        "order_value": value,
-        "sales_channel": "online",
-    }
+    order = {**ORDER, "order_id": name, "order_value": value}
     land_csv(hub.landing / "orders" / f"{name}.csv", [order])
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Settings]:
+def days(refreshed_hub: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Settings]:
     """A hub as it was after its first day, and after its second; the first order is of 50.00, then 89.00."""
-    folder = tmp_path_factory.mktemp("days")
-    hub = Settings(folder / "first", "UTC", date(2026, 1, 31), "USD")
-    land_csv(hub.landing / "messages" / "a.csv", [MESSAGE])
-    land_order(hub, "o1", "50.00")
-    refresh(hub)
-    later = replace(hub, data_dir=folder / "second")
-    shutil.copytree(hub.data_dir, later.data_dir, symlinks=True)
+    later = copied(refreshed_hub, tmp_path_factory.mktemp("days") / "second")
     land_order(later, "o2", "89.00")
     refresh(later)
-    return hub, later
+    return refreshed_hub, later
+
+
+@pytest.fixture(scope="module")
+def third_day(days: tuple[Settings, Settings], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The hub with an order of 1.00 that the run "third" has built and checked, and not published."""
+    hub = copied(days[1], tmp_path_factory.mktemp("days") / "third")
+    land_order(hub, "o3", "1.00")
+    load_and_build(hub, "third")
+    return hub
 
 
 @pytest.fixture
@@ -64,9 +60,10 @@ def hub(days: tuple[Settings, Settings], tmp_path: Path) -> Settings:
     return copied(days[1], tmp_path / "hub")
 
 
-def copied(hub: Settings, folder: Path) -> Settings:
-    shutil.copytree(hub.data_dir, folder, symlinks=True)
-    return replace(hub, data_dir=folder)
+@pytest.fixture
+def unpublished(third_day: Settings, tmp_path: Path) -> Settings:
+    """The hub on its third day, which is not published."""
+    return copied(third_day, tmp_path / "unpublished")
 
 
 def planned(hub: Settings, said: list[str] | None = None, run_id: str = "next") -> Plan:
@@ -81,10 +78,19 @@ def revenue(hub: Settings) -> Decimal:
 
 
 def test_files_of_one_day_are_built_on(hub: Settings) -> None:
-    said: list[str] = []
+    require_nothing_rebuilt(hub)
 
-    assert planned(hub, said).reasons == []
-    assert said == []
+
+def test_a_copy_of_a_hub_loads_and_rebuilds_nothing_again(hub: Settings) -> None:
+    refresh(hub)
+
+    with reading(hub.published) as connection:
+        newest = connection.sql(
+            "select refresh_number, files_loaded, rows_replaced, rebuilt_because from refreshes "
+            "order by refresh_number desc limit 1"
+        ).fetchall()
+    assert newest == [(3, 0, 0, [])]
+    assert revenue(hub) == Decimal("139.00")
 
 
 def test_older_reports_beside_a_newer_warehouse_are_rebuilt(hub: Settings, first: Settings) -> None:
@@ -160,8 +166,8 @@ def as_copied_in_the_middle(hub: Settings) -> None:
         stamps.write_to_reports(connection, replace(stamp, is_complete=False))
 
 
-@pytest.mark.parametrize("instant", ["planning", "before dbt", "before publishing", "after publishing"])
-def test_a_refresh_that_was_killed_rebuilds_nothing(
+@pytest.mark.parametrize("instant", ["planning", "before dbt"])
+def test_a_refresh_that_was_killed_before_it_built_rebuilds_nothing(
     hub: Settings, instant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land_order(hub, "o3", "1.00")
@@ -169,17 +175,29 @@ def test_a_refresh_that_was_killed_rebuilds_nothing(
         monkeypatch.setattr(plan.run_log, "record_plan", kill)
         with pytest.raises(KeyboardInterrupt):
             planned(hub, run_id="killed")
-    elif instant == "before dbt":
-        planned(hub, run_id="killed")
     else:
-        load_and_build(hub, "killed")
+        planned(hub, run_id="killed")
+    monkeypatch.undo()
+
+    require_nothing_rebuilt(hub)
+
+
+@pytest.mark.parametrize("instant", ["before publishing", "after publishing"])
+def test_a_refresh_that_was_killed_once_it_had_built_rebuilds_nothing(
+    unpublished: Settings, instant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if instant == "after publishing":
         monkeypatch.setattr(plan.run_log, "finish", kill)
         with pytest.raises(KeyboardInterrupt):
-            publish(hub, "killed")
-        assert revenue(hub) == Decimal("140.00")
+            publish(unpublished, "third")
+        assert revenue(unpublished) == Decimal("140.00")
     monkeypatch.undo()
 
+    require_nothing_rebuilt(unpublished)
+
+
+def require_nothing_rebuilt(hub: Settings) -> None:
+    """The next refresh goes on from what is there, and has nothing to say of it."""
     said: list[str] = []
     assert planned(hub, said).reasons == []
     assert said == []
@@ -189,14 +207,13 @@ def kill(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_reports_put_back_during_a_refresh_are_not_published(hub: Settings, first: Settings) -> None:
-    load_and_build(hub, "third")
-    shutil.copyfile(first.reports, hub.reports)
+def test_reports_put_back_during_a_refresh_are_not_published(unpublished: Settings, first: Settings) -> None:
+    shutil.copyfile(first.reports, unpublished.reports)
 
     with pytest.raises(PublishError, match=r"is not the one that this refresh has built.*left as it is"):
-        publish(hub, "third")
+        publish(unpublished, "third")
 
-    assert revenue(hub) == Decimal("139.00")
+    assert revenue(unpublished) == Decimal("139.00")
 
 
 def test_a_published_file_that_was_put_back_is_named_and_published_again(
