@@ -92,11 +92,12 @@ def invoke_dbt(*arguments: str) -> None:
             [*arguments, "--quiet", "--log-level-file", "none", *project_arguments(DBT_TARGET)]
         )
     DuckDBConnectionManager.close_all_connections()
-    assert result.success, result.exception or [
-        (node.node.name, node.message)
+    # Text, which pytest shows whole.
+    assert result.success, str(result.exception or "") or "\n".join(
+        f"{node.node.name}: {node.message}"
         for node in result.result
         if node.status not in ("success", "pass", "warn")
-    ]
+    )
 
 
 @contextlib.contextmanager
