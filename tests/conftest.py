@@ -114,9 +114,9 @@ def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.
 @pytest.fixture
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs a command of the project for a hub, in a process of its own, as a person would."""
-    from support.commands import run_command
+    from support.commands import run_forked
 
-    return run_command
+    return run_forked
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ MODULES = sorted(TOP.rglob("*.py"))
 
 PACKAGES = sorted(path.parent for path in MODULES if path.name == "__init__.py" and path.parent != TOP)
 
-# The tests of dbt, those that need what `make test` does not set up, and what the others import or install.
+# The tests of dbt, of examples, of Spark and of the daemon at length, and what the others import or install.
 OTHER_TESTS = {"dbt", "dlt_example", "readers", "soak", "spark", "support"}
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.commands import FORKING
 from support.landing import land_csv
 from support.pipeline import reading, refresh
 
@@ -204,3 +205,12 @@ def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path, command: Command)
     assert "Traceback" not in finished.stdout + finished.stderr
     assert str(tmp_path / "hub") in finished.stdout
     assert finished.stderr == ""
+
+
+def test_commands_are_forked_from_a_process_that_has_imported_the_libraries() -> None:
+    is_missing = "import sys; sys.exit('dagster' not in sys.modules or 'orchestration.cli' in sys.modules)"
+    process = FORKING.Process(target=exec, args=(is_missing,))
+    process.start()
+    process.join()
+
+    assert process.exitcode == 0

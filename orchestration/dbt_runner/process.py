@@ -17,7 +17,6 @@ from hashlib import sha256
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import CodeType
 from typing import Any, cast
 
@@ -51,12 +50,13 @@ from jinja2.bccache import Bucket, FileSystemBytecodeCache
 # What dbt makes a table of.
 TABLES = ("table", "incremental", "seed", "change_set")
 
-# Where compiled templates are kept: beside dbt's parse of the project.
+# Where compiled templates and JSON schemas are kept: beside dbt's parse of the project.
 TEMPLATES = Path(__file__).parents[2] / "dbt_project" / "target" / "templates"
 
 # dbt's own.
 MAKE_EVENT, FIRE_EVENT = BaseEvent.__init__, EventManager.fire_event
 BUILD_SCHEMA = vars(dbtClassMixin)["json_schema"].__func__
+BUILD_NAMESPACE, INIT_MACRO_GENERATOR = MacroNamespaceBuilder.build_namespace, MacroGenerator.__init__
 
 # How a query begins that has common table expressions of its own.
 WITH = re.compile(r"\s*with\s+(?!\s|recursive\b)", re.IGNORECASE)
@@ -66,7 +66,7 @@ def spare_overhead(templates: Path = TEMPLATES) -> None:
     """Have dbt leave out what takes a third of a build and changes nothing of it.
 
     Args:
-        templates: the folder where compiled templates are kept.
+        templates: the folder where compiled templates and JSON schemas are kept.
     """
     note, message_of, fire = without_debug_events()
     for place, name, instead in (
@@ -116,30 +116,41 @@ def compiling_once(
 
 
 def building_schemas_once(folder: Path, build_schema: Callable[..., dict[str, Any]] = BUILD_SCHEMA) -> Any:
-    """What gives the JSON schema that dbt checks its own files by, and keeps it for later processes.
+    """A class method that builds the JSON schema of a class, and keeps it so that no later process builds it.
+
+    dbt checks its own files by these schemas.
 
     Args:
-        folder: where schemas are kept.
+        folder: where the schemas are kept.
         build_schema: what builds the schema of a class.
     """
-    versions = "-".join(
-        version(package) for package in ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb")
-    )
+    packages = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "mashumaro")
+    built_by = "-".join((*(version(package) for package in packages), str(sys.implementation.cache_tag)))
 
     def schema_of(cls: type[dbtClassMixin]) -> dict[str, Any]:
-        kept = folder / f"{cls.__module__}.{cls.__qualname__}-{versions}.json"
-        # Also where a damaged file is in its place, or none may be written.
+        kept = folder / f"{cls.__module__}.{cls.__qualname__}-{built_by}.json"
+        # A damaged file is written again.
         with suppress(OSError, ValueError):
-            return cast("dict[str, Any]", json.loads(kept.read_text(encoding="utf-8")))
+            schema = json.loads(kept.read_text(encoding="utf-8"))
+            if isinstance(schema, dict):
+                return schema
         schema = build_schema(cls)
-        with suppress(OSError):
-            with NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False) as file:
-                json.dump(schema, file)
-            # Whole from the first moment on.
-            Path(file.name).replace(kept)
+        # Where nobody may write, nothing is kept.
+        with suppress(OSError, TypeError):
+            _write_whole(kept, json.dumps(schema))
         return schema
 
     return classmethod(cast("Any", lru_cache(schema_of)))
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file by a rename, so that no process reads half of it."""
+    written = file.with_suffix(f".{os.getpid()}")
+    try:
+        written.write_text(text, encoding="utf-8")
+        written.replace(file)
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def without_debug_events() -> tuple[Callable[..., None], property, Callable[..., None]]:
@@ -217,10 +228,7 @@ class Namespace(MacroNamespace):
 
 
 def build_namespace(
-    self: MacroNamespaceBuilder,
-    macros_by_package: dict[str, dict[str, Macro]],
-    ctx: dict[str, Any],
-    by_dbt: Callable[..., MacroNamespace] = MacroNamespaceBuilder.build_namespace,
+    self: MacroNamespaceBuilder, macros_by_package: dict[str, dict[str, Macro]], ctx: dict[str, Any]
 ) -> MacroNamespace:
     """The same as dbt's own, which asks of each of 700 macros by itself where it belongs.
 
@@ -228,7 +236,6 @@ def build_namespace(
         self: says whose macros come first.
         macros_by_package: the macros of the project, by their package and name.
         ctx: what the macros are rendered with.
-        by_dbt: dbt's own, which tests compare with.
     """
     packages = {
         package: {

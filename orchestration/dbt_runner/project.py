@@ -27,7 +27,7 @@ PROJECT_DIR = REPOSITORY / "dbt_project"
 
 DBT_PROCESS = REPOSITORY / "orchestration" / "dbt_runner" / "process.py"
 
-# Where that process keeps compiled templates, whatever the engine.
+# Where that process keeps compiled templates and JSON schemas, whatever the engine.
 TEMPLATES = PROJECT_DIR / "target" / "templates"
 
 # Unit tests say whether the models are right, not whether the data is; they run in the test suite.

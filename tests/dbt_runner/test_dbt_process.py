@@ -20,7 +20,7 @@ from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.events.types import SQLQuery
-from dbt.clients.jinja import MacroStack
+from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.context.macros import MacroNamespaceBuilder
 from dbt.contracts.graph.nodes import InjectedCTE, Macro
 from dbt.contracts.project import ProfileConfig, Project
@@ -36,10 +36,10 @@ from orchestration.settings import REPOSITORY
 
 
 def called(target: Path, *arguments: str) -> DbtCliInvocation:
-    project = prepared_project()
+    prepared = prepared_project()
     # So that dbt has parsed the project already.
-    shutil.copy(project.manifest_path.with_name("partial_parse.msgpack"), target)
-    return dbt_of(project).cli(arguments, target_path=target, raise_on_error=False)
+    shutil.copy(prepared.manifest_path.with_name("partial_parse.msgpack"), target)
+    return dbt_of(prepared).cli(arguments, target_path=target, raise_on_error=False)
 
 
 def said(invocation: DbtCliInvocation) -> list[tuple[str, str]]:
@@ -154,13 +154,12 @@ def test_each_macro_is_found_where_dbt_finds_it() -> None:
         for package in packages
     }
     context, node, stack = {"some": "context"}, object(), MacroStack()
-    by_dbt = inspect.signature(process.build_namespace).parameters["by_dbt"].default
     for searched in packages:
         builders = [
             MacroNamespaceBuilder("ours", searched, stack, ["dbt_duckdb", "dbt"], node) for _ in range(2)
         ]
         found = process.build_namespace(builders[0], macros, context)
-        expected = by_dbt(builders[1], macros, context)
+        expected = process.BUILD_NAMESPACE(builders[1], macros, context)
 
         assert sorted(found) == sorted(expected)
         assert len(found) == len(expected)
@@ -168,6 +167,15 @@ def test_each_macro_is_found_where_dbt_finds_it() -> None:
             for name in holders:
                 ours, theirs = (one.get_from_package(package, name) for one in (found, expected))
                 assert (ours and vars(ours)) == (theirs and vars(theirs)), (searched, package, name)
+
+
+@pytest.mark.parametrize("given", [("macro",), ("macro", {}), ("macro", {}, "node", MacroStack())])
+def test_a_macro_is_called_with_what_dbt_gives_it(given: tuple[Any, ...]) -> None:
+    ours, theirs = (MacroGenerator.__new__(MacroGenerator) for _ in range(2))
+    process.init_macro_generator(ours, *given)
+    process.INIT_MACRO_GENERATOR(theirs, *given)
+
+    assert vars(ours) == vars(theirs)
 
 
 def test_templates_are_removed_where_they_are_kept() -> None:
@@ -212,27 +220,30 @@ def test_templates_are_compiled_where_nothing_can_be_kept(tmp_path: Path) -> Non
     assert isinstance(code, CodeType)
 
 
-def test_the_schema_of_a_class_is_built_once_and_is_that_of_dbt(tmp_path: Path) -> None:
-    by_dbt = inspect.signature(process.building_schemas_once).parameters["build_schema"].default
-    built = []
+def test_the_schema_of_a_class_is_built_once_and_is_that_of_dbt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes, built = [Project, ProfileConfig, DuckDBCredentials], []
 
     def build(cls: type[dbtClassMixin]) -> dict[str, Any]:
         built.append(cls)
-        return cast("dict[str, Any]", by_dbt(cls))
+        return cast("dict[str, Any]", process.BUILD_SCHEMA(cls))
 
-    classes = [Project, ProfileConfig, DuckDBCredentials]
-    for _ in range(2):
-        # As in another process.
+    def count_built() -> int:
+        """How many schemas another process builds."""
+        built.clear()
         schema_of = process.building_schemas_once(tmp_path, build).__func__
-        for cls in classes:
-            assert schema_of(cls) == by_dbt(cls)
-    assert built == classes
+        assert [schema_of(cls) for cls in classes] == [process.BUILD_SCHEMA(cls) for cls in classes]
+        return len(built)
 
-    for file in tmp_path.glob("*.json"):
-        file.write_text(file.read_text()[:-1])
-    schema_of = process.building_schemas_once(tmp_path, build).__func__
-    assert [schema_of(cls) for cls in classes] == [by_dbt(cls) for cls in classes]
-    assert built == classes * 2
+    assert [count_built(), count_built()] == [3, 0]
+    first, second, _ = sorted(tmp_path.iterdir())
+    first.write_text(first.read_text()[:-1])
+    second.write_text("null")
+    assert [count_built(), count_built()] == [2, 0]
+    monkeypatch.setattr(process, "version", lambda package: f"another {package}")
+    assert count_built() == 3
+    assert len([*tmp_path.iterdir()]) == 6
 
 
 def test_schemas_are_built_where_nothing_can_be_kept(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse import databases
 
 # Histories that lie side by side in one hub, in folders and with ids of their own. A refresh of several costs
-# little more than of one.
+# little more than of one; all of them share its rebuilds and kills.
 HISTORIES_PER_HUB = 50
 BATCHES = 6
 # Histories in the one hub that is refreshed through to what is published.

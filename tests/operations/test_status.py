@@ -40,7 +40,7 @@ def refresh_job() -> None: ...
 
 
 @pytest.fixture(scope="module")
-def refreshed_hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def hub_with_rejections(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A hub that was refreshed once: a message loaded, a row rejected, and a file that cannot be read."""
     hub = Settings(tmp_path_factory.mktemp("hub"), "UTC", date(2026, 1, 31), "USD")
     land_csv(hub.landing / "messages" / "a.csv", [MESSAGE, {**MESSAGE, "message_id": ""}])
@@ -52,10 +52,10 @@ def refreshed_hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture
-def instance(refreshed_hub: Settings, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(hub_with_rejections: Settings, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """Dagster's record of that hub: its one refresh published what has landed."""
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        add_run(instance, refreshed_hub, dg.DagsterRunStatus.SUCCESS)
+        add_run(instance, hub_with_rejections, dg.DagsterRunStatus.SUCCESS)
         yield instance
 
 
@@ -68,10 +68,10 @@ def add_run(instance: dg.DagsterInstance, hub: Settings, status: dg.DagsterRunSt
 
 
 def test_a_hub_that_is_well_says_what_was_refreshed_and_what_waits(
-    refreshed_hub: Settings, instance: dg.DagsterInstance
+    hub_with_rejections: Settings, instance: dg.DagsterInstance
 ) -> None:
-    late = land_csv(refreshed_hub.landing / "orders" / "late.csv", [{"order_id": "o1"}])
-    status = status_of(refreshed_hub, instance)
+    late = land_csv(hub_with_rejections.landing / "orders" / "late.csv", [{"order_id": "o1"}])
+    status = status_of(hub_with_rejections, instance)
     late.unlink()
 
     assert status.problems == []
@@ -83,59 +83,59 @@ def test_a_hub_that_is_well_says_what_was_refreshed_and_what_waits(
     assert 0 < status.last_success_age < 3600
     assert status.refresh_at_work is None
     assert status.versions == {"software": VERSION, "published": VERSION, "duckdb": duckdb.__version__}
-    assert status.disk_used > refreshed_hub.warehouse.stat().st_size
+    assert status.disk_used > hub_with_rejections.warehouse.stat().st_size
     assert status.disk_free > 0
-    assert status_of(refreshed_hub, instance).files_waiting == 0
+    assert status_of(hub_with_rejections, instance).files_waiting == 0
 
 
 def test_figures_are_stale_after_a_day_and_a_half(
-    refreshed_hub: Settings, instance: dg.DagsterInstance
+    hub_with_rejections: Settings, instance: dg.DagsterInstance
 ) -> None:
     now = datetime.now(UTC)
 
-    assert status_of(refreshed_hub, instance, now + timedelta(hours=35)).is_well
-    (problem,) = status_of(refreshed_hub, instance, now + timedelta(hours=40)).problems
+    assert status_of(hub_with_rejections, instance, now + timedelta(hours=35)).is_well
+    (problem,) = status_of(hub_with_rejections, instance, now + timedelta(hours=40)).problems
     assert "stale: the last refresh that succeeded ended 40 hours ago" in problem
 
 
 def test_a_refresh_that_failed_is_a_problem_until_one_succeeds(
-    refreshed_hub: Settings, instance: dg.DagsterInstance
+    hub_with_rejections: Settings, instance: dg.DagsterInstance
 ) -> None:
     for _ in range(2):
-        failed = add_run(instance, refreshed_hub, dg.DagsterRunStatus.FAILURE)
-    (problem,) = status_of(refreshed_hub, instance).problems
+        failed = add_run(instance, hub_with_rejections, dg.DagsterRunStatus.FAILURE)
+    (problem,) = status_of(hub_with_rejections, instance).problems
     assert "The last refresh failed, as did 1 before it; readers keep what was published" in problem
     assert failed in problem
 
-    add_run(instance, refreshed_hub, dg.DagsterRunStatus.SUCCESS)
-    assert status_of(refreshed_hub, instance).is_well
+    add_run(instance, hub_with_rejections, dg.DagsterRunStatus.SUCCESS)
+    assert status_of(hub_with_rejections, instance).is_well
 
 
 def test_a_refresh_that_a_person_terminated_is_no_failure_but_a_problem(
-    refreshed_hub: Settings, instance: dg.DagsterInstance
+    hub_with_rejections: Settings, instance: dg.DagsterInstance
 ) -> None:
-    canceled = add_run(instance, refreshed_hub, dg.DagsterRunStatus.CANCELED)
+    canceled = add_run(instance, hub_with_rejections, dg.DagsterRunStatus.CANCELED)
 
-    (problem,) = status_of(refreshed_hub, instance).problems
+    (problem,) = status_of(hub_with_rejections, instance).problems
     assert f"The last refresh, the run {canceled}, was terminated by a person" in problem
 
 
 def test_the_refresh_at_work_is_named_and_a_lost_one_is_a_problem(
-    refreshed_hub: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    hub_with_rejections: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = add_run(instance, refreshed_hub, dg.DagsterRunStatus.STARTED)
-    at_work = status_of(refreshed_hub, instance)
+    run_id = add_run(instance, hub_with_rejections, dg.DagsterRunStatus.STARTED)
+    at_work = status_of(hub_with_rejections, instance)
     assert at_work.is_well
     assert at_work.refresh_at_work == run_id
     assert at_work.at_work_since
 
     monkeypatch.setattr(runs, "START_SECONDS", 0)
-    (problem,) = status_of(refreshed_hub, instance).problems
+    (problem,) = status_of(hub_with_rejections, instance).problems
     assert f"The refresh {run_id} did not end, and its process is gone" in problem
 
 
 def test_a_sensor_that_is_on_without_a_daemon_is_a_problem(
-    refreshed_hub: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    hub_with_rejections: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class State:
         is_running = True
@@ -144,7 +144,7 @@ def test_a_sensor_that_is_on_without_a_daemon_is_a_problem(
 
     monkeypatch.setattr(type(instance), "all_instigator_state", lambda self: [State()])
 
-    (problem,) = status_of(refreshed_hub, instance).problems
+    (problem,) = status_of(hub_with_rejections, instance).problems
     assert "Dagster's daemon does not run" in problem
 
 
@@ -195,10 +195,10 @@ def a_file_is_in_the_way(hub: Settings) -> None:
 
 @pytest.mark.parametrize("is_full", [True, False])
 def test_a_record_of_runs_that_cannot_be_written_is_a_problem_for_people_and_for_programs(
-    refreshed_hub: Settings, is_full: bool
+    hub_with_rejections: Settings, is_full: bool
 ) -> None:
-    hub = replace(refreshed_hub, data_dir=refreshed_hub.data_dir.parent / f"copy-{is_full}")
-    shutil.copytree(refreshed_hub.data_dir, hub.data_dir, symlinks=True)
+    hub = replace(hub_with_rejections, data_dir=hub_with_rejections.data_dir.parent / f"copy-{is_full}")
+    shutil.copytree(hub_with_rejections.data_dir, hub.data_dir, symlinks=True)
     if is_full:
         prepare_dagster_home(hub)
         dg.DagsterInstance.from_config(str(hub.dagster_home)).dispose()
@@ -227,7 +227,7 @@ def test_a_record_of_runs_that_cannot_be_written_is_a_problem_for_people_and_for
 
 
 def test_a_folder_in_which_no_file_can_be_made_is_a_problem_although_the_record_can_be_written(
-    refreshed_hub: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hub_with_rejections: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(dir: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(dir))
@@ -236,6 +236,6 @@ def test_a_folder_in_which_no_file_can_be_made_is_a_problem_although_the_record_
     # The command sets it.
     monkeypatch.setenv("DAGSTER_HOME", "")
 
-    assert cli.status(refreshed_hub, as_json=True) == 1
+    assert cli.status(hub_with_rejections, as_json=True) == 1
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
-    assert f"Permission denied: '{refreshed_hub.dagster_home}'" in problem
+    assert f"Permission denied: '{hub_with_rejections.dagster_home}'" in problem

@@ -23,7 +23,7 @@ from orchestration.sql import one_row
 from orchestration.warehouse import run_log, stamps
 from orchestration.warehouse.databases import attach_reports
 
-# Whole refreshes, and after them further publishes that follow each other faster.
+# Whole refreshes, and after them publishes alone, which is what readers could notice, in faster succession.
 REFRESHES, PUBLISHES = 2, 20
 
 # How many questions are asked through one connection before the next one is opened.

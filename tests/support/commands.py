@@ -1,10 +1,11 @@
-"""Commands of the project in processes of their own, without the imports of Dagster in each of them.
+"""Commands of the project in processes of their own, without the import of Dagster in each of them.
 
-They take a fifth of what a refresh of a small hub does. So processes are forked from one that has imported
-what others made, and each imports the project itself, in the environment of its hub.
+Importing Dagster takes a fifth of a refresh of a small hub, so commands are forked from a process that has
+imported the libraries. Each imports the project itself, in the environment of its hub.
 
 Belongs here: how tests run a command whose words and exit status they look at. Does not belong here:
-processes that are watched, frozen or killed, or whose output is no file (test_killed.py, test_terminal.py).
+processes that are watched, frozen or killed (test_killed.py), and those whose interpreter, encoding or end is
+what a test looks at (test_commands.py, test_terminal.py).
 """
 
 from __future__ import annotations
@@ -25,31 +26,37 @@ FORKING = get_context("forkserver")
 FORKING.set_forkserver_preload(["tests.support.imported_libraries"])
 
 
-def run_command(settings: Settings, *arguments: str) -> CompletedProcess[str]:
+def run_forked(settings: Settings, *arguments: str) -> CompletedProcess[str]:
     """Run a command of the project for a hub, as a person would."""
     environment = {**os.environ, **settings.as_environment(), "COLUMNS": "120"}
+    os.umask(umask := os.umask(0))
     with tempfile.TemporaryDirectory() as folder:
         outputs = Path(folder) / "stdout", Path(folder) / "stderr"
-        process = FORKING.Process(target=_command, args=(environment, arguments, outputs))
+        process = FORKING.Process(target=_command, args=(environment, umask, arguments, outputs))
         process.start()
         process.join(PATIENCE_SECONDS)
         if process.exitcode is None:
             process.kill()
             process.join()
             raise TimeoutExpired([*arguments], PATIENCE_SECONDS)
-        said, complained = (output.read_text(encoding="utf-8") for output in outputs)
-    return CompletedProcess([*arguments], process.exitcode, said, complained)
+        stdout, stderr = (output.read_text(encoding="utf-8") for output in outputs)
+    return CompletedProcess([*arguments], process.exitcode, stdout, stderr)
 
 
-def _command(environment: dict[str, str], arguments: tuple[str, ...], outputs: tuple[Path, Path]) -> None:
-    """Become the command: its environment, working directory, arguments and outputs."""
+def _command(
+    environment: dict[str, str], umask: int, arguments: tuple[str, ...], outputs: tuple[Path, Path]
+) -> None:
+    """Become the command: its environment, umask, working directory, arguments and outputs."""
     os.environ.clear()
     os.environ.update(environment)
+    os.umask(umask)
     os.chdir(REPOSITORY)
+    # What tests import, the project does not find.
+    sys.path.remove(str(REPOSITORY / "tests"))
     for name, number, output in zip(("stdout", "stderr"), (1, 2), outputs, strict=True):
         with output.open("w") as stream:
             os.dup2(stream.fileno(), number)
-        # As Python opens them: a file's lines are written when there are enough of them, errors at once.
+        # As Python opens them: stdout buffers blocks, stderr lines.
         opened = os.fdopen(number, "w", encoding="utf-8", buffering=-1 if number == 1 else 1, closefd=False)
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)

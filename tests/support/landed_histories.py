@@ -53,12 +53,9 @@ def write_events(file: Path, events: Sequence[Message | Order]) -> None:
 def land_batch(hub: Settings, batch: Batch, number: int) -> None:
     """Land the events of a batch, each entity in one or two files."""
     for entity, events in batch.items():
-        folder = hub.landing / entity
-        folder.mkdir(parents=True, exist_ok=True)
         cut = random.Random(number).randint(0, len(events))
         for part, some in enumerate((events[:cut], events[cut:])):
-            lines = [json.dumps({name: _text(value) for name, value in asdict(e).items()}) for e in some]
-            (folder / f"{number}-{part}.jsonl").write_text("".join(line + "\n" for line in lines))
+            write_events(hub.landing / entity / f"{number}-{part}.jsonl", some)
 
 
 def land_history(hub: Settings, history: History, chance: random.Random) -> None:

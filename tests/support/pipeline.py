@@ -93,10 +93,14 @@ def invoke_dbt(*arguments: str) -> None:
         )
     DuckDBConnectionManager.close_all_connections()
     # Text, which pytest shows whole.
-    assert result.success, str(result.exception or "") or "\n".join(
-        f"{node.node.name}: {node.message}"
-        for node in result.result
-        if node.status not in ("success", "pass", "warn")
+    assert result.success, (
+        repr(result.exception)
+        if result.exception
+        else "\n".join(
+            f"{node.node.name}: {node.message}"
+            for node in result.result
+            if node.status not in ("success", "pass", "warn")
+        )
     )
 
 
