@@ -26,6 +26,8 @@ from support.landing import Content, Loaded, load
 from orchestration.landing.contracts import ORDERS
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ORDER = {
     "order_id": "o",
     "ordered_at": "2026-01-10T10:00:00Z",
