@@ -15,6 +15,7 @@ import pytest
 from support import pipeline
 from support.landing import land_csv
 from support.pipeline import build, load, manifest, models_and_seeds, run_dbt
+from support.small_hub import copied
 
 from orchestration.dbt_runner.project import BUILD
 from orchestration.incremental import fingerprints
@@ -38,8 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def hub(built: Settings, tmp_path: Path) -> Settings:
     """A hub whose last refresh finished, with a warehouse of its own."""
-    shutil.copytree(built.data_dir, tmp_path / "hub")
-    return replace(built, data_dir=tmp_path / "hub")
+    return copied(built, tmp_path / "hub")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ import duckdb
 import pytest
 from support.landing import land_csv
 from support.pipeline import DBT_TARGET, edit_hub_file, reading, refresh
+from support.small_hub import copied
 
 from orchestration.defs.assets import _few_restated
 from orchestration.ledger.restated import RestatedPeriod, restated_periods
@@ -77,8 +77,7 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def hub(refreshed: Settings, tmp_path: Path) -> Settings:
     """A copy of that hub."""
-    shutil.copytree(refreshed.data_dir, tmp_path / "hub", symlinks=True)
-    return replace(refreshed, data_dir=tmp_path / "hub")
+    return copied(refreshed, tmp_path / "hub")
 
 
 def publish_again(hub: Settings) -> str:

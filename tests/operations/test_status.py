@@ -6,12 +6,10 @@ import errno
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import pytest
 from support.landing import land_csv
 from support.lock_holder import hold
 from support.pipeline import refresh
+from support.small_hub import copied
 
 from orchestration import VERSION, cli
 from orchestration.operations import runs
@@ -197,8 +196,7 @@ def a_file_is_in_the_way(hub: Settings) -> None:
 def test_a_record_of_runs_that_cannot_be_written_is_a_problem_for_people_and_for_programs(
     hub_with_rejections: Settings, is_full: bool
 ) -> None:
-    hub = replace(hub_with_rejections, data_dir=hub_with_rejections.data_dir.parent / f"copy-{is_full}")
-    shutil.copytree(hub_with_rejections.data_dir, hub.data_dir, symlinks=True)
+    hub = copied(hub_with_rejections, hub_with_rejections.data_dir.parent / f"copy-{is_full}")
     if is_full:
         prepare_dagster_home(hub)
         dg.DagsterInstance.from_config(str(hub.dagster_home)).dispose()

@@ -46,7 +46,7 @@ def landed_histories(draw: st.DrawFn) -> tuple[list[Landed], date]:
 def write_events(file: Path, events: Sequence[Message | Order]) -> None:
     """Write events as JSON lines, over whatever the file held."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({name: _text(value) for name, value in asdict(e).items()}) for e in events]
+    lines = [json.dumps({name: landed_text(value) for name, value in asdict(e).items()}) for e in events]
     file.write_text("".join(line + "\n" for line in lines))
 
 
@@ -63,7 +63,7 @@ def land_history(hub: Settings, history: History, chance: random.Random) -> None
     for entity, events in (("messages", history.messages), ("orders", history.orders)):
         folder = hub.landing / entity
         folder.mkdir(parents=True)
-        landed = [{name: _text(value) for name, value in asdict(event).items()} for event in events]
+        landed = [{name: landed_text(value) for name, value in asdict(event).items()} for event in events]
         landed += chance.sample(landed, k=min(len(landed), 3))
         chance.shuffle(landed)
         cut = chance.randint(0, len(landed))
@@ -71,7 +71,8 @@ def land_history(hub: Settings, history: History, chance: random.Random) -> None
         _write_json_lines(folder / "others.ndjson", landed[cut:])
 
 
-def _text(value: object) -> str | None:
+def landed_text(value: object) -> str | None:
+    """A value of an event as landed files hold it; None for none."""
     match value:
         case None:
             return None

@@ -12,8 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +21,7 @@ from orchestration.landing.retract import retract
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 from support import pipeline
+from support.landed_histories import landed_text
 from support.landing import land_json_lines
 from support.ledger_model import Events, State, read_facts
 from support.oracle import Message, Order, latest
@@ -70,7 +70,7 @@ class RecordedHub:
         """Land events as a new file of an entity."""
         file = self.settings.landing / entity / f"{name}.jsonl"
         assert not file.exists(), name
-        rows = [{field: _text(value) for field, value in asdict(event).items()} for event in events]
+        rows = [{field: landed_text(value) for field, value in asdict(event).items()} for event in events]
         land_json_lines(file, rows)
         path = file.relative_to(self.settings.data_dir).as_posix()
         content = LandedContent(path, hashlib.sha256(file.read_bytes()).hexdigest())
@@ -140,13 +140,3 @@ def _window_of(days: int) -> Iterator[None]:
         patch.object(pipeline, "DBT_TARGET", target),
     ):
         yield
-
-
-def _text(value: object) -> str | None:
-    match value:
-        case datetime():
-            return value.isoformat() + "Z"
-        case Decimal():
-            return str(value)
-    assert value is None or isinstance(value, str)
-    return value

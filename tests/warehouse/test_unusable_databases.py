@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import duckdb
 import pytest
 from support.landing import land_csv
 from support.pipeline import load, refresh
+from support.small_hub import copied
 
 from orchestration import cli, faults
 from orchestration.faults import Fault, fault_of
@@ -38,9 +37,7 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def hub(refreshed: Settings, tmp_path: Path) -> Settings:
     """A refreshed hub, in a folder with a name in which an error might be looked for."""
-    copy = replace(refreshed, data_dir=tmp_path / "unlocked block")
-    shutil.copytree(refreshed.data_dir, copy.data_dir, symlinks=True)
-    return copy
+    return copied(refreshed, tmp_path / "unlocked block")
 
 
 def overwritten(content: Callable[[bytes], bytes]) -> Callable[[Path], None]:
