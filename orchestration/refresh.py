@@ -17,8 +17,8 @@ import duckdb
 
 from orchestration.dbt_runner import results, seeds
 from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
-from orchestration.dbt_runner.project import BUILD, PARSING_ALL, ModelsError, environment_of
-from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.dbt_runner.project import BUILD, ModelsError, environment_of, take_over_parse
+from orchestration.dbt_runner.sources import hash_of_sources, record_parsed
 from orchestration.engines.engine import engine_of
 from orchestration.engines.tables import tables_of
 from orchestration.faults import explained
@@ -152,9 +152,9 @@ def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any
     settings, target = run.settings, run.dbt_target
     started = time.monotonic()
     sources = hash_of_sources(settings.engine)
-    parsing = [] if is_parsed(target, settings.engine) else [PARSING_ALL]
+    take_over_parse(target, settings.engine)
     with environment_of(settings, planned):
-        events = dbt([*BUILD, *parsing])
+        events = dbt(BUILD)
     try:
         yield from events
     except DagsterDbtCliRuntimeError as error:

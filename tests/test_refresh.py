@@ -17,6 +17,7 @@ from support.lock_holder import hold
 from support.pipeline import models_and_seeds, reading
 from support.pipeline import refresh as refresh_in_process
 
+from orchestration.dbt_runner.project import prepared_project
 from orchestration.dbt_runner.sources import is_parsed
 from orchestration.definitions import defs
 from orchestration.operations import runs
@@ -204,8 +205,10 @@ def test_each_refresh_leaves_a_row_that_readers_and_dagster_show(hub: Settings, 
             [{**ORDER, "refunded_value": "5.00", "updated_at": "2026-01-20"}],
         )
 
-    # dbt writes its manifest where the sources are others only.
+    # dbt has parsed the project once for all hubs, and writes its manifest where sources are others only.
     assert len(manifests) == 1
+    prepared = prepared_project(hub.engine).manifest_path
+    assert (hub.dbt_target / "manifest.json").read_bytes() == prepared.read_bytes()
     with reading(hub.published) as connection:
         first, second = (
             dict(zip(names, row, strict=True))

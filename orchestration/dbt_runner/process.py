@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -32,10 +33,12 @@ import duckdb
 import jinja2
 from dbt import compilation
 from dbt.adapters.factory import FACTORY
+from dbt.artifacts.resources.base import FileHash
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner
 from dbt.clients.jinja import MacroGenerator
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.contracts.graph.manifest import ManifestStateCheck
 from dbt.contracts.graph.nodes import Macro
 from dbt.parser import manifest
 from dbt.task import runnable
@@ -56,6 +59,7 @@ TEMPLATES = Path(__file__).parents[2] / "dbt_project" / "target" / "templates"
 # dbt's own.
 MAKE_EVENT, FIRE_EVENT = BaseEvent.__init__, EventManager.fire_event
 BUILD_SCHEMA = vars(dbtClassMixin)["json_schema"].__func__
+CHECK_STATE = cast("Any", manifest.ManifestLoader.build_manifest_state_check)
 BUILD_NAMESPACE, INIT_MACRO_GENERATOR = MacroNamespaceBuilder.build_namespace, MacroGenerator.__init__
 
 # How a query begins that has common table expressions of its own.
@@ -79,6 +83,7 @@ def spare_overhead(templates: Path = TEMPLATES) -> None:
         (MacroGenerator, "__init__", init_macro_generator),
         (MacroNamespaceBuilder, "build_namespace", build_namespace),
         (dbtClassMixin, "json_schema", building_schemas_once(templates)),
+        (manifest.ManifestLoader, "build_manifest_state_check", check_state),
     ):
         setattr(place, name, instead)
 
@@ -256,6 +261,11 @@ def init_macro_generator(
 ) -> None:
     """What the constructors of dbt's three classes do, in one call: there are 200,000 in a build."""
     self.macro, self.context, self.node, self.stack = macro, context, node, stack
+
+
+def check_state(self: manifest.ManifestLoader) -> ManifestStateCheck:
+    """What a parse depends on: dbt's own without the connection, since no model depends on where a hub is."""
+    return replace(CHECK_STATE(self), profile_hash=FileHash(name="sha256", checksum=""))
 
 
 _type_tester = lru_cache(agate_helper.build_type_tester)

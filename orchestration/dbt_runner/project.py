@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from orchestration.dbt_runner import seeds
 from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError, DbtCliResource, DbtProject
-from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.dbt_runner.sources import copy_parse, hash_of_sources, is_parsed, record_parsed
 from orchestration.engines.engine import PARSED_IN, engine_of
 from orchestration.incremental.plan import Plan
 from orchestration.settings import REPOSITORY, Engine, Settings
@@ -33,7 +33,7 @@ TEMPLATES = PROJECT_DIR / "target" / "templates"
 # Unit tests say whether the models are right, not whether the data is; they run in the test suite.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
 
-# For a target in which dbt would take files for parsed that have changed since (sources.py).
+# Where dbt would take files for parsed that have changed since (sources.py).
 PARSING_ALL = "--no-partial-parse"
 
 
@@ -101,6 +101,18 @@ def prepared_project(engine: Engine = Engine.DUCKDB) -> DbtProject:
                 _parse(project)
                 record_parsed(target, sources)
     return project
+
+
+def take_over_parse(target: Path, engine: Engine) -> None:
+    """Have dbt find the project parsed in a target folder: to parse it takes longer than a small refresh.
+
+    No model depends on where a hub is, so the parse beside the project serves all hubs.
+
+    Raises:
+        ModelsError: when dbt cannot read the project.
+    """
+    if not is_parsed(target, engine):
+        copy_parse(prepared_project(engine).manifest_path.parent, target)
 
 
 def _parse(project: DbtProject) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def record_parsed(target: Path, sources: str) -> None:
     """Record that the manifest in a target folder was parsed from sources of this hash."""
     record = {"sources": sources, "manifest": _hash_of_manifest(target)}
     (target / RECORD).write_text(json.dumps(record), encoding="utf-8")
+
+
+def copy_parse(parsed: Path, target: Path) -> None:
+    """Copy a parse and its record from one target folder to another."""
+    target.mkdir(parents=True, exist_ok=True)
+    # The record at last, so that a copy that was killed counts for none.
+    for name in ("partial_parse.msgpack", "manifest.json", RECORD):
+        shutil.copyfile(parsed / name, target / name)
 
 
 def _hash_of_manifest(target: Path) -> str:

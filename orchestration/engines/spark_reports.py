@@ -16,11 +16,11 @@ import duckdb
 
 from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
 from orchestration.dbt_runner.project import (
-    PARSING_ALL,
     ModelsError,
     dbt_of,
     environment_of,
     prepared_project,
+    take_over_parse,
 )
 from orchestration.engines import spark
 from orchestration.publishing.publish import PUBLISHED_LAYERS
@@ -47,9 +47,10 @@ def collect(settings: Settings) -> None:
             _copy(connection, settings, model)
     # The functions are models too, which only DuckDB can hold.
     target = settings.data_dir / "dbt-functions"
+    take_over_parse(target, Engine.DUCKDB)
     with environment_of(replace(settings, engine=Engine.DUCKDB)):
         os.environ["CONTACT_REBUILD"] = ""
-        run = dbt_of(prepared_project()).cli(["run", PARSING_ALL, "--select", FUNCTIONS], target_path=target)
+        run = dbt_of(prepared_project()).cli(["run", "--select", FUNCTIONS], target_path=target)
     try:
         run.wait()
     except DagsterDbtCliRuntimeError as error:

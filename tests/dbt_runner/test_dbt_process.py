@@ -75,6 +75,17 @@ def test_what_went_wrong_is_said(tmp_path: Path) -> None:
     assert invocation.process.returncode == 1
 
 
+def test_the_parse_beside_the_project_serves_each_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTACT_DATA_DIR", str(tmp_path / "of a hub"))
+    monkeypatch.setenv("CONTACT_MEMORY_LIMIT", "1GB")
+
+    words = [words for _, words in said(called(tmp_path, "parse"))]
+
+    assert not [sentence for sentence in words if "Unable to do partial parsing" in sentence], words
+
+
 def test_nothing_else_is_started_or_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(command: list[str]) -> bytes:
         raise AssertionError(f"{command} was started")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from support.landing import land_csv
 from support.pipeline import reading
 
 from orchestration.dbt_runner import sources
-from orchestration.dbt_runner.sources import hash_of_sources, is_parsed, record_parsed
+from orchestration.dbt_runner.sources import copy_parse, hash_of_sources, is_parsed, record_parsed
 from orchestration.settings import REPOSITORY, Engine, Settings
 
 LONG_AGO = 1_000_000_000
@@ -100,6 +101,27 @@ def test_without_a_record_that_can_be_read_all_is_parsed(tree: Path) -> None:
     (tree / "target" / sources.RECORD).write_bytes(b"\xff{")
     assert not is_parsed(tree / "target", Engine.DUCKDB)
     assert not is_parsed(tree / "nowhere", Engine.DUCKDB)
+
+
+@pytest.mark.parametrize("copied", range(4))
+def test_a_copied_parse_counts_once_it_is_whole(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, copied: int
+) -> None:
+    parsed, target = tree / "target", tree / "taken over"
+    write(parsed / "partial_parse.msgpack", "parsed")
+    copies = iter(range(copied))
+
+    def copy_until_killed(source: Path, to: Path) -> None:
+        if next(copies, None) is None:
+            raise KeyboardInterrupt
+        to.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(shutil, "copyfile", copy_until_killed)
+    is_whole = copied == 3
+    with nullcontext() if is_whole else pytest.raises(KeyboardInterrupt):
+        copy_parse(parsed, target)
+
+    assert is_parsed(target, Engine.DUCKDB) == is_whole
 
 
 def test_a_model_a_macro_and_a_seed_put_back_with_older_times_count_in_the_next_refresh(

@@ -20,20 +20,16 @@ from unittest.mock import patch
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import ManifestStateCheck
-from dbt.parser.manifest import ManifestLoader
 
 from orchestration import refresh as steps
 from orchestration.dbt_runner.process import spare_overhead
 from orchestration.dbt_runner.project import (
-    PARSING_ALL,
     environment_of,
     prepared_project,
     project_arguments,
+    take_over_parse,
 )
-from orchestration.dbt_runner.sources import is_parsed
 from orchestration.hub import hub_toml
 from orchestration.incremental.plan import Plan, finish
 from orchestration.landing.contracts import CONTRACTS
@@ -43,7 +39,7 @@ from orchestration.operations.rebuilding import remove_warehouse
 from orchestration.publishing.publish import Published
 from orchestration.publishing.publish import publish as publish_reports
 from orchestration.refresh import Manifest, Run
-from orchestration.settings import Engine, Settings
+from orchestration.settings import Settings
 from orchestration.warehouse import databases
 
 # dbt's parse of the project, shared by all tests of a session.
@@ -79,14 +75,14 @@ def load(settings: Settings) -> list[LoadReport]:
 
 def run_dbt(settings: Settings, *arguments: str, plan: Plan | None = None) -> None:
     """Run dbt in this process against the warehouse of a hub; fail with dbt's own words."""
+    take_over_parse(DBT_TARGET, settings.engine)
     with environment_of(settings, plan):
         invoke_dbt(*arguments)
 
 
 def invoke_dbt(*arguments: str) -> None:
     """The same in an environment that says which hub it is."""
-    is_there = PARSING_ALL not in arguments and is_parsed(DBT_TARGET, Engine.DUCKDB)
-    with sharing_parse(), leaving_manifest() if is_there else contextlib.nullcontext():
+    with leaving_manifest() if arguments[:1] == ("build",) else contextlib.nullcontext():
         # Its log would take a tenth of the time.
         result = dbtRunner().invoke(
             [*arguments, "--quiet", "--log-level-file", "none", *project_arguments(DBT_TARGET)]
@@ -102,19 +98,6 @@ def invoke_dbt(*arguments: str) -> None:
             if node.status not in ("success", "pass", "warn")
         )
     )
-
-
-@contextlib.contextmanager
-def sharing_parse() -> Iterator[None]:
-    """Within it, dbt parses nothing again when the hub is another one: no model depends on where a hub is."""
-    check = ManifestLoader.build_manifest_state_check
-
-    def check_without_connection(loader: ManifestLoader) -> ManifestStateCheck:
-        with patch.object(DuckDBCredentials, "connection_info", return_value=()):
-            return check(loader)
-
-    with patch.object(ManifestLoader, "build_manifest_state_check", check_without_connection):
-        yield
 
 
 @contextlib.contextmanager
