@@ -1,7 +1,8 @@
 """What Superset asks of what is published: the SQL of each dataset, a template that takes in the filter bar.
 
-Belongs here: the SQL. Does not belong here: any figure, because the published table functions
-compute them; which days are requested (days.py); charts and their place (reports.py).
+Belongs here: the SQL of breakdowns, lines and orders. Does not belong here: that of the big figures, which
+stand beside the days before (comparison.py); any figure, because the published table functions compute them;
+which days are requested (days.py); charts and their place (reports.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A refresh, in order: mirror, load what has landed, plan what to compute, build and check, publish.
+"""A refresh, in order: mirror, load what has landed, plan what to compute, build and check, publish, copy.
 
-Belongs here: the steps, and what each leaves in the log of refreshes. Does not belong here: how a step works
-(landing, incremental, dbt_runner, publishing), what Dagster shows of it (defs), when a refresh runs
+Belongs here: the steps, and what each leaves in the record of refreshes. Does not belong here: how a step
+works (landing, incremental, dbt_runner, publishing), what Dagster shows of it (defs), when a refresh runs
 (defs/schedules.py), and the lock that it holds (warehouse/lock.py).
 """
 
@@ -64,7 +64,9 @@ class Run:
 def refresh(run: Run, manifest: Manifest, dbt: Dbt) -> Published:
     """Do all steps of a refresh. Any of them may be killed: the next refresh finishes the work.
 
-    What tests and benchmarks call. Assets call the steps one by one, so that each is shown (defs/assets.py).
+    What tests and benchmarks call. In the job, assets that depend on each other in this order call the steps
+    one by one, so that each is shown (defs/assets.py, defs/dbt_models.py), under the lock of the hub
+    (defs/resources.py).
 
     Args:
         run: the refresh.

@@ -1,4 +1,6 @@
-{#- Clustered by month. Within a month, orders with several touches come first, because the table functions
+{#- All touches of an order are replaced together, so the order is the key.
+
+    Clustered by month. Within a month, orders with several touches come first, because the table functions
     read only those from the facts. -#}
 {{
     config(
@@ -18,7 +20,8 @@
 }}
 
 -- A sent message touches every order that the same customer places from the instant of the message on
--- and before the attribution window closes. Cancelled orders and guest orders are never touched.
+-- and before the attribution window closes, which is as long as attribution_window_days of dbt_project.yml
+-- says. Cancelled orders and guest orders are never touched.
 -- Of the messages that touch an order, the last one sent is credited with it.
 
 with

@@ -39,7 +39,7 @@ class DuckDBEngine:
     def renew_events(self, connection: duckdb.DuckDBPyConnection) -> None:
         # Where another DuckDB loaded the rows, the hashes of their ids may be others.
         for contract in CONTRACTS:
-            digest = f"hash({contract.event_id})"
+            digest = schema.digest_of(contract)
             (differs,) = one_row(
                 connection,
                 f"select count(*) from (from raw.{contract.table} limit 1) where id_digest <> {digest}",
@@ -57,7 +57,10 @@ class DuckDBEngine:
         rows: str,
         file_ids: Collection[int],
     ) -> None:
-        connection.execute(f"insert into raw.{contract.table} by name {rows}")
+        digest = schema.digest_of(contract)
+        connection.execute(
+            f"insert into raw.{contract.table} by name select *, {digest} as id_digest from ({rows})"
+        )
 
     def delete_events(
         self,

@@ -68,7 +68,7 @@ class ComputeEngine(Protocol):
         Args:
             connection: a connection with an open transaction.
             contract: the contract of the entity.
-            rows: SQL with the columns of ``raw``, in any order.
+            rows: SQL with the columns that :func:`orchestration.landing.casting.check` gives.
             file_ids: the ids of their contents.
         """
 

@@ -132,7 +132,7 @@ def show_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> No
 
 
 def show_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Let Spark see what the models and checks ask of the records of files, refused rows and refreshes."""
+    """Let Spark see what the models and checks ask of the records of files, rejected rows and refreshes."""
     for table, columns in (
         ("raw.landed_files", "path, status, rows_landed, rows_accepted, rows_rejected, rows_skipped"),
         ("raw.contents", "file_id, path"),

@@ -20,7 +20,7 @@ from orchestration.landing.contracts import EventContract
 from orchestration.publishing.publish import PUBLISHED_LAYERS
 from orchestration.settings import Settings
 from orchestration.warehouse.errors import WarehouseError
-from orchestration.warehouse.schema import columns_of_raw
+from orchestration.warehouse.schema import columns_of_raw, digest_of
 
 
 class SparkEngine:
@@ -57,8 +57,10 @@ class SparkEngine:
         rows: str,
         file_ids: Collection[int],
     ) -> None:
+        values = {"id_digest": digest_of(contract)}
         columns = ", ".join(
-            f"{name}::{column_type} as {name}" for name, column_type in columns_of_raw(contract)
+            f"{values.get(name, name)}::{column_type} as {name}"
+            for name, column_type in columns_of_raw(contract)
         )
         file = portions.portion_file(self.settings, contract, min(file_ids), max(file_ids))
         portions.write(connection, f"select {columns} from ({rows})", file)

@@ -1,4 +1,4 @@
-"""Files -> raw: each file once, in one transaction with its record; refused rows to the quarantine.
+"""Files -> raw: each file once, in one transaction with its record; rejected rows to the quarantine.
 
 Belongs here: batches, the transaction of a batch, and whose fault it is when one fails. Does not belong
 here: which files are due (load.py), how a format is read (formats), what a good row is
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.landing import arrivals, casting, formats, mapped_rows, records, warehouse_rows
+from orchestration.engines.engine import engine_of
+from orchestration.landing import arrivals, casting, formats, mapped_rows, records
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.discovery import Signature, recordable
 from orchestration.landing.formats import (
@@ -186,7 +187,7 @@ def _insert(load: Load, shape: Shape, batch: list[DueFile]) -> dict[int, Arrival
     connection.execute(f"create or replace temp table counted_rows as {rows.counts}")
     connection.execute(f"create or replace temp table skipped_rows as {skipped}")
     _make_records(connection, files)
-    warehouse_rows.insert(connection, load.settings, contract, checked.accepted, list(files))
+    engine_of(load.settings).insert_events(connection, contract, checked.accepted, list(files))
     connection.execute(
         f"""
         create or replace temp table accepted_rows as

@@ -1,14 +1,14 @@
 """How a landed value becomes a typed one, as SQL.
 
-One statement checks and casts all rows of many files, another says what is wrong with those that are refused.
+One statement checks and casts all rows of many files, another says what is wrong with the rejected ones.
 
-Belongs here: the notations that are read (timestamps, amounts, ids) and the reasons why a value is refused.
+Belongs here: the notations that are read (timestamps, amounts, ids) and the reasons why a value is rejected.
 Does not belong here: which fields there are (contracts.py), and anything about files.
 
 A landed value has the type that its file gives it: text in CSV, JSON in JSON lines, whatever the column is
 in Parquet. Two meanings cover all of them. Text, a JSON string too, is taken as it stands; an amount in text
 is never read through a float. Numbers mean the same in every type, as far as the type can hold them: a float
-that could be two ids, or two amounts, is refused, because nobody can tell which one was meant.
+that could be two ids, or two amounts, is rejected, because nobody can tell which one was meant.
 """
 
 from __future__ import annotations
@@ -228,7 +228,9 @@ def check(
     return CheckedRows(
         accepted=f"""
             {checked}
-            select file_id, row_number, {kept}, {has_version} as has_version from checked where not is_refused
+            select file_id, row_number, {kept}, {has_version} as has_version
+            from checked
+            where not is_rejected
         """,
         rejected=f"""
             {checked}
@@ -239,13 +241,13 @@ def check(
                 {raw_text} as raw_text,
                 {mapped_text} as mapped_text
             from checked
-            where is_refused
+            where is_rejected
         """,
     )
 
 
 def _reasons(contract: EventContract, fields: Sequence[_CheckedField]) -> str:
-    """The codes of the reasons why a row of ``checked`` is refused."""
+    """The codes of the reasons why a row of ``checked`` is rejected."""
     reasons = [reason for field in fields for reason in field.reasons]
     reasons += [(rule.broken_when, rule.code) for rule in contract.rules]
     codes = ", ".join(f"case when {condition} then {literal(code)} end" for condition, code in reasons)
@@ -258,19 +260,19 @@ def _reasons(contract: EventContract, fields: Sequence[_CheckedField]) -> str:
 
 
 def _with_checked(contract: EventContract, fields: Sequence[_CheckedField], landed_rows: str) -> str:
-    """The CTEs that end in ``checked``: landed rows with their values, and whether they are refused."""
+    """The CTEs that end in ``checked``: landed rows with their values, and whether they are rejected."""
     typed = [f"{field.typed} as typed_{field.field.name}" for field in fields]
     values = {field.field.name: field.value for field in fields}
     valued = [
         f"{values.get(field.name, field.default or 'null')} as {field.name}" for field in contract.fields
     ]
-    refusals = [field.refuses for field in fields]
-    refusals += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
+    rejections = [field.rejects for field in fields]
+    rejections += [f"coalesce({rule.broken_when}, false)" for rule in contract.rules]
     return f"""
         with landed as ({landed_rows}),
         typed as (select *, {", ".join(typed)} from landed),
         valued as (select *, {", ".join(valued)} from typed),
-        checked as (select *, fault is not null or {" or ".join(refusals)} as is_refused from valued)
+        checked as (select *, fault is not null or {" or ".join(rejections)} as is_rejected from valued)
     """
 
 
@@ -403,7 +405,7 @@ class _CheckedField:
                 instant = f"make_timestamp(epoch_ns({self.landed}) // 1000)"
             case _:
                 return f"instant_of_text({self._text})" if self._text else None
-        # What no timestamp can hold is in a year that is refused, as the infinities are.
+        # What no timestamp can hold is in a year that is rejected, as the infinities are.
         return f"case when {self.landed} is not null then coalesce({instant}, timestamp 'infinity') end"
 
     @property
@@ -454,8 +456,8 @@ class _CheckedField:
         return f"coalesce({allowed}, false)"
 
     @property
-    def refuses(self) -> str:
-        """Whether this field refuses the row, for one of its reasons; never NULL."""
+    def rejects(self) -> str:
+        """Whether the row is rejected for this field, for one of its reasons; never NULL."""
         if self.field.required:
             return f"not {self._accepted}"
         return f"({self.present} and not {self._accepted})"
@@ -471,21 +473,21 @@ class _CheckedField:
 
     @property
     def reasons(self) -> list[tuple[str, str]]:
-        """Condition and code of each reason why this field refuses a row."""
+        """Condition and code of each reason why a row is rejected for this field."""
         name, typed = self.field.name, f"typed_{self.field.name}"
         reasons = [(f"not {self.present}", f"missing_{name}")] if self.field.required else []
         if self.field.kind is Kind.CHOICE:
             return [*reasons, (f"{self.present} and not {self._accepted}", f"unknown_{name}")]
 
         unread = f"{self.present} and {typed} is null"
-        refused = f"{typed} is not null and not {self._accepted}"
+        rejected = f"{typed} is not null and not {self._accepted}"
         match self.field.kind:
             case Kind.INSTANT:
-                return [*reasons, (unread, f"malformed_{name}"), (refused, f"{name}_out_of_range")]
+                return [*reasons, (unread, f"malformed_{name}"), (rejected, f"{name}_out_of_range")]
             case Kind.CURRENCY:
-                return [*reasons, (unread, f"malformed_{name}"), (refused, f"foreign_{name}")]
+                return [*reasons, (unread, f"malformed_{name}"), (rejected, f"foreign_{name}")]
             case Kind.MONEY:
-                return [*reasons, *self._reasons_of_money(unread), (refused, f"negative_{name}")]
+                return [*reasons, *self._reasons_of_money(unread), (rejected, f"negative_{name}")]
         return [*reasons, (unread, f"malformed_{name}")]
 
     def _reasons_of_money(self, unread: str) -> list[tuple[str, str]]:

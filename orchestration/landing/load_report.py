@@ -30,7 +30,7 @@ class LoadReport:
         files_loaded: how many files were loaded.
         rows_landed, rows_accepted, rows_rejected, rows_skipped: the rows of those files.
         days_touched: on how many days of the reporting zone events came or went.
-        reasons: how many of the rejected rows each reason refused.
+        reasons: how many rows were rejected for each reason.
         failed: why each file that could not be loaded could not.
         arriving: files that are still being written.
         left: files that have left the landing folder since the last load; their rows stay.

@@ -253,7 +253,7 @@ class _Mapped:
         column = source.columns[0]
         landed, family = f"landed_{self._key(column)}", self._family(column)
         if len(source.columns) == 1 and family in INSTANTS:
-            # What no timestamp can hold is in a year that is refused.
+            # What no timestamp can hold is in a year that is rejected.
             read = {
                 "timestamp": f"try_cast({landed} as timestamp)",
                 "zoned timestamp": f"timezone('UTC', try_cast({landed} as timestamptz))",

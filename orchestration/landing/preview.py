@@ -51,7 +51,7 @@ class Outcome:
     Attributes:
         error: why the file would not be loaded; None when it would be.
         is_complete: whether the file ends as its format does.
-        reasons: how many of the rejected rows each reason refuses, the most frequent first.
+        reasons: how many rows are rejected for each reason, the most frequent first.
         accepted: the first accepted rows by their numbers, as the warehouse would have them.
         rejected: the first rejected rows.
     """

@@ -27,7 +27,7 @@ class QuarantineError(RuntimeError):
 
 @dataclass(frozen=True)
 class Rejections:
-    """How many rows of a file a reason refuses."""
+    """How many rows of a file are rejected for a reason."""
 
     path: str
     reason: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
+from orchestration.engines.engine import engine_of
 from orchestration.landing import arrivals, casting, kept, records, warehouse_rows
 from orchestration.landing.arrivals import Arrival, Load
 from orchestration.landing.formats import LandedFile
@@ -125,7 +126,7 @@ def _insert_kept_rows(load: Load, ids: Sequence[int]) -> None:
         load.settings.currency,
         f"select file_id, row_number, null::varchar as fault, {fields} from kept_rows where {is_checked}",
     )
-    warehouse_rows.insert(load.connection, load.settings, load.contract, checked.accepted, ids)
+    engine_of(load.settings).insert_events(load.connection, load.contract, checked.accepted, ids)
     load.connection.execute(
         f"""
         insert into quarantine.rejected_events by name

@@ -15,26 +15,6 @@ from orchestration.landing.contracts import EventContract
 from orchestration.settings import Settings
 
 
-def insert(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    contract: EventContract,
-    accepted: str,
-    file_ids: Sequence[int],
-) -> None:
-    """Insert accepted rows.
-
-    Args:
-        connection: a connection with an open transaction.
-        settings: the settings of the hub.
-        contract: the contract of the entity.
-        accepted: SQL with the columns that :func:`orchestration.landing.casting.check` gives.
-        file_ids: the ids of their contents.
-    """
-    rows = f"select *, hash({contract.event_id}) as id_digest from ({accepted})"
-    engine_of(settings).insert_events(connection, contract, rows, file_ids)
-
-
 def remove(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -42,7 +22,7 @@ def remove(
     gone: Collection[int],
     shrunk: Mapping[int, str],
 ) -> None:
-    """Remove accepted rows. They are remembered until a refresh has been published without them.
+    """Remove accepted rows. They are remembered until a refresh has finished without them.
 
     Args:
         connection: a connection with an open transaction.

@@ -20,7 +20,7 @@ MOST_REJECTIONS = 20
 
 
 def print_quarantine(quarantine: Quarantine, console: Console) -> None:
-    """Print how many rows of each file each reason refuses, and the newest rows."""
+    """Print how many rows of each file are rejected for each reason, and the newest rows."""
     if not quarantine.rejections:
         console.print("No row is rejected.")
         return

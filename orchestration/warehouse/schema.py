@@ -166,6 +166,11 @@ def columns_of_raw(contract: EventContract) -> list[tuple[str, str]]:
     ]
 
 
+def digest_of(contract: EventContract) -> str:
+    """The SQL of ``id_digest``, over the id of an event."""
+    return f"hash({contract.event_id})"
+
+
 def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of what became of files, rows and refreshes, where they are missing."""
     connection.execute(casting.MACROS)

@@ -1,12 +1,17 @@
-{#- The names of models and tests that this refresh has to compute over everything. Without a plan, as when dbt is
-    called by hand, all of them. Read while a model runs, never while it is parsed. -#}
-{% macro is_full_refresh(name) -%}
-    {%- set names = env_var('CONTACT_REBUILD', '*').split(',') if execute else ['*'] -%}
-    {{ return('*' in names or name in names) }}
+{#- Whether a refresh has planned which models and tests are computed over everything. When dbt is called by hand there is
+    no plan. Read while a model runs, never while it is parsed. -#}
+{% macro has_plan() -%}
+    {{ return(execute and env_var('CONTACT_REBUILD', '*') != '*') }}
 {%- endmacro %}
 
+{#- Whether a model or test has to be computed over everything; without a plan, each one. -#}
+{% macro is_full_refresh(name) -%}
+    {{ return(not has_plan() or name in env_var('CONTACT_REBUILD').split(',')) }}
+{%- endmacro %}
+
+{#- The next refresh rebuilds tables that were made by hand, since nothing says what they were made of. -#}
 {% macro forget_model_states() -%}
-    {% if execute and flags.WHICH in ('build', 'run', 'seed') and is_full_refresh('*') %}
+    {% if execute and flags.WHICH in ('build', 'run', 'seed') and not has_plan() %}
     {{ adapter.dispatch('forget_model_states')() }}
     {% endif %}
 {%- endmacro %}

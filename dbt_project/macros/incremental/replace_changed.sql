@@ -1,14 +1,65 @@
 {#- How a refresh recomputes only what the landed events affect, and stays equal to a rebuild.
 
-    A model with an incremental refresh computes its rows for the affected keys, and replaces the existing rows that
-    differ. The removed and inserted rows are written, in the same transaction, to its change feed, the table
-    changes.<model>; the models downstream derive from there which of their keys are affected. Change feeds
-    stay until a refresh has been published, so that a refresh that was killed is finished by the next one.
+    A model with an incremental refresh stores the existing rows of the affected keys (its pre-hook), computes the rows of
+    these keys, and replaces those that differ (its strategy). The removed and inserted rows go to its change feed, the
+    table changes.<model> in the database of the model, in the same transaction: dbt opens it before the pre-hook and
+    commits it after the last statement. The models downstream derive from the change feed which of their keys are
+    affected. Change feeds stay until a refresh has finished, so that a refresh that was killed is finished by the next
+    one.
 
-    orchestration/incremental/plan.py decides which models are rebuilt instead. -#}
+    orchestration/incremental/plan.py decides which models get a full refresh instead, and makes the feeds
+    (orchestration/engines/tables.py). -#}
 
-{#- The incremental strategy. The model gives all rows of the affected keys; the rows of a unique key are replaced
-    together, and only where one of them differs. So keys that have lost their last row go too. -#}
+{#- The pre-hook of an incremental model: stores its existing rows that belong to the affected rows, those of a relation.
+
+    They are found by the unique key. With a pruning key, a column of both relations, they are found faster: `affected`
+    must then have it as it was for each existing row. Where the key is not enough, `join_on` says when a row `stored`
+    belongs to a row `affected`. Rows with the keys of `and_keys_of` are stored too: a query over this model itself, which
+    no model upstream can read. -#}
+{% macro keep_existing_rows(affected, pruning_key=none, join_on=none, and_keys_of=none) -%}
+    {%- if execute and is_incremental() -%}
+    {{ adapter.dispatch('keep_existing_rows')(affected, pruning_key, join_on, and_keys_of) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
+    {%- set key = config.require('unique_key') -%}
+    create or replace temp table {{ existing_rows() }} as
+    select
+        rowid as row_place,
+        *
+    from {{ this }}
+    where
+    {%- if pruning_key %}
+        {{ has_key_of(affected, key, this, pruning_key) }}
+    {%- else %}
+        -- Found by what that takes alone, then fetched by their place, which reads a fraction of what one step would.
+        rowid in (
+            select stored.rowid
+            from {{ this }} as stored
+        {%- if join_on %}
+            inner join {{ affected }} as affected on {{ join_on }}
+        {%- else %}
+            where {{ key_of(key) }} in (
+                select {{ key_of(key) }} from {{ affected }}
+            {%- if and_keys_of %}
+                union all
+                select {{ key_of(key) }} from {{ and_keys_of }}
+            {%- endif %}
+            )
+        {%- endif %}
+        )
+    {%- endif %};
+{%- endmacro %}
+
+{#- The relation of the existing rows of this model that belong to the affected rows, each with its place in the table
+    (row_place). -#}
+{% macro existing_rows() -%}
+    {{ return(temporary_relation('existing_rows')) }}
+{%- endmacro %}
+
+{#- The incremental strategy. The model gives all rows of the affected keys; the rows of a key are replaced together, and
+    only where one of them differs. So a `unique_key` may have several rows, and a key that has lost its last row goes. -#}
 {% macro get_incremental_replace_changed_sql(arg_dict) -%}
     {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
     {%- set key = key_of(arg_dict['unique_key']) -%}
@@ -50,4 +101,45 @@
     ) as both_sides
     group by {{ columns }}
     having sum(copies) <> 0
+{%- endmacro %}
+
+{#- The current rows of what is upstream: those that its changes inserted, and those that did not change, as this model
+    has them in its existing rows. -#}
+{% macro current_rows(changes, key, columns) -%}
+    select {{ columns | join(', ') }} from {{ changes }}
+    where change = 'inserted'
+
+    union all
+
+    select {{ columns | join(', ') }} from {{ existing_rows() }}
+    where {{ key }} not in (select changes.{{ key }} from {{ changes }} as changes)
+{%- endmacro %}
+
+{#- Whether a row of a table has a key that another relation has. Rows are looked for by the pruning key, an instant or a
+    hash, which the other relation has too, perhaps by another name: that takes a fifth of the time of ids. -#}
+{% macro has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys=none) -%}
+    {{ return(adapter.dispatch('has_key_of')(keys, key, relation, pruning_key, pruning_key_in_keys)) }}
+{%- endmacro %}
+
+{% macro default__has_key_of(keys, key, relation, pruning_key, pruning_key_in_keys) -%}
+    rowid in (
+        select stored.rowid
+        from {{ relation }} as stored
+        where stored.{{ pruning_key }} in (select {{ pruning_key_in_keys or pruning_key }} from {{ keys }})
+    )
+    and {{ key }} in (select {{ key }} from {{ keys }})
+{%- endmacro %}
+
+{#- A key as one value: that of its column, or all of its columns, among which NULL is a value like any other. -#}
+{% macro key_of(key) -%}
+    {{ key if key is string else 'row(' ~ key | join(', ') ~ ')' }}
+{%- endmacro %}
+
+{#- A relation that exists while this model is refreshed. -#}
+{% macro temporary_relation(what) -%}
+    {{ return(adapter.dispatch('temporary_relation')(what)) }}
+{%- endmacro %}
+
+{% macro default__temporary_relation(what) -%}
+    {{ return(adapter.quote(model.name ~ '__' ~ what)) }}
 {%- endmacro %}

@@ -31,12 +31,16 @@
     )
 {%- endmacro %}
 
-{#- Which latest versions were removed and inserted since the last finished refresh, as landed: the columns, which are
-    the content of an event, and `change`. All is known from what landed, what was removed and what was superseded, so
-    staging itself need not be compared. A row that landed and left, or was superseded, since then counts as removed
-    too: a refresh that was killed may have taken it for the latest. So does an older version that was never the latest;
-    it does no harm. An event with the content that it had before, as after a full dump that repeats it, has not
-    changed. -#}
+{#- Which latest versions were removed and inserted since the last finished refresh: the columns, which are the content of
+    an event, and `change`. They follow from three things, so the rows of staging need not be compared:
+
+    - inserted: a latest version that landed since, or whose event lost a row;
+    - removed: a row that was removed since, whether or not it was the latest version;
+    - removed: a row that was superseded since by one that is inserted.
+
+    Each content that a table downstream can still have is among the removed ones, also that of a row that landed and was
+    superseded or removed since: a refresh that was killed may have written it. A content that no table has does no harm.
+    An event that has its former content again, as after a full dump that repeats it, has not changed. -#}
 {% macro changes_of_versions(events, removed, superseded, id, columns) %}
     with
 

@@ -1,5 +1,5 @@
 {#- What landed, as Spark sees it: orchestration/engines/ leaves the events, the records of files and of refreshes, and
-    what was refused, as files of Parquet, whose columns say their types. Declared again at each start, so that files
+    what was rejected, as files of Parquet, whose columns say their types. Declared again at each start, so that files
     that came since are seen. -#}
 {% macro declare_landed() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'test', 'seed') -%}

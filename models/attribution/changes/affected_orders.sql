@@ -1,17 +1,17 @@
-{% set messages = ref('changed_messages') %}
-{% set first_instant = 'select min(occurred_at) from ' ~ messages %}
-{% set last_instant = 'select max(occurred_at) + ' ~ attribution_window() ~ ' from ' ~ messages %}
+{% set changed = ref('changed_messages') %}
+{% set first_instant = 'select min(occurred_at) from ' ~ changed %}
+{% set last_instant = 'select max(occurred_at) + ' ~ attribution_window() ~ ' from ' ~ changed %}
 
 -- Orders whose touches may differ, as they are now: those that changed, and those of the customer of a
 -- changed message in the time bucket of the message or in the next one. Which of them the message
--- touches, fct_message_orders decides. Beside them the orders that changed, as they were, by which their
--- existing touches are found.
+-- touches, fct_message_orders decides. Beside them the orders that changed, as they were: fct_message_orders
+-- finds their existing touches by the instant that they had.
 
 with
 
 changed_messages_by_time_bucket as (
 
-    {{ reach_time_buckets(messages, 'occurred_at') }}
+    {{ reach_time_buckets(changed, 'occurred_at') }}
 
 )
 

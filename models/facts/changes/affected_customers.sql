@@ -15,7 +15,7 @@ changes as (
     select
         customer_id,
         message_date
-    from {{ change_feed(ref('fct_message_orders')) }} as changed_touches
+    from {{ change_feed(ref('fct_message_orders')) }} as feed
 
 )
 

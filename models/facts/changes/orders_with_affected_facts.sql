@@ -11,4 +11,4 @@ union
 select
     order_id,
     ordered_at
-from {{ change_feed(ref('fct_message_orders')) }} as changed_touches
+from {{ change_feed(ref('fct_message_orders')) }} as feed

@@ -1,3 +1,4 @@
+{#- All rows of a day are replaced together, so the day is the key. -#}
 {{
     config(
         unique_key='message_date',

@@ -1,7 +1,7 @@
 -- Days whose messages changed, and those that have messages with an open window, which the as-of day
 -- moves. Days that had some at the last refresh only messages_by_day knows, so it adds them itself.
 
-select message_date from {{ change_feed(ref('fct_messages')) }} as changed_messages
+select message_date from {{ change_feed(ref('fct_messages')) }} as feed
 
 union
 
