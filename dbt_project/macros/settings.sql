@@ -2,11 +2,11 @@
     so that `dbt build` by hand does what the scheduled refresh does. -#}
 
 {% macro reporting_timezone() -%}
-    {{ return(env_var('CONTACT_TIMEZONE', '') or 'UTC') }}
+    {{ return(setting('CONTACT_TIMEZONE') or 'UTC') }}
 {%- endmacro %}
 
 {% macro reporting_currency() -%}
-    {{ return(env_var('CONTACT_CURRENCY', '') or 'USD') }}
+    {{ return(setting('CONTACT_CURRENCY') or 'USD') }}
 {%- endmacro %}
 
 {#- The day on which the refresh began, in the reporting zone. -#}
@@ -15,5 +15,10 @@
 {%- endmacro %}
 
 {% macro as_of_day() -%}
-    {{ return(env_var('CONTACT_AS_OF', '') or (today() - modules.datetime.timedelta(days=1)).isoformat()) }}
+    {{ return(setting('CONTACT_AS_OF') or (today() - modules.datetime.timedelta(days=1)).isoformat()) }}
+{%- endmacro %}
+
+{#- A setting. Not read while dbt parses, or it would parse the models again for each hub and each as-of day. -#}
+{% macro setting(variable) -%}
+    {{ return(env_var(variable, '') if execute else '') }}
 {%- endmacro %}
