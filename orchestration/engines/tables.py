@@ -7,6 +7,7 @@ Belongs here: finding, counting and preparing tables. Does not belong here: what
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, Protocol
 
 import duckdb
@@ -61,11 +62,17 @@ class Tables(Protocol):
             incremental: the models with an incremental refresh.
         """
 
-    def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
-        """How many rows, or values of what is counted, a table has."""
+    def count(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
+        """How many rows a table has."""
 
-    def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
-        """The same of the changes of a table since the last finished refresh."""
+    def count_inserted(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
+        """How many rows were inserted into a table since the last finished refresh."""
+
+    def days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
+        """The days of the rows of a table with a row per day and more."""
+
+    def changed_days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
+        """The same of the rows that were removed or inserted since the last finished refresh."""
 
     def count_unpublished(
         self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
@@ -138,11 +145,17 @@ class TablesOfDuckDB:
                     )
             connection.execute("commit")
 
-    def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
-        return one_row(connection, f"select count({counted}) from {_table_of(node)}")[0]
+    def count(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
+        return _count(connection, _table_of(node))
 
-    def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
-        return one_row(connection, f"select count({counted}) from {_change_feed_of(node)}")[0]
+    def count_inserted(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
+        return _count_inserted(connection, _change_feed_of(node))
+
+    def days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
+        return _days(connection, _table_of(node))
+
+    def changed_days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
+        return _days(connection, _change_feed_of(node))
 
     def count_unpublished(
         self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
@@ -204,11 +217,17 @@ class TablesOfSpark:
         spark.forget_table(self.settings, "changes", "built_by_hand")
         spark.show_records(connection, self.settings)
 
-    def count(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str = "*") -> int:
-        return self._count(connection, node["schema"], node["name"], counted)
+    def count(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
+        return _count(connection, spark.rows_of(self.settings, node["schema"], node["name"]))
 
-    def count_changes(self, connection: duckdb.DuckDBPyConnection, node: Node, counted: str) -> int:
-        return self._count(connection, "changes", node["name"], counted)
+    def count_inserted(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
+        return _count_inserted(connection, spark.rows_of(self.settings, "changes", node["name"]))
+
+    def days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
+        return _days(connection, spark.rows_of(self.settings, node["schema"], node["name"]))
+
+    def changed_days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
+        return _days(connection, spark.rows_of(self.settings, "changes", node["name"]))
 
     def count_unpublished(
         self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
@@ -219,9 +238,20 @@ class TablesOfSpark:
         )
         return {**dict.fromkeys(rows, 0), **counts}
 
-    def _count(self, connection: duckdb.DuckDBPyConnection, schema: str, name: str, counted: str) -> int:
-        rows = spark.rows_of(self.settings, schema, name)
-        return one_row(connection, f"select count({counted}) from {rows}")[0] if rows else 0
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str | None) -> int:
+    # A table of Spark without rows has no files to select from.
+    return one_row(connection, f"select count(*) from {relation}")[0] if relation else 0
+
+
+def _count_inserted(connection: duckdb.DuckDBPyConnection, change_feed: str | None) -> int:
+    return _count(connection, change_feed and f"(from {change_feed} where change = 'inserted')")
+
+
+def _days(connection: duckdb.DuckDBPyConnection, relation: str | None) -> set[date]:
+    if not relation:
+        return set()
+    return {day for (day,) in connection.execute(f"select distinct message_date from {relation}").fetchall()}
 
 
 def _count_unpublished(

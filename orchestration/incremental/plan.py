@@ -14,6 +14,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -35,8 +36,8 @@ create table if not exists raw.model_states (
 );
 """
 
-# The model whose rows are the days.
-DAYS = "counts_by_day"
+# The models that the figures of a day come from: its messages and touches, and which of them repeat.
+MODELS_OF_DAYS = ("messages_by_day", "counts_by_day")
 
 # The model whose row is about the refresh itself, so that it is another one each time.
 REPORT_INFO = "report_info"
@@ -215,8 +216,7 @@ def rows_replaced(
         if node["name"] in plan.full_refresh and node["config"]["materialized"] in ("incremental", "table"):
             counts[node["name"]] = tables.count(connection, node)
         elif _is_incremental(node):
-            inserted = "case when change = 'inserted' then 1 end"
-            counts[node["name"]] = tables.count_changes(connection, node, inserted)
+            counts[node["name"]] = tables.count_inserted(connection, node)
         elif node["config"]["materialized"] == "table":
             compared.append(node)
     return counts | tables.count_unpublished(connection, compared)
@@ -226,9 +226,12 @@ def days_recomputed(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, plan: Plan, tables: Tables
 ) -> int:
     """How many days have other figures than after the last finished refresh."""
-    (node,) = [node for node in manifest["nodes"].values() if node["name"] == DAYS]
-    count = tables.count if DAYS in plan.full_refresh else tables.count_changes
-    return count(connection, node, "distinct message_date")
+    days: set[date] = set()
+    for node in manifest["nodes"].values():
+        if node["name"] in MODELS_OF_DAYS:
+            days_of = tables.days if node["name"] in plan.full_refresh else tables.changed_days
+            days |= days_of(connection, node)
+    return len(days)
 
 
 def _differences(

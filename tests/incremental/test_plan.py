@@ -203,3 +203,29 @@ def test_models_built_by_hand_are_rebuilt_by_the_next_refresh(hub: Settings) -> 
     run_dbt(hub, *BUILD, "--select", "dim_users")
 
     assert "fct_messages" in plan(hub).full_refresh
+
+
+def test_a_day_counts_as_recomputed_whichever_of_its_figures_changed(hub: Settings) -> None:
+    second = {**MESSAGE, "message_id": "m2"}
+    for number, (landed, days) in enumerate(
+        (
+            ([second], 1),
+            # The same messages of two customers, in the place of one.
+            ([{**second, "customer_id": "c2", "updated_at": "2026-01-11"}], 1),
+            ([{**MESSAGE, "message_id": "m3", "status": "skipped", "occurred_at": "2026-01-12"}], 1),
+            ([second], 0),
+        )
+    ):
+        land_csv(hub.landing / "messages" / f"later-{number}.csv", landed)
+        build(hub)
+
+        assert days_recomputed(hub) == days, landed
+
+
+def days_recomputed(hub: Settings) -> int:
+    """What the record of the last refresh says."""
+    with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
+        (days,) = connection.execute(
+            "select days_recomputed from raw.refreshes order by refresh_number desc limit 1"
+        ).fetchone()
+    return days
