@@ -6,7 +6,7 @@
     config(
         unique_key='order_id',
         partition_by='message_date',
-        pre_hook="{{ keep_existing_rows(ref('affected_orders'), pruning_key='ordered_at') }}",
+        pre_hook="{{ store_existing_rows(ref('affected_orders'), pruning_key='ordered_at') }}",
         batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'},
         cluster_by=[
             "date_trunc('month', message_date)",

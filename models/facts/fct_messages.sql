@@ -2,7 +2,7 @@
     config(
         unique_key='message_id',
         partition_by='message_date',
-        pre_hook="{{ keep_existing_rows(
+        pre_hook="{{ store_existing_rows(
             ref('affected_customers'),
             join_on='stored.customer_id = affected.customer_id'
             ~ ' and stored.message_date >= affected.first_day'

@@ -2,7 +2,7 @@
     config(
         unique_key='order_id',
         partition_by='order_date',
-        pre_hook="{{ keep_existing_rows(ref('orders_with_affected_facts'), pruning_key='ordered_at') }}",
+        pre_hook="{{ store_existing_rows(ref('orders_with_affected_facts'), pruning_key='ordered_at') }}",
         batches={'of': 'months', 'relation': 'stg_orders', 'happened': 'ordered_at'}
     )
 }}

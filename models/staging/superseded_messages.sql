@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         unique_key='message_id',
-        pre_hook="{{ keep_existing_rows(ref('landed_messages')) }}"
+        pre_hook="{{ store_existing_rows(ref('landed_messages')) }}"
     )
 }}
 

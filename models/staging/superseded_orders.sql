@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         unique_key='order_id',
-        pre_hook="{{ keep_existing_rows(ref('landed_orders')) }}"
+        pre_hook="{{ store_existing_rows(ref('landed_orders')) }}"
     )
 }}
 

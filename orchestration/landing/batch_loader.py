@@ -76,7 +76,7 @@ class DueFile:
 
 
 class ChangedWhileReadError(Exception):
-    """Files that are not as they were inspected any more, so that what was read of them is of no moment."""
+    """Files that changed after they were inspected, so that what was read of them is discarded."""
 
     def __init__(self, files: Sequence[DueFile]) -> None:
         super().__init__(", ".join(due.path for due in files))
@@ -358,9 +358,9 @@ def _make_records(connection: duckdb.DuckDBPyConnection, files: Mapping[int, Due
 
 
 def _is_the_files_fault(error: Exception) -> bool:
-    """Whether another file might load: not when the disk is full, or a statement itself is wrong.
+    """Whether a file caused an error, and not the machine, as with a full disk, or a statement of ours.
 
-    Where memory runs out, less of it may do for another file, so a file that is alone then has failed.
+    A file that runs out of memory while it is loaded alone caused that too: another one may need less.
     """
     if isinstance(error, OSError):
         return error.errno not in MACHINE_ERRORS

@@ -36,7 +36,7 @@ BASIC_DATE = r"[0-9]{8}"
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
 EXPONENT = r"([eE][+-]?[0-9]+)?"
-# The same of amounts.
+# Amounts that are cast without a further look.
 PLAIN_MONEY = rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,2}})?"
 AT_MOST_TWO_PLACES = r"[+-]?[0-9]*(\.[0-9]{0,2}0*)?"
 IN_RANGE = rf"[+-]?0*[0-9]{{0,{MAX_WHOLE_DIGITS}}}(\..*)?"
@@ -121,8 +121,8 @@ create or replace temp macro money_of_decimal(value) as
         when is_noise(least(abs(value % 0.01), 0.01 - abs(value % 0.01)), value) then money_of_exact(value)
     end;
 
--- Of a float of fewer bits: also the cents to which it is the nearest, since these floats are further apart.
--- That takes floats that are less than a cent apart.
+-- Of a float of fewer bits: it also stands for the cents that it is the nearest float to, as long as
+-- neighbouring floats are less than a cent apart.
 create or replace temp macro money_of_short_float(value, bits) as
     case
         when
@@ -134,7 +134,8 @@ create or replace temp macro money_of_short_float(value, bits) as
             then cast(round(value, 2) as decimal(18, 2))
     end;
 
--- Of a JSON number, which is a double. A double of so few digits has the text of its amount.
+-- Of a JSON value: a string is read as text. A number is a double; one of so few digits has the text of its
+-- amount, so it is cast from that.
 create or replace temp macro money_of_json(value) as
     case
         when ord(value) = ord('"') then money_of_text(text_of_json(value))

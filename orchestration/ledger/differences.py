@@ -15,17 +15,17 @@ from orchestration.sql import one_row
 
 # What figures and causes are made of, by the temporary table of what differs: the fact, its key, all others.
 FACTS = {
-    "changed_messages": (
+    "differing_messages": (
         "fct_messages",
         ("message_id",),
         ("customer_id", "queue_id", "user_id", "status", "occurred_at", "message_date"),
     ),
-    "changed_orders": (
+    "differing_orders": (
         "fct_orders",
         ("order_id",),
         ("customer_id", "ordered_at", "sales_channel", "status", "order_value", "refunded_value"),
     ),
-    "changed_touches": (
+    "differing_touches": (
         "fct_message_orders",
         ("message_id", "order_id"),
         (
@@ -36,8 +36,8 @@ FACTS = {
 }
 
 # The key, and the structs `before` and `after`, whose fields are all NULL where there is no such row.
-CHANGED = """
-create or replace temp table {changed} as
+DIFFERING = """
+create or replace temp table {table} as
 with both_sides as (
     select {columns}, -1 as copies from {rows_before}
     union all
@@ -60,7 +60,7 @@ create or replace temp table files_of_{entity} as
 with landed as (
     select events.{id}, events.file_id
     from raw.{events} as events
-    inner join changed_{entity} as changed on events.{id} = changed.{id}
+    inner join differing_{entity} as changed on events.{id} = changed.{id}
     cross join compared
     where events.file_id > compared.high_water_mark and {says_what_counts_now}
 ),
@@ -73,7 +73,7 @@ files as (
     from raw.removed_{events} as events
     inner join raw.removed_contents as contents on events.file_id = contents.file_id
     where
-        events.{id} in (select {id} from changed_{entity})
+        events.{id} in (select {id} from differing_{entity})
         and events.{id} not in (select {id} from landed)
 )
 select {id}, list({{path: path, content_hash: content_hash}}) as files
@@ -150,14 +150,14 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
         The days later than the as-of day of the version before, of which it had no message.
     """
     is_recorded = is_recorded_since(connection, from_version)
-    for changed, (fact, keys, others) in FACTS.items():
+    for table, (fact, keys, others) in FACTS.items():
         rows_before, rows_after = f"published.{fact}", f"reports.main.{fact}"
         if is_recorded and _has_table(connection, fact):
             rows_before = f"reports.changes.{fact} where change = 'removed'"
             rows_after = f"reports.changes.{fact} where change = 'inserted'"
         connection.execute(
-            CHANGED.format(
-                changed=changed,
+            DIFFERING.format(
+                table=table,
                 columns=", ".join((*keys, *others)),
                 rows_before=rows_before,
                 rows_after=rows_after,
@@ -166,7 +166,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
             )
         )
     connection.execute(COMPARED, {"from_version": from_version, "to_version": to_version})
-    _, keys, others = FACTS["changed_messages"]
+    _, keys, others = FACTS["differing_messages"]
     connection.execute(UNCHANGED_MESSAGES.format(columns=", ".join((*keys, *others))))
     for contract in CONTRACTS:
         _find_files(connection, contract)
@@ -175,7 +175,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, from_version: str, to_version
 
 
 def _find_files(connection: duckdb.DuckDBPyConnection, contract: EventContract) -> None:
-    _, _, columns = FACTS[f"changed_{contract.entity}"]
+    _, _, columns = FACTS[f"differing_{contract.entity}"]
     connection.execute(
         FILES.format(
             entity=contract.entity,

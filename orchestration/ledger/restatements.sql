@@ -2,7 +2,7 @@
 -- figure than in the version before, and why.
 --
 -- Given are temporary relations (differences.py): `compared`, one row about the two versions;
--- `changed_messages`, `changed_orders` and `changed_touches`, the facts that differ; `unchanged_messages`, the
+-- `differing_messages`, `differing_orders` and `differing_touches`, the facts that differ; `unchanged_messages`, the
 -- messages that are the same and whose window closed or opened; `files_of_messages` and `files_of_orders`, the
 -- files that brought what differs.
 
@@ -28,7 +28,7 @@ with changes as (
             else 'message_late'
         end as cause,
         compared.is_same_warehouse
-    from changed_messages, compared
+    from differing_messages, compared
 )
 select changes.message_id, [changes.cause] as causes, changes.changed_fields, coalesce(files, []) as files
 from changes
@@ -60,7 +60,7 @@ with changes as (
         end as came_or_left,
         before.status as status_before,
         compared.is_same_warehouse
-    from changed_orders, compared
+    from differing_orders, compared
 ),
 causes as (
     select
@@ -101,7 +101,7 @@ select
     flatten(list(messages.causes)) as causes,
     flatten(list(messages.changed_fields)) as changed_fields,
     flatten(list(messages.files)) as files
-from changed_touches as touches
+from differing_touches as touches
 inner join message_causes as messages on touches.message_id = messages.message_id
 where before.sent_at is distinct from after.sent_at
 group by touches.order_id;
@@ -142,12 +142,12 @@ select
         is_last_touch: null::boolean
     } as after
 from (
-    select message_id, before, after from changed_messages
+    select message_id, before, after from differing_messages
     union all
     -- Nothing of these changed but whether their window is open.
     select message_id, messages, messages
     from unchanged_messages as messages
-    where message_id not in (select message_id from changed_messages)
+    where message_id not in (select message_id from differing_messages)
 ) as messages, compared
 union all
 select
@@ -179,14 +179,14 @@ select
         is_last_touch: after.is_last_touch
     }
 from (
-    select *, coalesce(before.sent_at, after.sent_at) as sent_at from changed_touches
+    select *, coalesce(before.sent_at, after.sent_at) as sent_at from differing_touches
 ) as touches
 left join (
     select
         message_id,
         before.occurred_at as occurred_at_before,
         after.occurred_at as occurred_at_after
-    from changed_messages
+    from differing_messages
 ) as messages on touches.message_id = messages.message_id;
 
 insert into reports.main.restatements by name

@@ -28,9 +28,9 @@
     )
 {% endmacro %}
 
-{#- The touches of changed orders as they are now, and as they were: where refreshes were killed, those that the last one
-    inserted and the first one removed. All touches of a changed order were recorded, so those that stayed as they are can
-    be the touch before. -#}
+{#- The touches of changed orders as they are (`times` is 1) and as they were (-1). Where refreshes were killed, the first
+    one removed them as they were, and the last one inserted them as they are. The feed has every touch of a changed
+    order, also those that did not change, so the touch before each is among them. -#}
 {% macro changed_touches(message_orders) %}
     (
         select
@@ -47,8 +47,7 @@
     )
 {% endmacro %}
 
-{#- What a test has to add up: all rows once or, where what did not change was tested before, inserted rows once and
-    removed rows once less. -#}
+{#- What a test has to add up: all rows (`times` is 1) or, where what did not change was tested before, the changed rows. -#}
 {% macro rows_to_add_up(relation) -%}
     {%- if is_full_refresh(model.name) -%}
     (select *, 1 as times from {{ relation }})

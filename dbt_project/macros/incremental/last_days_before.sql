@@ -1,8 +1,8 @@
-{#- What an incremental refresh of fct_messages must look back to from the messages of the affected customers: the
-    earlier ones that are stored. They do not change. Of these only the last day counts, and the last converted one: of the customer, in
-    the queues and by the users of these messages.
+{#- What an incremental refresh of fct_messages needs of the messages before the affected ones: one row per customer, and per
+    queue and user of these messages, with the day of the last message and of the last converted one. Earlier messages do
+    not change, and nothing else of them is looked at.
 
-    A row stands for the last message of its kind. Without a queue or user, it is of any. -#}
+    A row without a queue or user stands for the messages of all. -#}
 {% macro last_days_before(messages, stored_messages, affected_customers) %}
     with
 

@@ -22,7 +22,7 @@
 
 {#- A dbt process can outlive the refresh that started it. If a newer refresh has begun, it stops, so that two never write
     at once. -#}
-{% macro stop_when_superseded() -%}
+{% macro stop_when_newer_refresh_began() -%}
     {%- set number = env_var('CONTACT_REFRESH_NUMBER', '') if execute else '' -%}
     {%- if number -%}
         {%- set latest = run_query('select max(refresh_number) from raw.refreshes').columns[0].values()[0] -%}

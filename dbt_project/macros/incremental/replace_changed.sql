@@ -10,23 +10,23 @@
     orchestration/incremental/plan.py decides which models get a full refresh instead, and makes the feeds
     (orchestration/engines/tables.py). -#}
 
-{#- The pre-hook of an incremental model: stores its existing rows that belong to the affected rows, those of a relation.
+{#- The pre-hook of an incremental model: stores its existing rows of the affected keys, which are those of a relation.
 
     They are found by the unique key. With a pruning key, a column of both relations, they are found faster: `affected`
     must then have it as it was for each existing row. Where the key is not enough, `join_on` says when a row `stored`
     belongs to a row `affected`. Rows with the keys of `and_keys_of` are stored too: a query over this model itself, which
     no model upstream can read. -#}
-{% macro keep_existing_rows(affected, pruning_key=none, join_on=none, and_keys_of=none) -%}
+{% macro store_existing_rows(affected, pruning_key=none, join_on=none, and_keys_of=none) -%}
     {%- if execute and is_incremental() -%}
-    {{ adapter.dispatch('keep_existing_rows')(affected, pruning_key, join_on, and_keys_of) }}
+    {{ adapter.dispatch('store_existing_rows')(affected, pruning_key, join_on, and_keys_of) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro default__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
+{% macro default__store_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
     {%- set key = config.require('unique_key') -%}
     create or replace temp table {{ existing_rows() }} as
     select
-        rowid as row_place,
+        rowid as row_id,
         *
     from {{ this }}
     where
@@ -52,50 +52,50 @@
     {%- endif %};
 {%- endmacro %}
 
-{#- The relation of the existing rows of this model that belong to the affected rows, each with its place in the table
-    (row_place). -#}
+{#- The relation of the existing rows of this model that belong to the affected rows, each with its rowid in the table
+    (row_id). -#}
 {% macro existing_rows() -%}
     {{ return(temporary_relation('existing_rows')) }}
 {%- endmacro %}
 
-{#- The incremental strategy. The model gives all rows of the affected keys; the rows of a key are replaced together, and
+{#- The incremental strategy. The model computes all rows of the affected keys; the rows of a key are replaced together, and
     only where one of them differs. So a `unique_key` may have several rows, and a key that has lost its last row goes. -#}
 {% macro get_incremental_replace_changed_sql(arg_dict) -%}
-    {%- set target, given = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
+    {%- set target, computed = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
     {%- set key = key_of(arg_dict['unique_key']) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     {%- set existing, changed_keys = existing_rows(), adapter.quote(model.name ~ '__changed_keys') -%}
 
     create or replace temp table {{ changed_keys }} as
     select distinct {{ key }} as changed_key
-    from ({{ rows_that_differ(columns, given, existing) }}) as changed_rows;
+    from ({{ rows_that_differ(columns, computed, existing) }}) as changed_rows;
 
     insert into {{ change_feed(this) }} ({{ columns }}, change, refresh_number)
     select {{ columns }}, 'removed', {{ refresh_number() }} from {{ existing }}
     where {{ key }} in (select changed_key from {{ changed_keys }})
     union all
-    select {{ columns }}, 'inserted', {{ refresh_number() }} from {{ given }}
+    select {{ columns }}, 'inserted', {{ refresh_number() }} from {{ computed }}
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
     delete from {{ target }}
     where rowid in (
-        select row_place from {{ existing }}
+        select row_id from {{ existing }}
         where {{ key }} in (select changed_key from {{ changed_keys }})
     );
 
     insert into {{ target }} ({{ columns }})
-    select {{ columns }} from {{ given }}
+    select {{ columns }} from {{ computed }}
     where {{ key }} in (select changed_key from {{ changed_keys }});
 
     drop table {{ existing }};
     drop table {{ changed_keys }};
 {%- endmacro %}
 
-{#- Rows that are given more or less often than they exist. -#}
-{% macro rows_that_differ(columns, given, existing) -%}
+{#- Rows of which there are more or fewer among the computed rows than among the existing ones. -#}
+{% macro rows_that_differ(columns, computed, existing) -%}
     select {{ columns }}
     from (
-        select {{ columns }}, 1 as copies from {{ given }}
+        select {{ columns }}, 1 as copies from {{ computed }}
         union all
         select {{ columns }}, -1 as copies from {{ existing }}
     ) as both_sides

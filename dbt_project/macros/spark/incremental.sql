@@ -60,7 +60,7 @@
     {{ query }}
 {%- endmacro %}
 
-{% macro spark__keep_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
+{% macro spark__store_existing_rows(affected, pruning_key, join_on, and_keys_of) -%}
     {#- Nothing has changed yet. A refresh that was killed is followed by a rebuild, so nothing is left of it here. -#}
     {%- do run_query(replace_table(
         change_feed(this), "select *, 'inserted' as change, 0 as refresh_number from " ~ this ~ ' limit 0'

@@ -3,8 +3,8 @@
 {% set last_instant = 'select max(occurred_at) + ' ~ attribution_window() ~ ' from ' ~ changed %}
 
 -- Orders whose touches may differ, as they are now: those that changed, and those of the customer of a
--- changed message in the time bucket of the message or in the next one. Which of them the message
--- touches, fct_message_orders decides. Beside them the orders that changed, as they were: fct_message_orders
+-- changed message in the time bucket of the message or in the next one. fct_message_orders decides which of
+-- them the message touches. Beside them the orders that changed, as they were: fct_message_orders
 -- finds their existing touches by the instant that they had.
 
 with

@@ -1,5 +1,5 @@
--- Customers of whose messages the orders may differ, or the message before them, and the first day on
--- which one of the customer's messages or touches changed. Earlier messages do not change.
+-- Customers with a message whose orders, or the message before it, may have changed, and the first day on
+-- which one of the customer's messages or touches changed. Messages of earlier days do not change.
 
 with
 

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['message_date', 'previous_date'],
-        pre_hook="{{ keep_existing_rows(
+        pre_hook="{{ store_existing_rows(
             ref('changes_of_counts_by_day'), and_keys_of=change_feed(this)
         ) }}",
         batches={'of': 'months', 'relation': 'fct_message_orders', 'happened': 'message_date'},

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['user_id', 'message_date', 'previous_date'],
-        pre_hook="{{ keep_existing_rows(
+        pre_hook="{{ store_existing_rows(
             ref('changes_of_counts_by_day_and_user'), and_keys_of=change_feed(this)
         ) }}",
         cluster_by=['user_id', 'message_date']

@@ -2,7 +2,7 @@
 {{
     config(
         unique_key='message_date',
-        pre_hook="{{ keep_existing_rows(
+        pre_hook="{{ store_existing_rows(
             ref('affected_days'),
             and_keys_of='(select message_date from ' ~ this ~ ' where messages_in_open_window > 0)'
         ) }}",

@@ -2,7 +2,7 @@
     config(
         unique_key=['order_date', 'sales_channel', 'queue_id', 'user_id'],
         partition_by='order_date',
-        pre_hook="{{ keep_existing_rows(
+        pre_hook="{{ store_existing_rows(
             ref('changes_of_sales_by_day'), and_keys_of=change_feed(this)
         ) }}",
         cluster_by=['order_date']

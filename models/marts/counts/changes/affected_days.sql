@@ -1,5 +1,5 @@
--- Days whose messages changed, and those that have messages with an open window, which the as-of day
--- moves. Days that had some at the last refresh only messages_by_day knows, so it adds them itself.
+-- Days whose messages changed, and days that have messages with an open window, because the as-of day moves
+-- it. Only messages_by_day knows which days had some at the last refresh, so it adds these.
 
 select message_date from {{ change_feed(ref('fct_messages')) }} as feed
 

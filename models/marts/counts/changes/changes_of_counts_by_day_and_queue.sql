@@ -1,5 +1,5 @@
--- What the changes since the last finished refresh add to counts_by_day_and_queue: inserted rows count
--- once, removed rows once less.
+-- What the changes since the last finished refresh add to counts_by_day_and_queue: an inserted row counts
+-- +1, a removed row -1.
 
 with
 

@@ -1,5 +1,5 @@
--- What the changes since the last finished refresh add to sales_by_day: inserted rows count once, removed
--- rows once less.
+-- What the changes since the last finished refresh add to sales_by_day: an inserted row counts +1, a removed
+-- row -1.
 
 with
 
