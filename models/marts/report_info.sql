@@ -1,4 +1,3 @@
-{%- set day_after = "cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)" %}
 {%- set window_before_its_end = 'as_of_days.as_of_ends_at - ' ~ attribution_window() %}
 
 with
@@ -7,7 +6,7 @@ as_of_days as (
 
     select
         cast('{{ as_of_day() }}' as date) as as_of,
-        {{ start_of_day(day_after) }} as as_of_ends_at
+        {{ end_of_as_of_day() }} as as_of_ends_at
 
 ),
 

@@ -23,15 +23,44 @@ months_to_check as (
 {% endif %}
 messaged as (
 
-    select distinct
+    select
         {{ month }} as month_start,
-        customer_id
+        customer_id,
+        max(case when is_converted then 1 else 0 end) as converted
     from {{ ref('fct_messages') }}
     where
         status = 'sent'
     {% if not is_full_refresh(model.name) %}
         and {{ month }} in (select month_start from months_to_check)
     {% endif %}
+    group by {{ month }}, customer_id
+
+),
+
+-- A customer who converted is one of an order. Where enough did, nobody has to search all orders.
+months_in_doubt as (
+
+    select month_start
+    from messaged
+    group by month_start
+    having sum(converted) < 0.01 * count(*)
+
+),
+
+in_doubt as (
+
+    select
+        month_start,
+        customer_id
+    from messaged
+    where month_start in (select months_in_doubt.month_start from months_in_doubt)
+
+),
+
+of_orders_too as (
+
+    select distinct customer_id from {{ ref('fct_orders') }}
+    where customer_id in (select in_doubt.customer_id from in_doubt)
 
 ),
 
@@ -40,11 +69,8 @@ known as (
     select
         month_start,
         customer_id,
-        customer_id in (
-            select orders.customer_id from {{ ref('fct_orders') }} as orders
-            where orders.customer_id is not null
-        ) as is_known
-    from messaged
+        customer_id in (select of_orders_too.customer_id from of_orders_too) as is_known
+    from in_doubt
 
 ),
 
@@ -78,9 +104,10 @@ of_orders as (
         customer_id,
         row_number() over (order by customer_id) as place
     from (
-        select distinct customer_id
-        from {{ ref('fct_orders') }}
-        where customer_id is not null and (select count(*) from months) > 0
+        select distinct orders.customer_id
+        from {{ ref('fct_orders') }} as orders
+        inner join (select month_start from months limit 1) as any_month on true
+        where orders.customer_id is not null
     ) as customers
 
 )

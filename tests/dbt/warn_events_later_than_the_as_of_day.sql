@@ -3,13 +3,10 @@
 -- report_info only counts them.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
--- depends_on: {{ ref('report_info') }}
-
 {% set entities = {
     'message': ('message_id', 'occurred_at', ref('fct_messages'), source('raw', 'message_events')),
     'order': ('order_id', 'ordered_at', ref('fct_orders'), source('raw', 'order_events')),
 } %}
-{% set as_of_ends_at = '(select info.as_of_ends_at from ' ~ ref('report_info') ~ ' as info)' %}
 {% set day_after_tomorrow = today() + modules.datetime.timedelta(days=2) %}
 {% set today_begins_at = start_of_day("cast('" ~ today() ~ "' as date)") %}
 {% set tomorrow_ends_at = start_of_day("cast('" ~ day_after_tomorrow ~ "' as date)") %}
@@ -28,12 +25,12 @@ inner join {{ events }} as events
         and facts.{{ happened_at }} = events.{{ happened_at }}
 inner join {{ source('raw', 'contents') }} as contents on events.file_id = contents.file_id
 where
-    facts.{{ happened_at }} >= {{ as_of_ends_at }}
+    facts.{{ happened_at }} >= {{ end_of_as_of_day() }}
     and not (
         facts.{{ happened_at }} >= {{ today_begins_at }}
         and facts.{{ happened_at }} < {{ tomorrow_ends_at }}
     )
-    and events.{{ happened_at }} >= {{ as_of_ends_at }}
+    and events.{{ happened_at }} >= {{ end_of_as_of_day() }}
 group by facts.{{ id }}, facts.{{ happened_at }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -174,7 +174,9 @@ def warnings_of(hub: Settings, check: str = "customers_meet") -> str:
 def test_customers_whom_no_order_knows_are_named_with_those_of_the_orders(hub: Settings) -> None:
     assert warnings_of(hub) == ""
 
-    change(hub, "update fct_messages set customer_id = customer_id || '@example.com'")
+    # Who is in no order has not converted.
+    strangers = "customer_id = customer_id || '@example.com', is_converted = false"
+    change(hub, f"update fct_messages set {strangers}")
     found = warnings_of(hub)
 
     assert "The check customers_meet warns" in found
@@ -187,12 +189,17 @@ def test_one_customer_in_a_hundred_is_enough(hub: Settings) -> None:
         insert into fct_messages by name
         select fct_messages.* replace (
             message_id || number as message_id,
-            customer_id || number as customer_id
+            customer_id || number as customer_id,
+            false as is_converted
         )
         from fct_messages, range(198) as numbers(number)
         where message_id = 'c1-m1'
     """
     change(hub, further)
+    assert warnings_of(hub) == ""
+
+    # Of those who did not convert, the orders say so.
+    change(hub, "update fct_messages set is_converted = false")
     assert warnings_of(hub) == ""
 
     change(hub, "update fct_messages set customer_id = 'stranger' where customer_id = 'c2'")

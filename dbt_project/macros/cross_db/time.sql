@@ -35,6 +35,11 @@
     convert_timezone('{{ reporting_timezone() }}', 'UTC', cast({{ day }} as timestamp))
 {%- endmacro %}
 
+{#- The instant at which the as-of day ends. Without a table, so that it is a constant, by which scans leave rows out. -#}
+{% macro end_of_as_of_day() -%}
+    {{ start_of_day("cast(cast('" ~ as_of_day() ~ "' as date) + interval 1 day as date)") }}
+{%- endmacro %}
+
 {#- The attribution window as a length of time: days of 24 hours between instants, so that daylight saving
     neither stretches nor shrinks it. -#}
 {% macro attribution_window() -%}
