@@ -106,7 +106,11 @@ of_orders as (
     from (
         select distinct orders.customer_id
         from {{ ref('fct_orders') }} as orders
-        inner join (select month_start from months limit 1) as any_month on true
+        inner join (
+            select min(month_start) as month_start
+            from months
+            having count(*) > 0
+        ) as any_month on true
         where orders.customer_id is not null
     ) as customers
 
