@@ -18,7 +18,6 @@ import duckdb
 from orchestration.dbt_runner import results, seeds
 from orchestration.dbt_runner.integration import DagsterDbtCliRuntimeError
 from orchestration.dbt_runner.project import BUILD, ModelsError, environment_of, take_over_parse
-from orchestration.dbt_runner.sources import hash_of_sources, record_parsed
 from orchestration.engines.engine import engine_of
 from orchestration.engines.tables import tables_of
 from orchestration.faults import explained
@@ -48,7 +47,7 @@ class Run:
 
     Attributes:
         settings: the settings that it has from its first step to its last.
-        run_id: its name in the log of refreshes; all steps of one refresh have the same.
+        run_id: its name in the record of refreshes; all steps of one refresh have the same.
         dbt_target: where dbt leaves its artifacts.
         log: called with each sentence that an operator should read.
         is_partial: whether it is a run of some steps alone, which is not shown among the refreshes.
@@ -153,7 +152,6 @@ def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any
         run.log(f"Rebuilt from all landed rows, since {reason}")
     settings, target = run.settings, run.dbt_target
     started = time.monotonic()
-    sources = hash_of_sources(settings.engine)
     take_over_parse(target, settings.engine)
     with environment_of(settings, planned):
         events = dbt(BUILD)
@@ -161,7 +159,6 @@ def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any
         yield from events
     except DagsterDbtCliRuntimeError as error:
         raise ModelsError(results.why_dbt_failed(target, settings) or str(error)) from None
-    record_parsed(target, sources)
     for warning in results.warnings(target, settings):
         run.log(warning)
     seconds = results.seconds_of(target, time.monotonic() - started)

@@ -24,6 +24,9 @@ PATTERNS = (
     *(f"{folder}/**/*" for folder in ("dbt_project/macros", "models", "seeds", "tests/dbt")),
 )
 
+# What dbt leaves of a parse: what it reads in the place of the sources, and the manifest.
+PARSED = ("partial_parse.msgpack", "manifest.json")
+
 RECORD = "sources.json"
 
 
@@ -40,28 +43,27 @@ def hash_of_sources(engine: Engine) -> str:
 
 
 def is_parsed(target: Path, engine: Engine) -> bool:
-    """Whether the manifest in a target folder was parsed from the sources as they are."""
+    """Whether what is in a target folder was parsed from the sources as they are."""
     try:
         record = json.loads((target / RECORD).read_text(encoding="utf-8"))
-        # dbt that is called by hand writes its manifest there too.
-        return record == {"sources": hash_of_sources(engine), "manifest": _hash_of_manifest(target)}
+        return bool(record == _record_of(target, hash_of_sources(engine)))
     except (OSError, ValueError):
         return False
 
 
 def record_parsed(target: Path, sources: str) -> None:
-    """Record that the manifest in a target folder was parsed from sources of this hash."""
-    record = {"sources": sources, "manifest": _hash_of_manifest(target)}
-    (target / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    """Record that what is in a target folder was parsed from sources of this hash."""
+    (target / RECORD).write_text(json.dumps(_record_of(target, sources)), encoding="utf-8")
 
 
 def copy_parse(parsed: Path, target: Path) -> None:
     """Copy a parse and its record from one target folder to another."""
     target.mkdir(parents=True, exist_ok=True)
-    # The record at last, so that a copy that was killed counts for none.
-    for name in ("partial_parse.msgpack", "manifest.json", RECORD):
+    for name in (*PARSED, RECORD):
         shutil.copyfile(parsed / name, target / name)
 
 
-def _hash_of_manifest(target: Path) -> str:
-    return hashlib.sha256((target / "manifest.json").read_bytes()).hexdigest()
+def _record_of(target: Path, sources: str) -> dict[str, str]:
+    # By the content: dbt that is called by hand writes these files too, and a copy may be killed halfway.
+    hashes = {name: hashlib.sha256((target / name).read_bytes()).hexdigest() for name in PARSED}
+    return {"sources": sources, **hashes}

@@ -36,8 +36,9 @@ create table if not exists raw.model_states (
 );
 """
 
-# The models that the figures of a day come from: its messages and touches, and which of them repeat.
-MODELS_OF_DAYS = ("messages_by_day", "counts_by_day")
+# The models that the figures of a day come from: its messages and touches, and which of them repeat: in all,
+# in a queue, and by a user.
+MODELS_OF_DAYS = ("messages_by_day", "counts_by_day", "counts_by_day_and_queue", "counts_by_day_and_user")
 
 # The model whose row is about the refresh itself, so that it is another one each time.
 REPORT_INFO = "report_info"

@@ -1,4 +1,4 @@
-"""The tables of ``raw`` and ``quarantine``: events, what became of files and rows, the log of refreshes.
+"""The tables of ``raw`` and ``quarantine``: events, what became of files and rows, the record of refreshes.
 
 Belongs here: their columns, and making those that are missing. Does not belong here: what is written to them
 (landing, run_log.py), the tables of the models, which dbt makes.

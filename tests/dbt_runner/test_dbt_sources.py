@@ -46,7 +46,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sources, "REPOSITORY", tmp_path)
     for name in ("models/marts/a.sql", "models/marts/a.yml", "dbt_project/macros/b.sql", "seeds/c.csv"):
         write(tmp_path / name, "as it was")
-    write(tmp_path / "target" / "manifest.json", "{}")
+    for name in sources.PARSED:
+        write(tmp_path / "target" / name, "parsed")
     record_parsed(tmp_path / "target", hash_of_sources(Engine.DUCKDB))
     return tmp_path
 
@@ -91,9 +92,12 @@ def test_another_version_of_dbt_or_of_its_adapter_is_noticed(
             assert not is_parsed(tree / "target", Engine.DUCKDB)
 
 
-def test_a_manifest_that_was_written_by_hand_is_noticed(tree: Path) -> None:
-    write(tree / "target" / "manifest.json", "[]")
+@pytest.mark.parametrize("name", sources.PARSED)
+def test_what_dbt_wrote_that_was_called_by_hand_is_noticed(tree: Path, name: str) -> None:
+    write(tree / "target" / name, "by hand")
+    assert not is_parsed(tree / "target", Engine.DUCKDB)
 
+    (tree / "target" / name).unlink()
     assert not is_parsed(tree / "target", Engine.DUCKDB)
 
 
@@ -108,7 +112,11 @@ def test_a_copied_parse_counts_once_it_is_whole(
     tree: Path, monkeypatch: pytest.MonkeyPatch, copied: int
 ) -> None:
     parsed, target = tree / "target", tree / "taken over"
-    write(parsed / "partial_parse.msgpack", "parsed")
+    # What was parsed of the same sources before others came and went.
+    shutil.copytree(parsed, target)
+    for name in sources.PARSED:
+        write(parsed / name, "parsed again")
+    record_parsed(parsed, hash_of_sources(Engine.DUCKDB))
     copies = iter(range(copied))
 
     def copy_until_killed(source: Path, to: Path) -> None:
@@ -117,11 +125,11 @@ def test_a_copied_parse_counts_once_it_is_whole(
         to.write_bytes(source.read_bytes())
 
     monkeypatch.setattr(shutil, "copyfile", copy_until_killed)
-    is_whole = copied == 3
-    with nullcontext() if is_whole else pytest.raises(KeyboardInterrupt):
+    with nullcontext() if copied == 3 else pytest.raises(KeyboardInterrupt):
         copy_parse(parsed, target)
 
-    assert is_parsed(target, Engine.DUCKDB) == is_whole
+    # Killed before the first copy, all is as it was.
+    assert is_parsed(target, Engine.DUCKDB) == (copied in (0, 3))
 
 
 def test_a_model_a_macro_and_a_seed_put_back_with_older_times_count_in_the_next_refresh(

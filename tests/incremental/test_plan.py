@@ -214,12 +214,30 @@ def test_a_day_counts_as_recomputed_whichever_of_its_figures_changed(hub: Settin
             ([{**second, "customer_id": "c2", "updated_at": "2026-01-11"}], 1),
             ([{**MESSAGE, "message_id": "m3", "status": "skipped", "occurred_at": "2026-01-12"}], 1),
             ([second], 0),
+            # Two messages from one queue and one from another, whose customers then change places.
+            ([{**MESSAGE, **place, "occurred_at": "2026-01-20"} for place in of_queues("c1", "c1", "c2")], 1),
+            (
+                [
+                    {**MESSAGE, **place, "occurred_at": "2026-01-20", "updated_at": "2026-01-21"}
+                    for place in of_queues("c1", "c2", "c1")
+                ],
+                1,
+            ),
         )
     ):
         land_csv(hub.landing / "messages" / f"later-{number}.csv", landed)
         build(hub)
 
         assert days_recomputed(hub) == days, landed
+
+
+def of_queues(*customers: str) -> list[dict[str, str]]:
+    """A message to each customer, the last from a queue of its own."""
+    queues = ("a", "a", "b")
+    return [
+        {"message_id": f"of-queue-{number}", "customer_id": customer, "queue_id": queue}
+        for number, (customer, queue) in enumerate(zip(customers, queues, strict=True))
+    ]
 
 
 def days_recomputed(hub: Settings) -> int:

@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+from orchestration.dbt_runner.sources import hash_of_sources, record_parsed
 from orchestration.incremental import plan as planning
 from orchestration.landing.retract import retract
-from orchestration.settings import Settings
+from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases
 from support import pipeline
 from support.landed_histories import landed_text
@@ -129,10 +131,16 @@ def _window_of(days: int) -> Iterator[None]:
     variables = {**planning.project_variables(), "attribution_window_days": days}
     run_dbt = pipeline.dbt_in_process
 
-    def with_variables(*arguments: str) -> pipeline.steps.Dbt:
-        return run_dbt("--vars", json.dumps({"attribution_window_days": days}), *arguments)
+    def with_variables(*further: str) -> pipeline.steps.Dbt:
+        def dbt(arguments: Sequence[str]) -> Iterator[Any]:
+            events = run_dbt("--vars", json.dumps({"attribution_window_days": days}), *further)(arguments)
+            record_parsed(target, hash_of_sources(Engine.DUCKDB))
+            return events
 
-    # dbt parses all again where a variable differs, so that such a project has a target of its own.
+        return dbt
+
+    # dbt parses all again where a variable differs, so that such a project has a target of its own, and keeps
+    # what it has parsed.
     target = pipeline.DBT_TARGET.with_name(f"{pipeline.DBT_TARGET.name}-{days}-days")
     with (
         patch.object(planning, "project_variables", lambda: variables),

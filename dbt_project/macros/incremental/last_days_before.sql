@@ -1,8 +1,6 @@
-{#- What an incremental refresh of fct_messages needs of the messages before the affected ones: one row per customer, and per
-    queue and user of these messages, with the day of the last message and of the last converted one. Earlier messages do
-    not change, and nothing else of them is looked at.
-
-    A row without a queue or user stands for the messages of all. -#}
+{#- What an incremental refresh of fct_messages needs of the messages before the affected ones, which do not change: the day
+    of the last one that converted, and of the last one that did not; per customer, per customer and queue, and per
+    customer and user of the affected messages. A row without a queue or user is of all of them. -#}
 {% macro last_days_before(messages, stored_messages, affected_customers) %}
     with
 
