@@ -62,17 +62,11 @@ class Tables(Protocol):
             incremental: the models with an incremental refresh.
         """
 
-    def count(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
-        """How many rows a table has."""
+    def rows_of(self, node: Node) -> str | None:
+        """The rows of a table, as a relation; None when it has none."""
 
-    def count_inserted(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
-        """How many rows were inserted into a table since the last finished refresh."""
-
-    def days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
-        """The days of the rows of a table with a row per day and more."""
-
-    def changed_days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
-        """The same of the rows that were removed or inserted since the last finished refresh."""
+    def changes_of(self, node: Node) -> str | None:
+        """The same of the rows removed and inserted since the last finished refresh."""
 
     def count_unpublished(
         self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
@@ -145,17 +139,11 @@ class TablesOfDuckDB:
                     )
             connection.execute("commit")
 
-    def count(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
-        return _count(connection, _table_of(node))
+    def rows_of(self, node: Node) -> str | None:
+        return _table_of(node)
 
-    def count_inserted(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
-        return _count_inserted(connection, _change_feed_of(node))
-
-    def days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
-        return _days(connection, _table_of(node))
-
-    def changed_days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
-        return _days(connection, _change_feed_of(node))
+    def changes_of(self, node: Node) -> str | None:
+        return _change_feed_of(node)
 
     def count_unpublished(
         self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
@@ -217,41 +205,37 @@ class TablesOfSpark:
         spark.forget_table(self.settings, "changes", "built_by_hand")
         spark.show_records(connection, self.settings)
 
-    def count(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
-        return _count(connection, spark.rows_of(self.settings, node["schema"], node["name"]))
+    def rows_of(self, node: Node) -> str | None:
+        return spark.rows_of(self.settings, node["schema"], node["name"])
 
-    def count_inserted(self, connection: duckdb.DuckDBPyConnection, node: Node) -> int:
-        return _count_inserted(connection, spark.rows_of(self.settings, "changes", node["name"]))
-
-    def days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
-        return _days(connection, spark.rows_of(self.settings, node["schema"], node["name"]))
-
-    def changed_days(self, connection: duckdb.DuckDBPyConnection, node: Node) -> set[date]:
-        return _days(connection, spark.rows_of(self.settings, "changes", node["name"]))
+    def changes_of(self, node: Node) -> str | None:
+        return spark.rows_of(self.settings, "changes", node["name"])
 
     def count_unpublished(
         self, connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node]
     ) -> dict[str, int]:
-        rows = {node["name"]: spark.rows_of(self.settings, node["schema"], node["name"]) for node in nodes}
+        rows = {node["name"]: self.rows_of(node) for node in nodes}
         counts = _count_unpublished(
             connection, self.settings, {name: table for name, table in rows.items() if table}
         )
         return {**dict.fromkeys(rows, 0), **counts}
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str | None) -> int:
-    # A table of Spark without rows has no files to select from.
-    return one_row(connection, f"select count(*) from {relation}")[0] if relation else 0
+def count_rows(connection: duckdb.DuckDBPyConnection, rows: str | None) -> int:
+    """How many rows a relation has."""
+    return one_row(connection, f"select count(*) from {rows}")[0] if rows else 0
 
 
-def _count_inserted(connection: duckdb.DuckDBPyConnection, change_feed: str | None) -> int:
-    return _count(connection, change_feed and f"(from {change_feed} where change = 'inserted')")
+def count_inserted(connection: duckdb.DuckDBPyConnection, changes: str | None) -> int:
+    """How many of the rows of a change feed were inserted."""
+    return count_rows(connection, changes and f"(from {changes} where change = 'inserted')")
 
 
-def _days(connection: duckdb.DuckDBPyConnection, relation: str | None) -> set[date]:
-    if not relation:
+def days_of(connection: duckdb.DuckDBPyConnection, rows: str | None) -> set[date]:
+    """The days of messages of the rows of a relation."""
+    if not rows:
         return set()
-    return {day for (day,) in connection.execute(f"select distinct message_date from {relation}").fetchall()}
+    return {day for (day,) in connection.execute(f"select distinct message_date from {rows}").fetchall()}
 
 
 def _count_unpublished(

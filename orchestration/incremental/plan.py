@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engines.tables import Tables, tables_of
+from orchestration.engines.tables import Tables, count_inserted, count_rows, days_of, tables_of
 from orchestration.incremental.fingerprints import Fingerprint, Fingerprints, difference, project_variables
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.settings import Settings
@@ -215,9 +215,9 @@ def rows_replaced(
         if node["resource_type"] != "model" or node["name"] == REPORT_INFO:
             continue
         if node["name"] in plan.full_refresh and node["config"]["materialized"] in ("incremental", "table"):
-            counts[node["name"]] = tables.count(connection, node)
+            counts[node["name"]] = count_rows(connection, tables.rows_of(node))
         elif _is_incremental(node):
-            counts[node["name"]] = tables.count_inserted(connection, node)
+            counts[node["name"]] = count_inserted(connection, tables.changes_of(node))
         elif node["config"]["materialized"] == "table":
             compared.append(node)
     return counts | tables.count_unpublished(connection, compared)
@@ -230,8 +230,8 @@ def days_recomputed(
     days: set[date] = set()
     for node in manifest["nodes"].values():
         if node["name"] in MODELS_OF_DAYS:
-            days_of = tables.days if node["name"] in plan.full_refresh else tables.changed_days
-            days |= days_of(connection, node)
+            is_full = node["name"] in plan.full_refresh
+            days |= days_of(connection, tables.rows_of(node) if is_full else tables.changes_of(node))
     return len(days)
 
 
