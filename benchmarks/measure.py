@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
@@ -77,8 +78,15 @@ class Measurement(Usage):
         return self.shares["loading"] + self.shares["models"] + self.shares["checks"]
 
 
-def measured(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
+def measured(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, folder: Path = REPOSITORY
+) -> Usage:
     """Run a command in a fresh process, with more variables in its environment; what it prints is dropped.
+
+    Args:
+        command: the command and its arguments.
+        environment: the variables that are added.
+        folder: where it is run.
 
     Raises:
         SystemExit: when the command fails.
@@ -86,7 +94,7 @@ def measured(command: Sequence[str], environment: Mapping[str, str] | None = Non
     variables = environment or {}
     started = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=REPOSITORY, env={**os.environ, **variables}, stdout=subprocess.DEVNULL
+        command, cwd=folder, env={**os.environ, **variables}, stdout=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
@@ -117,11 +125,7 @@ def refresh(hub: Settings, logged: bool = False) -> Measurement:
     Raises:
         SystemExit: when the refresh fails.
     """
-    log = {"DBT_LOG_LEVEL_FILE": "debug"} if logged else {}
-    usage = measured(
-        [sys.executable, "-m", "orchestration.cli", "run", "--period", "all_time"],
-        {**hub.as_environment(), **log},
-    )
+    usage = usage_of_refresh(hub, environment={"DBT_LOG_LEVEL_FILE": "debug"} if logged else {})
     results = json.loads((hub.dbt_target / "run_results.json").read_text())
     record = _record(hub)
     return Measurement(
@@ -135,6 +139,24 @@ def refresh(hub: Settings, logged: bool = False) -> Measurement:
         ),
         rebuilt_because=record["rebuilt_because"],
     )
+
+
+def usage_of_refresh(
+    hub: Settings, tree: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Usage:
+    """What a refresh of a hub took in a fresh process.
+
+    Args:
+        hub: the hub.
+        tree: another tree of this repository, by whose code and environment the hub is refreshed.
+        environment: the variables that are added.
+
+    Raises:
+        SystemExit: when the refresh fails.
+    """
+    python = str(tree / ".venv" / "bin" / "python") if tree else sys.executable
+    command = [python, "-m", "orchestration.cli", "run", "--period", "all_time"]
+    return measured(command, {**hub.as_environment(), **(environment or {})}, tree or REPOSITORY)
 
 
 def _shares(settings: Settings, wall: float, results: Mapping[str, Any]) -> dict[str, float]:

@@ -17,6 +17,12 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+TITLE = (
+    "# Results of the benchmarks\n\n"
+    "Medians of fresh processes, unless a column says otherwise; memory is that of the largest process. Each "
+    "section\nsays on what machine it was measured: seconds of different machines cannot be compared.\n\n"
+)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -45,31 +51,26 @@ class Section:
 def write(sections: Sequence[Section], runs: int, file: Path) -> None:
     """Write sections to a file, each in the place of what was there under its heading.
 
-    So the benchmarks can be run part by part. Nothing is kept that another machine, or other software, gave.
+    So the benchmarks can be run part by part, and long ones on another machine: each section says which.
     """
-    title = (
-        "# Results of `make bench`\n\n"
-        "Medians of fresh processes, unless a column says otherwise; memory is that of the largest process.\n"
-        f"{machine()}\n\n"
-    )
-    kept = ""
-    if file.exists() and (written := file.read_text(encoding="utf-8")).startswith(title):
-        kept = written.removeprefix(title)
+    written = file.read_text(encoding="utf-8") if file.exists() else ""
     texts = {
-        _heading(text): text.rstrip() for text in re.split(r"^(?=## )", kept, flags=re.MULTILINE) if text
+        _heading(text): text.rstrip()
+        for text in re.split(r"^(?=## )", written.removeprefix(TITLE), flags=re.MULTILINE)
+        if text
     }
     for section in sections:
-        text = section.as_markdown(f"Measured on {date.today()} with `--runs {runs}`.")
+        text = section.as_markdown(f"Measured on {date.today()} with `--runs {runs}`: {machine()}.")
         texts[_heading(text)] = text.rstrip()
-    file.write_text(title + "\n\n".join(texts.values()) + "\n", encoding="utf-8")
+    file.write_text(TITLE + "\n\n".join(texts.values()) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
     """What everything was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"Machine: {os.cpu_count()} cores, {memory:.0f} GB of memory, {_system()}, Python "
-        f"{platform.python_version()}, DuckDB {duckdb.__version__}."
+        f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {_system()}, Python "
+        f"{platform.python_version()}, DuckDB {duckdb.__version__}"
     )
 
 

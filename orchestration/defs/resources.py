@@ -17,6 +17,7 @@ from orchestration.hub import hub_toml
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.object_storage.stores import StoreError
 from orchestration.operations import retention, runs
+from orchestration.operations.record_engines import held_open
 from orchestration.operations.runs import landing_fingerprint
 from orchestration.refresh import Run
 from orchestration.settings import Settings
@@ -74,7 +75,8 @@ def build_lock(read_settings: ReadSettings) -> dg.ResourceDefinition:
                 landed = landing_fingerprint(settings)
                 runs.record_taken_in(instance, settings, run.run_id, landed)
             try:
-                yield LockedHub(settings)
+                with held_open(settings.dagster_home, run.run_id):
+                    yield LockedHub(settings)
             finally:
                 # dbt's integration copies files in with the rights that they had elsewhere.
                 restrict(settings)

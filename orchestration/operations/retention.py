@@ -21,6 +21,7 @@ import dagster as dg
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from sqlalchemy import select
 
+from orchestration.operations.record_engines import DATABASES, events_of
 from orchestration.operations.runs import FINISHED
 from orchestration.settings import Settings
 
@@ -71,7 +72,7 @@ def remove_old_runs(instance: dg.DagsterInstance, settings: Settings, keep_days:
         and record.dagster_run.run_id not in kept
     ][:RUNS_A_REFRESH]
     _remove(instance, settings, due)
-    for database in ("history/runs/index.db", "history/runs.db", "schedules/schedules.db"):
+    for database in DATABASES:
         _give_space_back(settings.dagster_home / database)
     return len(due)
 
@@ -87,9 +88,9 @@ def _remove(instance: dg.DagsterInstance, settings: Settings, run_ids: Sequence[
             first = select(checks.c.id).order_by(checks.c.id).limit(CHECKS_OF_A_RUN)
             connection.execute(checks.delete().where(checks.c.id.in_(first), checks.c.run_id == run_id))
     for run_id in run_ids:
+        events = events_of(settings.dagster_home, run_id)
         for ending in ("", "-wal", "-shm"):
-            events = settings.dagster_home / "history" / "runs" / f"{run_id}.db{ending}"
-            events.unlink(missing_ok=True)
+            events.with_name(f"{events.name}{ending}").unlink(missing_ok=True)
         shutil.rmtree(settings.dagster_home / "storage" / run_id, ignore_errors=True)
         # Last: as long as it is there, the next refresh finds what a killed one left.
         instance.run_storage.delete_run(run_id)

@@ -1,8 +1,9 @@
-"""Dagster's record of runs is reached by one engine for each of its files."""
+"""Dagster's record of runs is reached by one engine for each of its files, which a run holds open."""
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.pool import NullPool
 
 from orchestration.operations import record_engines
-from orchestration.operations.record_engines import engine_of, keep_engines
+from orchestration.operations.record_engines import engine_of, events_of, held_open, keep_engines
 
 
 def url_of(file: Path) -> str:
@@ -55,3 +56,30 @@ def test_events_of_a_run_make_no_further_engines(tmp_path: Path, monkeypatch: py
 
     assert made
     assert len(made) == len(set(made))
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_run_writes_no_log_into_its_file_before_it_ends_where_it_holds_the_file(
+    tmp_path: Path, is_held: bool
+) -> None:
+    logs = []
+
+    @dg.asset
+    def one() -> None:
+        context = dg.AssetExecutionContext.get()
+        record = held_open(tmp_path, context.run.run_id) if is_held else nullcontext()
+        with record:
+            context.log.info("An event.")
+            events = events_of(tmp_path, context.run.run_id)
+            logs.append(events.with_name(f"{events.name}-wal").exists())
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert dg.materialize([one], instance=instance).success
+
+    assert logs == [is_held]
+    assert not list(tmp_path.rglob("*.db-wal"))
+
+
+def test_what_a_record_lacks_is_not_made_by_holding_it_open(tmp_path: Path) -> None:
+    with held_open(tmp_path, "a-run"):
+        assert not list(tmp_path.iterdir())
