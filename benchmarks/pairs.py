@@ -20,7 +20,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +30,7 @@ from benchmarks.history import DATA, DAYS, History, remove_what_landed_beside
 from benchmarks.measure import Usage, apart, usage_of_refresh
 from benchmarks.questions import Answers
 from benchmarks.report import Section
-from benchmarks.run import RESULTS
+from benchmarks.run import RESULTS, WIDTH
 from orchestration.settings import REPOSITORY, Settings
 
 Say = Callable[[str], None]
@@ -196,9 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=3, help="how many pairs of each refresh")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file of results")
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     recipe = Recipe(options.messages, options.orders, DAYS, DEFAULT_LAST_DAY, format="parquet")
-    sides = sides_of(options.before.resolve(), recipe, options.runs, partial(console.print, soft_wrap=True))
+    sides = sides_of(options.before.resolve(), recipe, options.runs, console.print)
     full = sides.full_refreshes()
     answers = sides.answers()
     measured = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -167,14 +168,12 @@ def _print_team_engagement(figures: Figures, console: Console) -> None:
         )
     )
     console.print(_days_before(figures))
+    days_by_user = defaultdict(list)
+    for day in figures.user_days:
+        days_by_user[day["user_id"]].append(day)
+    most = 30 if console.width >= WIDE else 15
     over_time = {
-        user["user_id"]: _bars(
-            [day for day in figures.user_days if day["user_id"] == user["user_id"]],
-            first,
-            last,
-            most=30 if console.width >= WIDE else 15,
-        )
-        for user in figures.users
+        user["user_id"]: _bars(days_by_user[user["user_id"]], first, last, most) for user in figures.users
     }
     console.print(_breakdown("User", "user_name", figures.users, currency, over_time))
 
