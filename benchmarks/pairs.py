@@ -118,14 +118,21 @@ def _together(runs: Sequence[Sequence[Answers]]) -> list[Answers]:
 def sides_of(tree: Path, recipe: Recipe, runs: int, say: Say) -> Sides:
     """Both trees with a hub each, in which the history has landed and nothing else."""
     history = History(recipe, 1, say).hub
-    sides = []
-    for name, folder in (("before", tree), ("after", REPOSITORY)):
-        hub = replace(history, data_dir=DATA / "pairs" / name)
-        shutil.rmtree(hub.data_dir, ignore_errors=True)
-        # Neither changes what has landed.
-        shutil.copytree(history.landing, hub.landing, copy_function=os.link)
-        sides.append(Side(folder, hub))
-    return Sides(*sides, recipe, runs, say)
+    return Sides(
+        Side(tree, _hub_like(history, "before")),
+        Side(REPOSITORY, _hub_like(history, "after")),
+        recipe,
+        runs,
+        say,
+    )
+
+
+def _hub_like(history: Settings, name: str) -> Settings:
+    hub = replace(history, data_dir=DATA / "pairs" / name)
+    shutil.rmtree(hub.data_dir, ignore_errors=True)
+    # Nobody changes what has landed.
+    shutil.copytree(history.landing, hub.landing, copy_function=os.link)
+    return hub
 
 
 def refreshes_section(sides: Sides, measured: Mapping[str, Sequence[Pair]]) -> Section:

@@ -16,13 +16,23 @@ import duckdb
 import pytest
 from support.pipeline import refresh
 
-from benchmarks import alternatives, ordinary_day, questions, report, skew, small_file, yardstick
+from benchmarks import (
+    alternatives,
+    history,
+    ordinary_day,
+    pairs,
+    questions,
+    report,
+    skew,
+    small_file,
+    yardstick,
+)
 from benchmarks.generate import DEFAULT_LAST_DAY, Recipe, generate
 from benchmarks.history import DAYS, half_of, remove_what_landed_beside
-from benchmarks.measure import apart, measured
+from benchmarks.measure import Usage, apart, measured
 from benchmarks.report import Section
 from benchmarks.run import ON_REQUEST, PIECES, parse
-from orchestration.settings import Settings
+from orchestration.settings import REPOSITORY, Settings
 
 # The shortest history that an ordinary day may follow: 100 messages and 200 orders a day.
 RECIPE = Recipe(messages=18_000, orders=36_000, days=180)
@@ -449,9 +459,10 @@ def test_results_are_kept_part_by_part(tmp_path: Path, monkeypatch: pytest.Monke
     write("One", "1")
     assert write("Two", "2") == ["## One", "| it | 1 |", "## Two", "| it | 2 |"]
     assert write("One", "3") == ["## One", "| it | 3 |", "## Two", "| it | 2 |"]
-    assert f"on {date.today()} with `--runs 3`" in file.read_text()
-    monkeypatch.setattr(report, "machine", lambda: "Another machine.")
-    assert write("Two", "4") == ["## Two", "| it | 4 |"]
+    assert f"on {date.today()} with `--runs 3`: {report.machine()}." in file.read_text()
+    monkeypatch.setattr(report, "machine", lambda: "another machine")
+    assert write("Two", "4") == ["## One", "| it | 3 |", "## Two", "| it | 4 |"]
+    assert file.read_text().count(": another machine.") == 1
 
 
 def test_pieces_are_measured_in_their_order_and_the_long_ones_on_request() -> None:
@@ -472,3 +483,76 @@ def test_what_is_done_apart_is_not_found_in_the_memory_of_what_is_measured_later
     before = measured(["true"]).memory
     apart(eval, "len(bytearray(1 << 30))")
     assert measured(["true"]).memory < before + 512
+
+
+@pytest.fixture
+def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pairs.Sides:
+    """Two trees and a history of a few rows; what they would do is done in this process."""
+    for module in (history, pairs):
+        monkeypatch.setattr(module, "DATA", tmp_path)
+    monkeypatch.setattr(pairs, "apart", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(pairs.Side, "commit", property(lambda side: side.hub.data_dir.name))
+    return pairs.sides_of(tmp_path / "earlier", Recipe(36, 72, 18), 2, lambda sentence: None)
+
+
+def test_two_trees_refresh_the_same_in_turn(sides: pairs.Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, date, bool, list[str]]] = []
+
+    def refreshed(hub: Settings, tree: Path) -> Usage:
+        assert tree == (sides.before.tree if hub.data_dir == sides.before.hub.data_dir else REPOSITORY)
+        (hub.data_dir / "state").write_text(f"{len(seen)}")
+        small = (hub.landing / "messages" / "small.parquet").exists()
+        state = sorted(path.read_text() for path in (hub.data_dir / "kept_aside").glob("*"))
+        seen.append((hub.data_dir.name, hub.as_of, small, state))
+        return Usage(len(seen), 0, 0)
+
+    monkeypatch.setattr(pairs, "usage_of_refresh", refreshed)
+    last_day, day = sides.recipe.last_day, ordinary_day.day_after(sides.recipe)
+    assert _walls(sides.full_refreshes()) == [(1, 2), (4, 3)]
+    assert _walls(sides.after_full_refresh("a small file", small_file.land)) == [(5, 6), (8, 7)]
+    assert _walls(sides.after_full_refresh("a day later", as_of=day)) == [(9, 10), (12, 11)]
+    in_turn = ["before", "after", "after", "before"]
+    assert [name for name, *_ in seen] == in_turn * 3
+    assert [landed for *_, landed, _ in seen] == [False] * 4 + [True] * 4 + [False] * 4
+    assert [as_of for _, as_of, *_ in seen] == [last_day] * 8 + [day] * 4
+    # What the last pair of full refreshes left, on either side.
+    assert [state for *_, state in seen] == [[]] * 4 + [["3"], ["2"], ["2"], ["3"]] * 2
+
+
+def test_two_trees_have_the_same_landed_files(sides: pairs.Sides) -> None:
+    before, after = (
+        {path.relative_to(hub.landing): path.read_bytes() for path in hub.landing.rglob("*.parquet")}
+        for hub in (sides.before.hub, sides.after.hub)
+    )
+    assert before == after
+    assert len(before) == 2 * sides.recipe.days
+
+
+def test_ratios_are_medians_of_those_of_the_pairs(sides: pairs.Sides) -> None:
+    measured = [
+        (Usage(wall, cpu, 100), Usage(after, cpu / 2, 150))
+        for wall, after, cpu in ((1, 2, 4), (10, 5, 6), (3, 9, 8))
+    ]
+    (line,) = pairs.refreshes_section(sides, {"nothing new": measured}).lines
+    assert line == ["nothing new", "3.0", "5.0", "2.00", "6.0", "3.0", "0.50", "1.50"]
+
+
+def test_the_same_questions_are_asked_of_what_both_trees_published(
+    sides: pairs.Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ask(published: Path) -> list[questions.Answers]:
+        asked.append(published.parts[-3])
+        taken = 10 if asked[-1] == "before" else 20
+        return [questions.Answers(questions.CLASSES[0], "overview", [taken, taken + 1, 10 * taken])]
+
+    monkeypatch.setattr(questions, "ask", ask)
+    (line,) = pairs.questions_section(sides, sides.answers()).lines
+    assert asked == ["before", "after", "after", "before"]
+    assert line[1:3] == ["overview", "6"]
+    assert line[3:] == ["11", "21", "1.91", "100", "200", "2.00"]
+
+
+def _walls(measured: Sequence[tuple[Usage, Usage]]) -> list[tuple[float, float]]:
+    return [(before.wall, after.wall) for before, after in measured]
