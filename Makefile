@@ -135,7 +135,7 @@ lint: lint-python lint-sql  ## Python with its types, SQL, and dbt's deprecation
 
 lint-python: .venv/ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy && MYPYPATH=dashboards/tests $(BIN)/mypy dashboards
 	@$(BIN)/dbt parse --quiet --project-dir dbt_project --profiles-dir dbt_project \
 		--warn-error-options '{"error": "all"}'
 

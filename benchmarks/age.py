@@ -104,9 +104,9 @@ def add_refreshes(hub: Settings, refreshes: int) -> None:
         "history/runs.db": ("runs", "run_tags"),
         "history/runs/index.db": ("event_logs", "asset_check_executions"),
     }.items():
-        with closing(sqlite3.connect(hub.dagster_home / database)) as connection, connection:
+        with closing(sqlite3.connect(hub.dagster_home / database)) as record, record:
             for table in tables:
-                _copy_rows(connection, table, newest, copies)
+                _copy_rows(record, table, newest, copies)
     for run_id in copies:
         shutil.copyfile(events, events.with_stem(run_id))
         logs = hub.dagster_home / "storage" / newest

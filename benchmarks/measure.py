@@ -169,15 +169,20 @@ def _shares(settings: Settings, wall: float, results: Mapping[str, Any]) -> dict
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         (run,) = instance.get_run_records(limit=1)
         run_id = run.dagster_run.run_id
-        steps = {step.step_key: step for step in instance.get_run_step_stats(run_id)}
+        # Of steps that have ended, as they all have after a refresh.
+        steps = {
+            step.step_key: (step.start_time, step.end_time)
+            for step in instance.get_run_step_stats(run_id)
+            if step.start_time and step.end_time
+        }
         # The step says nothing before the plan is made, and something as soon as it is.
         planned = min(
             entry.timestamp
             for entry in instance.all_logs(run_id)
             if entry.step_key == "dbt_models" and not entry.is_dagster_event
         )
-    seconds = {key: step.end_time - step.start_time for key, step in steps.items()}
-    dbt_step = steps["dbt_models"]
+    seconds = {key: end - start for key, (start, end) in steps.items()}
+    dbt_started, dbt_step_ended = steps["dbt_models"]
     dbt_ended = datetime.fromisoformat(results["metadata"]["generated_at"]).timestamp()
     in_dbt = results["elapsed_time"]
     node_seconds = {True: 0.0, False: 0.0}
@@ -189,7 +194,7 @@ def _shares(settings: Settings, wall: float, results: Mapping[str, Any]) -> dict
         "models": in_dbt * (1 - share_of_checks),
         "checks": in_dbt * share_of_checks,
         # Before dbt starts and after it has run its last node: closing the warehouse is work too.
-        "planning and recording": (planned - dbt_step.start_time) + (dbt_step.end_time - dbt_ended),
+        "planning and recording": (planned - dbt_started) + (dbt_step_ended - dbt_ended),
         "publishing": seconds["published__contact_reports"],
     }
     return {"start-up": wall - sum(shares.values()), **shares}

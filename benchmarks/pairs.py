@@ -75,8 +75,9 @@ class Sides:
         as_of: date | None = None,
     ) -> list[Pair]:
         """Of what a function lands beside the history, each after a full refresh of the history alone."""
-        for side in (self.before, self.after) if land else ():
-            apart(land, self.recipe, side.hub.landing)
+        if land:
+            for side in (self.before, self.after):
+                apart(land, self.recipe, side.hub.landing)
         pairs = self._pairs(what, state.bring_back, as_of)
         for side in (self.before, self.after):
             remove_what_landed_beside(self.recipe, side.hub.landing)

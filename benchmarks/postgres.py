@@ -138,7 +138,13 @@ def _load(hub: Settings, version: Path, of: str, target: int) -> Load:
 
 
 def ask(hub: Settings, asked: int, seed: int, classes: Sequence[Class] = CLASSES) -> list[Answers]:
-    """Ask each function of each class this many questions, the database and the published file in turn."""
+    """Ask each function of each class this many questions, the database and the published file in turn.
+
+    Raises:
+        ValueError: when the hub names no database.
+    """
+    if hub.postgres_url is None:
+        raise ValueError(f"{hub.data_dir} names no database of PostgreSQL")
     queues, users, first_day, last_day = known(hub.published)
     drawn = random.Random(seed)
     answers = []

@@ -108,7 +108,9 @@ def any_filters(drawn: random.Random, queues: list[str], users: list[str]) -> Fi
     """None, one or several of the queues, and the same of the users."""
 
     def some(ids: list[str]) -> list[str] | None:
-        return drawn.choice([lambda: None, lambda: one(drawn, ids), lambda: several(drawn, ids)])()
+        draw: Callable[[random.Random, list[str]], list[str] | None]
+        draw = drawn.choice([lambda _drawn, _ids: None, one, several])
+        return draw(drawn, ids)
 
     return some(queues), some(users)
 

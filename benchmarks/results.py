@@ -61,7 +61,7 @@ def refreshes(measured: Mapping[str, Runs]) -> Section:
             [
                 name,
                 *_usage(runs),
-                *(f"{_median(runs, lambda run, share=share: run.shares[share]):.1f}" for share in SHARES),
+                *(f"{_median(runs, _share(share)):.1f}" for share in SHARES),
                 f"{publishing:.1%}",
             ]
         )
@@ -94,7 +94,7 @@ def doubling(half: OrdinaryDay, whole: OrdinaryDay) -> Section:
     lines = []
     for name, part in {
         **PARTS,
-        **{share: (lambda run, share=share: run.shares[share]) for share in SHARES},
+        **{share: _share(share) for share in SHARES},
         "CPU": lambda run: run.cpu,
         "wall": lambda run: run.wall,
     }.items():
@@ -287,19 +287,23 @@ def _step_figures(measured: OrdinaryDay) -> dict[str, list[str]]:
         name: step.rows_replaced for name, step in day.steps.items() if step.rows_replaced is not None
     }
     seconds = {
-        name: _median(measured.days, lambda run, name=name: run.steps[name].seconds) for name in day.steps
+        name: statistics.median(run.steps[name].seconds for run in measured.days) for name in day.steps
     }
-    together = [sum(read.values()), sum(replaced.values()), sum(seconds.values())]
-    figures = {name: [read.get(name), replaced.get(name), seconds[name]] for name in day.steps}
+    of_steps = {name: (read.get(name), replaced.get(name), seconds[name]) for name in day.steps}
+    together = (sum(read.values()), sum(replaced.values()), sum(seconds.values()))
     return {
-        name: [*("" if rows is None else f"{rows:,}" for rows in rows), f"{taken:.2f}"]
-        for name, (*rows, taken) in {**figures, "together": together}.items()
+        name: [*("" if rows is None else f"{rows:,}" for rows in (rows_read, rows_replaced)), f"{taken:.2f}"]
+        for name, (rows_read, rows_replaced, taken) in {**of_steps, "together": together}.items()
     }
 
 
 def _ratios(one: Usage, other: Usage) -> tuple[float, float, float]:
     """Wall, CPU and memory of the other over those of the one."""
     return other.wall / one.wall, other.cpu / one.cpu, other.memory / one.memory
+
+
+def _share(name: str) -> Callable[[Measurement], float]:
+    return lambda run: run.shares[name]
 
 
 def _median(runs: Sequence[Run], part: Callable[[Run], float]) -> float:

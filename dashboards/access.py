@@ -10,7 +10,7 @@ long (limits.py), roles and their permissions (provision.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -37,6 +37,8 @@ NEVER_ASKED = (
 
 class OnlyOurReaders:
     """For a security manager of Superset: who sees all data is admin, and nobody else."""
+
+    is_admin: Callable[[], bool]
 
     def can_access_all_databases(self) -> bool:
         return self.is_admin()

@@ -21,9 +21,10 @@ from typing import NoReturn, TextIO
 
 from dashboards.connection import Database, DatabaseError
 from dashboards.home import DashboardHome
+from orchestration.hub.hub_toml import SettingsError
 from orchestration.hub.rights import keep_to_owner, restrict
 from orchestration.printable import markup
-from orchestration.settings import REPOSITORY, Settings, SettingsError
+from orchestration.settings import REPOSITORY, Settings
 from orchestration.terminal.heartbeat import heartbeat
 from orchestration.terminal.output import console
 from orchestration.web.ports import about_port, port_of

@@ -7,7 +7,7 @@ Belongs here: what Superset may connect to, and how. Does not belong here: who m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,10 +167,10 @@ class Database:
         try:
             with self.engine().connect() as connected:
                 connected.exec_driver_sql("select as_of from report_info")
-                may_do_more = connected.exec_driver_sql(MAY_DO_MORE).scalar_one()
+                may_do_more: bool = connected.exec_driver_sql(MAY_DO_MORE).scalar_one()
         except OperationalError as error:
             raise DatabaseError(
-                f"The database that {SETTING} names cannot be reached: {first_line(error.orig)}."
+                f"The database that {SETTING} names cannot be reached: {first_line(error.orig or error)}."
             ) from None
         except SQLAlchemyError:
             raise DatabaseError(
@@ -186,9 +186,10 @@ class Database:
     def columns(self, connected: Connection, query: str) -> list[tuple[str, str]]:
         """The columns that a query gives, each with its type; text of any kind is VARCHAR."""
         if self.is_file:
-            described = connected.exec_driver_sql(f"describe {query}").all()
+            described: Sequence[Any] = connected.exec_driver_sql(f"describe {query}").all()
             return [(column, kind) for column, kind, *_ in described]
-        cursor = connected.connection.cursor()
+        # Of psycopg2, whose columns have names.
+        cursor: Any = connected.connection.cursor()
         # Without parameters, so that a % is one.
         cursor.execute(f"select * from ({query}) as described limit 0")
         return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from dashboards.connection import Database
 
@@ -174,7 +174,7 @@ def read_requested_days(
 
     def requested_days(periods: Sequence[str], first: Sequence[str], last: Sequence[str]) -> RequestedDays:
         with engine.connect() as connected:
-            row = connected.exec_driver_sql(PUBLISHED_DAYS).one()
+            row: Sequence[Any] = connected.exec_driver_sql(PUBLISHED_DAYS).one()
         return PublishedDays(*row).requested(periods, first, last)
 
     return requested_days

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from flask import Flask, Response, abort, g, make_response, request, session
@@ -18,6 +18,9 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from dashboards.connection import SECONDS_A_QUERY, ReportsPool
+
+if TYPE_CHECKING:
+    from superset.app import SupersetApp
 
 # Of the threads of the server (cli.py); the others are for pages and signing in. A browser sends six requests
 # at a time.
@@ -123,7 +126,7 @@ def refuse_pictures_of_pages(application: Flask) -> None:
             abort(403)
 
 
-def limit_sign_ins(application: Flask) -> None:
+def limit_sign_ins(application: SupersetApp) -> None:
     """Refuse tries, by page and by program, after too many failed ones for an account or of an address."""
     limiter = application.appbuilder.sm.limiter
     by_page = f"{application.appbuilder.sm.auth_view.endpoint}.login"

@@ -17,6 +17,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
 from flask_login import current_user
 from jinja2 import ChoiceLoader, FileSystemLoader
+from werkzeug.wrappers import Response as BaseResponse
 
 from dashboards import words
 from dashboards.provision import MANAGER
@@ -31,7 +32,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def include_our_script(application: Flask) -> None:
     """Put our templates before those of Superset."""
-    application.jinja_loader = ChoiceLoader([FileSystemLoader(TEMPLATES), application.jinja_loader])
+    loaders = (FileSystemLoader(TEMPLATES), application.jinja_loader)
+    application.jinja_loader = ChoiceLoader([loader for loader in loaders if loader])
 
 
 def use_our_words(application: Flask) -> None:
@@ -47,7 +49,7 @@ def lead_to_the_reports(application: Flask) -> None:
     """Begin with the reports after a sign-in, and tell who may not see them whom to ask."""
 
     @application.before_request
-    def lead() -> Response | None:
+    def lead() -> BaseResponse | None:
         if not current_user.is_authenticated:
             return None
         if request.endpoint == "Superset.welcome":
@@ -102,7 +104,8 @@ def name_downloads(application: Flask) -> None:
                 rows = archive.namelist()[0]
                 response.set_data(archive.read(rows))
             ending = rows.rpartition(".")[2]
-            response.mimetype = mimetypes.guess_type(rows)[0] or response.mimetype
+            if kind := mimetypes.guess_type(rows)[0]:
+                response.mimetype = kind
         response.headers.set("Content-Disposition", "attachment", filename=f"{_name_of(requested)}.{ending}")
         return response
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,9 +137,9 @@ class Published:
         """
         try:
             with database.engine().connect() as connected:
-                currency, window_days = connected.exec_driver_sql(
-                    "select currency, attribution_window_days from report_info"
-                ).one()
+                of_all = "select currency, attribution_window_days from report_info"
+                row: Sequence[Any] = connected.exec_driver_sql(of_all).one()
+                currency, window_days = row
                 columns = {
                     name: database.columns(connected, without_filters(sql, database.dialect))
                     for name, sql in DATASETS.items()

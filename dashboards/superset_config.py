@@ -7,6 +7,10 @@ sign-in by its identity provider: see sign_in_by_identity_provider.py.
 
 import os
 import runpy
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
 
 from dashboards import limits, pages
 from dashboards.access import refuse_expressions, with_our_readers
@@ -65,7 +69,7 @@ RATELIMIT_STORAGE_URI = "memory://"
 AUTH_RATE_LIMITED = False
 
 
-def FLASK_APP_MUTATOR(application):
+def FLASK_APP_MUTATOR(application: Flask) -> None:
     """What our own code adds to Superset's application."""
     refuse_expressions(application)
     limits.limit_requests(application)
@@ -78,7 +82,7 @@ def FLASK_APP_MUTATOR(application):
     pages.name_downloads(application)
 
 
-def COMMON_BOOTSTRAP_OVERRIDES_FUNC(_bootstrap):
+def COMMON_BOOTSTRAP_OVERRIDES_FUNC(_bootstrap: Mapping[str, Any]) -> dict[str, str]:
     """What every page of Superset is told."""
     return {"locale": pages.LOCALE}
 

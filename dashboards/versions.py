@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from dashboards.connection import Database
@@ -146,9 +146,9 @@ def read_requested_versions(
 
     def requested_versions(first: Sequence[str], last: Sequence[str]) -> RequestedVersions:
         with engine.connect() as connected:
-            timezone = connected.exec_driver_sql("select timezone from report_info").scalar_one()
-            has_ledger = connected.exec_driver_sql(HAS_LEDGER).scalar_one()
-            rows = connected.exec_driver_sql(KEPT_VERSIONS).all() if has_ledger else []
+            timezone: str = connected.exec_driver_sql("select timezone from report_info").scalar_one()
+            has_ledger: bool = connected.exec_driver_sql(HAS_LEDGER).scalar_one()
+            rows: Sequence[Any] = connected.exec_driver_sql(KEPT_VERSIONS).all() if has_ledger else []
         zone = ZoneInfo(timezone)
         kept = [
             Version(name, published_at.replace(tzinfo=UTC).astimezone(zone), as_of)

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import duckdb
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, Request, expect
 from serving import PATIENCE, Dashboard
 
 PATH = "/superset/dashboard/contact-reports/"
@@ -49,6 +49,26 @@ def open_tab(page: Page, title: str) -> None:
     expect_drawn(page)
 
 
+def note_dialogs(page: Page, said: list[str]) -> None:
+    """Note what each dialog says, and close it."""
+
+    def note(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
+
+
+def note_requests(page: Page, pattern: str, asked: list[str]) -> None:
+    """Note the addresses that are asked for and in which a pattern is found."""
+
+    def note(request: Request) -> None:
+        if re.search(pattern, request.url):
+            asked.append(request.url)
+
+    page.on("request", note)
+
+
 def expect_drawn(page: Page) -> None:
     """Wait until all that is in the window is drawn. What lies below is drawn when it is scrolled to."""
     page.wait_for_function(
@@ -69,7 +89,7 @@ def figure(page: Page, title: str) -> Locator:
     return chart(page, title).locator("tbody td").first
 
 
-def expect_figures(page: Page, expected: dict[str, object]) -> None:
+def expect_figures(page: Page, expected: dict[str, Any]) -> None:
     """Wait until the big figures of the overview are those expected."""
     for title, text in (
         ("Total messages sent", f"{expected['messages_sent']:,}"),
@@ -157,7 +177,7 @@ def yesterday() -> date:
 
 def figures(
     dashboard: Dashboard, first: date | None = None, last: date | None = None, **filters: list[str]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What the days should show, by default the last 30: they end with the day before today."""
     days = [first or yesterday() - timedelta(days=29), last or yesterday()]
     with duckdb.connect(str(dashboard.published), read_only=True) as connection:
@@ -166,7 +186,8 @@ def figures(
             [*days, filters.get("queues"), filters.get("users")],
         )
         names = [column[0] for column in answer.description]
-        return dict(zip(names, answer.fetchone(), strict=True))
+        (row,) = answer.fetchall()
+        return dict(zip(names, row, strict=True))
 
 
 def money(value: Decimal) -> str:

