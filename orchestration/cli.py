@@ -249,13 +249,16 @@ def files(settings: Settings) -> int:
     except states.RecordError as error:
         CONSOLE.print(f"[red]✗[/] {markup(error)}")
         return 1
+    if listed is None:
+        CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
+        return 0
     for state in listed:
         rows = f"{state.rows_accepted} accepted, {state.rows_rejected} rejected, {state.rows_kept} kept"
         about = f": {named(state.reason)}" if state.reason else ""
         to_do = f" -> {state.to_do}" if state.to_do else ""
         CONSOLE.print(f"{state.state:<11} {markup(named(state.path))} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
-        CONSOLE.print("No load has looked into the landing folder yet: `make run`.")
+        CONSOLE.print(f"No file has landed in {markup(settings.landing_url or settings.landing)}.")
     return 0
 
 

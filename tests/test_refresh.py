@@ -83,9 +83,13 @@ def test_the_demo_lands_a_sample_once_and_prints_both_reports(hub: Settings, com
 
 
 def test_an_empty_hub_is_refreshed_and_published(hub: Settings, command: Command) -> None:
+    before = command(hub, "files")
     finished = command(hub, "run")
+    after = command(hub, "files")
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert before.stdout == "No load has looked into the landing folder yet: `make run`.\n"
+    assert " ".join(after.stdout.split()) == f"No file has landed in {hub.landing}."
     with reading(hub.published) as connection:
         assert connection.sql(
             "select messages_sent, revenue_generated, conversion_rate, revenue_per_message "

@@ -51,14 +51,15 @@ class RecordError(RuntimeError):
     """The copy of the record of files cannot be read; the message says what to do."""
 
 
-def saved(settings: Settings) -> list[FileState]:
-    """All paths in their order; none before the first load.
+def saved(settings: Settings) -> list[FileState] | None:
+    """All paths in their order; None before the first load.
 
     Raises:
         RecordError: when the copy of the record is damaged.
     """
     columns = ("path", "status", "rows_accepted", "rows_rejected", "rows_kept", "error")
-    return [FileState(*row) for row in read_record(settings, columns) or ()]
+    record = read_record(settings, columns)
+    return None if record is None else [FileState(*row) for row in record]
 
 
 def read_record(settings: Settings, columns: Sequence[str]) -> list[tuple[Any, ...]] | None:
