@@ -1,12 +1,14 @@
 """What was written outlasts a power cut.
 
-Belongs here: handing files and names over to the disk. Does not belong here: what is written, and when it
-counts.
+Belongs here: handing files and names over to the disk, and taking the place of what was there in one step.
+Does not belong here: what is written, and when it counts.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -25,3 +27,25 @@ def sync_tree(top: Path) -> None:
         for name in names:
             sync(Path(parent) / name)
         sync(Path(parent))
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give the path of a new file, which takes the place of another one, if any, in one step that lasts.
+
+    A block that fails leaves the other one as it is.
+    """
+    beside = file.with_name(f".{file.name}")
+    yield beside
+    sync(beside)
+    beside.replace(file)
+    sync(file.parent)
+
+
+def point_to(link: Path, target: Path) -> None:
+    """Point a link to a path beside or below it in one step that lasts: it never points nowhere."""
+    beside = link.with_name(f".{link.name}")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target.relative_to(link.parent))
+    beside.replace(link)
+    sync(link.parent)

@@ -45,7 +45,7 @@ def test_no_module_has_the_name_of_a_library() -> None:
 
 
 def test_the_folders_of_tests_are_those_of_the_packages_and_the_models() -> None:
-    folders = {path.name for path in (REPOSITORY / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
+    folders = {path.name for path in (REPOSITORY / "tests").glob("[!._]*") if path.is_dir()}
     mirrored = {package.name for package in PACKAGES if package.parent == TOP} | {"models"}
 
     assert folders - mirrored == OTHER_TESTS

@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from orchestration.durable import sync
+from orchestration.durable import replacing
 from orchestration.hub import landing_tables
 from orchestration.hub.landing_tables import LandingTable, UnusableKeyError, shown
 from orchestration.hub.zones import is_zone
@@ -320,11 +320,7 @@ def _replace(file: Path, content: bytes) -> None:
     """Write the file in one step that lasts, with the rights that it had; a link stays one."""
     file = file.resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}")
-    with beside.open("wb") as stream:
+    with replacing(file) as beside, beside.open("wb") as stream:
         stream.write(content)
         if file.exists():
             os.fchmod(stream.fileno(), file.stat().st_mode & 0o777)
-    sync(beside)
-    beside.replace(file)
-    sync(file.parent)

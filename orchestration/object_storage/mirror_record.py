@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestration.durable import sync
+from orchestration.durable import replacing
 from orchestration.object_storage.stores import StoreError
 
 
@@ -104,13 +104,9 @@ class MirrorRecord:
     def begin(self, address: str) -> None:
         """Write the record again, without lines that a later one replaces."""
         self.address = address
-        beside = self._file.with_name(f".{self._file.name}")
-        with beside.open("w", encoding="utf-8") as stream:
+        with replacing(self._file) as beside, beside.open("w", encoding="utf-8") as stream:
             for line in ({"address": address}, *map(asdict, self.files.values())):
                 stream.write(json.dumps(line) + "\n")
-        sync(beside)
-        beside.replace(self._file)
-        sync(self._file.parent)
 
     def put(self, one: Mirrored) -> None:
         """Record what a file is copied from."""

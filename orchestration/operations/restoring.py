@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orchestration.durable import sync
+from orchestration.durable import point_to, sync
 from orchestration.hub.rights import open_to_readers
 from orchestration.settings import Settings
 
@@ -149,10 +149,7 @@ def _put_published(settings: Settings, incoming: Path, published: str) -> None:
         version.parent.parent.mkdir(parents=True, exist_ok=True)
         (incoming / published).parent.rename(version.parent)
     open_to_readers(settings, version.parent)
-    link = settings.published.with_name(f".{settings.published.name}")
-    link.unlink(missing_ok=True)
-    link.symlink_to(version.relative_to(settings.published.parent))
-    link.replace(settings.published)
+    point_to(settings.published, version)
 
 
 def _remove(path: Path) -> None:

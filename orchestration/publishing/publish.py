@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from orchestration.dbt_runner.table_functions import Signatures, required_parameters, signatures_of
-from orchestration.durable import sync
+from orchestration.durable import point_to, sync
 from orchestration.engines.engine import engine_of
 from orchestration.hub.rights import open_to_readers
 from orchestration.incremental import plan
@@ -107,9 +107,9 @@ def _publish(settings: Settings, run_id: str, dbt_target: Path) -> Published:
     building.rename(version)
     open_to_readers(settings, version)
     sync(settings.versions)
-    _point_to(settings.published, version / file.name)
+    point_to(settings.published, version / file.name)
     if files is not None:
-        _point_to(settings.published_parquet, version / settings.published_parquet.name)
+        point_to(settings.published_parquet, version / settings.published_parquet.name)
     _remove_old_versions(settings)
     return Published(version / file.name, rows, sorted(signatures))
 
@@ -268,15 +268,6 @@ def _make_durable(file: Path) -> None:
         )
     for path in (file, file.parent):
         sync(path)
-
-
-def _point_to(published: Path, version: Path) -> None:
-    """Replace the link in one step; a link that is there never points nowhere."""
-    link = published.with_name(f".{published.name}")
-    link.unlink(missing_ok=True)
-    link.symlink_to(version.relative_to(published.parent))
-    link.replace(published)
-    sync(published.parent)
 
 
 def versions_to_remove(names: Iterable[str], timezone: str) -> set[str]:

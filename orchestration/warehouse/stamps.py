@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.durable import replacing
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -85,9 +86,8 @@ def of_reports(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
 def write_to_file(file: Path, stamp: Stamp) -> None:
     """Stamp a folder by a file in it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}")
-    beside.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
-    beside.replace(file)
+    with replacing(file) as beside:
+        beside.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
 
 
 def of_file(file: Path) -> Stamp | None:

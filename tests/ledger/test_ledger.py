@@ -120,7 +120,7 @@ def test_a_version_that_readers_never_saw_leaves_nothing(
         raise OSError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "_point_to", killed)
+        patched.setattr(publishing, "point_to", killed)
         with pytest.raises(PublishError):
             publish_again(hub)
     version = publish_again(hub)
