@@ -27,6 +27,18 @@ def one_row(
     return row
 
 
+def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """The names of the columns of a table, written as in a query; none when there is no such table.
+
+    A query of DuckDB's catalog would bind every view of it first, which takes 10 ms.
+    """
+    try:
+        described = connection.execute(f"from {table} limit 0").description
+    except duckdb.CatalogException:
+        return []
+    return [name for name, *_ in described or ()]
+
+
 def replace_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
     """Write the rows of a query to a Parquet file in one step: its readers see the former rows or these."""
     beside = file.with_name(f".{file.name}")

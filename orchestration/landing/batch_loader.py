@@ -91,6 +91,9 @@ def load_files(load: Load, files: Sequence[DueFile]) -> None:
             :func:`orchestration.warehouse.schema.make_event_tables`.
         files: files whose content is new.
     """
+    if files:
+        load.connection.execute(casting.MACROS)
+        load.connection.execute(mapped_rows.MACROS)
     by_shape: dict[Shape, list[DueFile]] = defaultdict(list)
     for due in files:
         try:

@@ -41,7 +41,8 @@ PLAIN_MONEY = rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,2}})?"
 AT_MOST_TWO_PLACES = r"[+-]?[0-9]*(\.[0-9]{0,2}0*)?"
 IN_RANGE = rf"[+-]?0*[0-9]{{0,{MAX_WHOLE_DIGITS}}}(\..*)?"
 
-# Small functions of the connection, so that the statement that loads a file stays readable.
+# Small functions, so that the statement that loads a file stays readable. A connection has them once it has
+# executed this.
 MACROS = f"""
 create or replace temp macro trim_blanks(value) as trim(value, {literal(BLANKS)});
 

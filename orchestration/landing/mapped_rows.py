@@ -48,7 +48,7 @@ MINUS = "\u2212"
 EXACT = "decimal(28, 8)"
 FITS_EXACT = r"[+-]?([0-9]{1,20}\.?[0-9]{0,8}|\.[0-9]{1,8})"
 
-# Small functions of the connection, as those of casting.py are.
+# Small functions, as those of casting.py are, which they call.
 MACROS = f"""
 create or replace temp macro iso_of_instant(value) as cast(value as varchar);
 

@@ -120,6 +120,7 @@ def _insert_kept_rows(load: Load, ids: Sequence[int]) -> None:
     fields = ", ".join(f"{field.name} as landed_{field.name}" for field in load.contract.fields)
     as_kept = ", ".join(f"{field.name} := {field.name}" for field in load.contract.fields)
     mapped_text = f"cast(to_json(struct_pack({as_kept})) as varchar)"
+    load.connection.execute(casting.MACROS)
     checked = casting.check(
         load.contract,
         {field.name: "VARCHAR" for field in load.contract.fields},

@@ -12,6 +12,7 @@ from packaging.version import Version
 from orchestration import VERSION
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.settings import Settings
+from orchestration.sql import columns_of
 from orchestration.warehouse.errors import NewerVersionError, WarehouseError
 from orchestration.warehouse.schema import columns_of_raw
 
@@ -42,14 +43,10 @@ def require_known_version(connection: duckdb.DuckDBPyConnection, settings: Setti
         WarehouseError: when they are not.
     """
     # By the columns, since the record of refreshes may have been taken over from an older warehouse.
-    columns = set(
-        connection.execute(
-            "select table_name, column_name from duckdb_columns() "
-            "where database_name = current_database() and schema_name = 'raw'"
-        ).fetchall()
-    )
-    needed = {(contract.table, name) for contract in CONTRACTS for name, _ in columns_of_raw(contract)}
-    if not needed <= columns:
+    if any(
+        {name for name, _ in columns_of_raw(contract)} - {*columns_of(connection, f"raw.{contract.table}")}
+        for contract in CONTRACTS
+    ):
         raise WarehouseError(
             f"{settings.warehouse} was written by an older version, which kept the landed rows in another "
             "form. Nothing was changed, and readers keep what was published. `make rebuild` rebuilds it from "

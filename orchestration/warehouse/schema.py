@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import duckdb
 
-from orchestration.landing import casting, mapped_rows
 from orchestration.landing.contracts import CONTRACTS, EventContract
 
 RECORDS = """
@@ -173,8 +172,6 @@ def digest_of(contract: EventContract) -> str:
 
 def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of what became of files, rows and refreshes, where they are missing."""
-    connection.execute(casting.MACROS)
-    connection.execute(mapped_rows.MACROS)
     connection.execute(RECORDS)
     connection.execute(REFRESHES)
     for contract in CONTRACTS:
@@ -182,7 +179,7 @@ def make_record_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def make_event_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of the accepted events, where they are missing, and what loading needs of the connection."""
+    """The tables of the accepted events, where they are missing."""
     for contract in CONTRACTS:
         _make_event_table(connection, contract, contract.table)
 

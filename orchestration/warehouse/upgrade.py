@@ -15,17 +15,12 @@ from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import Group, KeptRows
 from orchestration.settings import Settings
-from orchestration.sql import one_row
+from orchestration.sql import columns_of, one_row
 
 
 def is_of_version_0_2(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the warehouse has the tables of version 0.2.0."""
-    (columns,) = one_row(
-        connection,
-        "select count(*) from duckdb_columns() where database_name = current_database() "
-        "and schema_name = 'raw' and table_name = 'landed_files' and column_name = 'file_id'",
-    )
-    return bool(columns)
+    return "file_id" in columns_of(connection, "raw.landed_files")
 
 
 def keep_rows(connection: duckdb.DuckDBPyConnection, settings: Settings) -> int:
