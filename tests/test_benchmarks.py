@@ -279,7 +279,7 @@ def ties(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("key", alternatives.METHODS)
 def test_each_way_to_the_touches_credits_the_same_orders(ties: Path, key: str) -> None:
-    credited = dict(duckdb.sql(f"select order_id, message_id from '{ties / key}.parquet'").fetchall())
+    credited = dict(duckdb.execute(f"select order_id, message_id from '{ties / key}.parquet'").fetchall())
     assert sorted(credited) == ["at once", "in two windows", "just in time"]
     assert (credited["in two windows"], credited["just in time"]) == ("e", "f")
     if alternatives.METHODS[key].exact_on_ties:
@@ -307,7 +307,7 @@ def test_the_other_ways_begin_with_sent_messages_and_eligible_orders(tmp_path: P
         "messages": "status = 'sent'",
         "orders": "status = 'placed' and customer_id is not null",
     }.items():
-        prepared, of_all = duckdb.sql(
+        prepared, of_all = duckdb.execute(
             f"select (select count(*) from '{tmp_path / entity}.parquet'), count(*) filter ({eligible}) "
             f"from '{tmp_path}/landing/{entity}/*.parquet'"
         ).fetchall()[0]
@@ -327,7 +327,7 @@ def test_what_lands_beside_a_history_is_new_and_can_be_removed(tmp_path: Path) -
             ("messages", "message_id", "occurred_at"),
             ("orders", "order_id", "ordered_at"),
         )
-        for customer, count, first, last in duckdb.sql(
+        for customer, count, first, last in duckdb.execute(
             f"select customer_id, count(distinct {key}), min({instant}::date), max({instant}::date) "
             f"from '{landing}/{entity}/skew.parquet' group by customer_id"
         ).fetchall()
@@ -338,7 +338,7 @@ def test_what_lands_beside_a_history_is_new_and_can_be_removed(tmp_path: Path) -
         ("heavy-account", "messages"): (5_000, True, True),
         ("heavy-account", "orders"): (5_000, True, True),
     }
-    ids = duckdb.sql(f"select count(*), count(distinct message_id) from '{landing}/messages/*.parquet'")
+    ids = duckdb.execute(f"select count(*), count(distinct message_id) from '{landing}/messages/*.parquet'")
     expected = recipe.messages + 5_200 + small_file.MESSAGES
     assert ids.fetchall() == [(expected, expected)]
     remove_what_landed_beside(recipe, landing)

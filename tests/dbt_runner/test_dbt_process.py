@@ -20,12 +20,13 @@ from dagster_dbt import DbtCliInvocation, DbtProject
 from dagster_dbt.core import resource
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.events.types import SQLQuery
+from dbt.artifacts.resources.types import NodeType
+from dbt.artifacts.resources.v1.components import InjectedCTE
 from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.context.macros import MacroNamespaceBuilder
-from dbt.contracts.graph.nodes import InjectedCTE, Macro
+from dbt.contracts.graph.nodes import Macro
 from dbt.contracts.project import ProfileConfig, Project
 from dbt.events.types import LogDbtProjectError
-from dbt.node_types import NodeType
 from dbt_common.clients.jinja import MacroFuzzEnvironment
 from dbt_common.dataclass_schema import dbtClassMixin
 

@@ -17,9 +17,9 @@ from support.pipeline import edit_hub_file, reading, refresh
 from support.small_hub import copied
 
 from orchestration.hub import hub_toml
-from orchestration.hub.hub_toml import Hub
+from orchestration.hub.hub_toml import Hub, SettingsError
 from orchestration.hub.landing_tables import LandingTable, Overwritten
-from orchestration.settings import Settings, SettingsError
+from orchestration.settings import Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

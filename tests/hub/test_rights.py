@@ -14,9 +14,10 @@ import pytest
 from support.landing import land_csv
 from support.small_hub import MESSAGE, copied
 
+from orchestration.hub.hub_toml import SettingsError
 from orchestration.hub.rights import open_to_readers, restrict
 from orchestration.operations.backup import back_up, restore
-from orchestration.settings import Audience, Settings, SettingsError
+from orchestration.settings import Audience, Settings
 from orchestration.warehouse.lock import refresh_lock
 
 

@@ -201,8 +201,8 @@ def _check_a_hub(several: list[tuple[list[Landed], date]], chance: random.Random
     for number, (events, _) in enumerate(several):
         for one in events:
             entity = "messages" if isinstance(one.event, Message) else "orders"
-            for batch in {batch % count for batch in one.batches}:
-                landed[batch][entity].append(of_history(one.event, number))
+            for place in {place % count for place in one.batches}:
+                landed[place][entity].append(of_history(one.event, number))
     with tempfile.TemporaryDirectory() as folder:
         hub = Settings(Path(folder) / "hub", chance.choice(TIMEZONES), several[0][1], "USD")
         for number, batch in enumerate(landed):

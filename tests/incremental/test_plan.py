@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,8 +19,10 @@ from support.small_hub import copied
 from orchestration.dbt_runner.project import BUILD
 from orchestration.incremental import fingerprints
 from orchestration.incremental import plan as planning
+from orchestration.incremental.fingerprints import project_variables
 from orchestration.incremental.plan import Plan
 from orchestration.settings import REPOSITORY, Settings
+from orchestration.sql import one_row
 
 MESSAGE = {"message_id": "m1", "customer_id": "c1", "status": "sent", "occurred_at": "2026-01-10T10:00:00Z"}
 
@@ -43,7 +44,7 @@ def hub(built: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def changed() -> Iterator[Manifest]:
+def changed() -> Manifest:
     """A manifest to change."""
     return copy.deepcopy(manifest())
 
@@ -89,7 +90,7 @@ def test_another_zone_rebuilds_what_has_days(hub: Settings) -> None:
 def test_another_window_rebuilds_from_the_attribution_on(
     hub: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    variables = {**planning.project_variables(), "attribution_window_days": 14}
+    variables = {**project_variables(), "attribution_window_days": 14}
     monkeypatch.setattr(planning, "project_variables", lambda: variables)
     of_window = plan(hub)
 
@@ -243,7 +244,7 @@ def of_queues(*customers: str) -> list[dict[str, str]]:
 def days_recomputed(hub: Settings) -> int:
     """What the record of the last refresh says."""
     with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
-        (days,) = connection.execute(
-            "select days_recomputed from raw.refreshes order by refresh_number desc limit 1"
-        ).fetchone()
+        (days,) = one_row(
+            connection, "select days_recomputed from raw.refreshes order by refresh_number desc limit 1"
+        )
     return days

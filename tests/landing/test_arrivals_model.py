@@ -57,9 +57,9 @@ class Hub:
     def rows(self, path: str = FILE) -> list[str]:
         """The rows that count at a path, as :func:`csv_of` takes them, sorted; rejected ones with a ``!``."""
         state = self.state(path)
-        accepted = [
-            f"{order.order_id} v{order.updated_at.day} {order.order_value}" for order in state.accepted
-        ]
+        orders = [order for order in state.accepted if isinstance(order, Order)]
+        assert len(orders) == len(state.accepted)
+        accepted = [f"{order.order_id} v{order.updated_at.day} {order.order_value}" for order in orders]
         return sorted(accepted) + sorted("!" + dict(raw)["order_id"] for raw in state.rejected)
 
     def state(self, path: str = FILE) -> PathState:

@@ -1430,7 +1430,7 @@ def test_row_numbers_count_every_row_before_whatever_became_of_it(hub: Settings)
     loaded = load(hub, MESSAGES, {"a.csv": content})
 
     # Each row's id begins with its number; the quotes of a row that does not divide are shown as they stand.
-    assert all(str(row.row_number) in row.raw["message_id"][:2] for row in loaded.rejected)
+    assert all(str(row.row_number) in (row.raw["message_id"] or "")[:2] for row in loaded.rejected)
     assert {row.row_number: row.reasons for row in loaded.rejected} == {
         1: ["too_few_fields"],
         3: ["too_many_fields"],

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def test_an_export_loads_by_the_mapping_that_the_documents_list(hub: Settings, p
         tuple(None if event[name] is None else str(event[name]) for name in SHOWN[entity])
         for event in loaded.events
     ]
-    assert sorted(rows, key=lambda row: row[0]) == expected
+    assert sorted(rows, key=itemgetter(0)) == expected
     record = loaded.files[name]
     assert (record.rows_skipped, record.rows_landed) == (skipped, skipped + len(expected))
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -170,9 +171,7 @@ def carriers_of_text() -> dict[str, Landed]:
             labels,
         ),
         **{
-            f"Parquet {name}": Landed(
-                ".parquet", lambda field, array=array: parquet_of(field, array), expected, labels
-            )
+            f"Parquet {name}": Landed(".parquet", partial(parquet_of, values=array), expected, labels)
             for name, array in arrays.items()
         },
     }
@@ -226,7 +225,11 @@ DECIMALS = {
     "decimal(76,40)": pa.decimal256(76, 40),
 }
 # Binary digits that a float holds.
-FLOATS = {"float16": (np.float16, 11), "float32": (np.float32, 24), "float64": (np.float64, 53)}
+FLOATS: dict[str, tuple[type[np.floating[Any]], int]] = {
+    "float16": (np.float16, 11),
+    "float32": (np.float32, 24),
+    "float64": (np.float64, 53),
+}
 
 
 def id_of(number: Fraction, bits: int | None) -> Outcome:
@@ -282,7 +285,7 @@ def json_numbers() -> dict[str, Landed]:
         ),
     }
     return {
-        name: Landed(".jsonl", lambda field, texts=texts: json_lines_of(field, texts), outcomes, texts)
+        name: Landed(".jsonl", partial(json_lines_of, written=texts), outcomes, texts)
         for name, (texts, outcomes) in expected.items()
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import pytest
 from support.landing import Content, load
 
 from orchestration.landing.contracts import MESSAGES
-from orchestration.landing.formats import parquet_files
+from orchestration.landing.formats import LandedFile, parquet_files
+from orchestration.landing.formats.parquet_checks import LINKS, count_rows
 from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -112,11 +114,10 @@ def test_a_file_that_makes_a_database_unusable_fails_alone(hub: Settings) -> Non
 def test_rows_that_are_read_otherwise_than_counted_fail_their_file(
     hub: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = parquet_files.count_rows
     monkeypatch.setattr(
         parquet_files,
         "count_rows",
-        lambda file, column: count(file, column) + file.path.endswith("a.parquet"),
+        lambda file, column: count_rows(file, column) + file.path.endswith("a.parquet"),
     )
 
     loaded = load(hub, MESSAGES, {"a.parquet": message_table(2, "a"), "b.parquet": message_table(2, "b")})
@@ -193,15 +194,15 @@ def test_a_file_that_left_behind_its_name_a_pattern_is_not_taken_for_others(
     hub: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is gone between its counting and its reading, and its name would match another file."""
-    create = parquet_files.LINKS.create
+    create = LINKS.create
 
-    def create_and_lose(files: dict[int, object]) -> dict[int, str]:
-        links = create(files)  # type: ignore[arg-type]
+    def create_and_lose(files: Mapping[int, LandedFile]) -> dict[int, str]:
+        links = create(files)
         if len(files) > 1:
             (hub.landing / "messages" / "m[1].parquet").unlink()
         return links
 
-    monkeypatch.setattr(parquet_files.LINKS, "create", create_and_lose)
+    monkeypatch.setattr(LINKS, "create", create_and_lose)
     files: dict[str, Content] = {
         "m[1].parquet": message_table(1, "bracketed"),
         "m1.parquet": message_table(1, "plain"),

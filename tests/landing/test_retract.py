@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 from support.landing import land, load
 
-from orchestration.defs.schedules import landing_fingerprint
 from orchestration.landing import retract
 from orchestration.landing.contracts import MESSAGES
 from orchestration.landing.retract import REQUEST, RetractError
+from orchestration.operations.runs import landing_fingerprint
 from orchestration.settings import Settings
 from orchestration.warehouse import databases
 
@@ -72,7 +73,7 @@ def test_a_request_that_cannot_be_read_is_named(hub: Settings) -> None:
 
 
 def test_the_record_of_files_says_at_once_what_was_taken_back(
-    hub: Settings, command: Callable[..., object]
+    hub: Settings, command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     load(hub, MESSAGES, {"a.csv": messages("m1")})
 

@@ -99,8 +99,13 @@ class Recorded:
     files: dict[str, LandedContent]
     ledger: duckdb.DuckDBPyConnection
 
-    def restatement(self, after: int, message_id: str, order_id: str | None = None) -> dict[str, Any] | None:
+    def restatement(self, after: int, message_id: str, order_id: str | None = None) -> dict[str, Any]:
         """What the version of this number restated of a message, or of a touch."""
+        (row,) = self.restatements(after, message_id, order_id)
+        return row
+
+    def restatements(self, after: int, message_id: str, order_id: str | None = None) -> list[dict[str, Any]]:
+        """The same in a list, which is empty where the version restated nothing of it."""
         found = self.rows(
             "from restatements where from_version = ? and to_version = ? and message_id = ?"
             " and order_id is not distinct from ?",
@@ -109,7 +114,7 @@ class Recorded:
             order_id,
         )
         assert len(found) < 2
-        return found[0] if found else None
+        return found
 
     def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
         """Rows of the newest published file."""
@@ -204,7 +209,7 @@ def test_a_changed_order_says_of_its_touch_which_fields_changed(recorded: Record
     fields, causes = CHANGED_ORDERS[name]
 
     assert_says(recorded.restatement(1, name, name), causes, set(fields), [recorded.files[name]])
-    assert recorded.restatement(1, name) is None
+    assert recorded.restatements(1, name) == []
 
 
 @pytest.mark.parametrize("name", ["of another customer", "skipped after all"])
@@ -248,7 +253,7 @@ def test_a_message_of_a_new_day_is_growth_that_is_not_written(recorded: Recorded
 
     assert [row["new_days"] or [] for row in versions[1:3]] == [[KNOWN_DAY.date()], [NEW_DAY.date()]]
     for after, name in ((1, "early"), (2, "on a new day")):
-        assert recorded.restatement(after, name) is None
+        assert recorded.restatements(after, name) == []
         (row,) = why(recorded, after - 1, after, "messages_sent", name)
         assert (row["difference"], row["was_settled"], row["causes"]) == (1, False, ["message_new"])
 
@@ -303,7 +308,7 @@ def test_another_zone_is_a_changed_setting(recorded: Recorded) -> None:
     assert_says(row, {"setting_changed"}, set(), [])
     assert_says(recorded.restatement(3, "at night", "at night"), {"setting_changed"}, set(), [])
     assert (row["message_date_before"], row["message_date_after"]) == (date(2026, 1, 6), date(2026, 1, 5))
-    assert recorded.restatement(3, "late") is None
+    assert recorded.restatements(3, "late") == []
 
 
 def test_other_models_are_changed_software(recorded: Recorded) -> None:

@@ -127,8 +127,8 @@ class Ledger:
                 "attribution_window_days": events.window_days,
             }
         for before, after in itertools.pairwise(range(len(self.versions))):
-            facts = self._state(before).facts, self._state(after).facts
-            assert set(listed[after]["new_days"]) == new_days(*facts), self._about(before, after)
+            grown = new_days(self._state(before).facts, self._state(after).facts)
+            assert set(listed[after]["new_days"]) == grown, self._about(before, after)
 
     def restatements(self, before: int, after: int) -> list[Row]:
         names = [self.versions[before].name, self.versions[after].name]
@@ -267,8 +267,10 @@ def touch_of(state: Any, touch: tuple[str, str]) -> Row | None:
 
 def assert_side(row: Row, side: str, expected: Row | None, about: str) -> None:
     """What a restatement says of one side: nothing of one on which it was not there."""
-    columns = ("customer_id", "message_date", "queue_id", "user_id", "status")
-    columns += ("is_in_open_window", "order_value", "refunded_value", "is_last_touch")
+    columns = (
+        *("customer_id", "message_date", "queue_id", "user_id", "status"),
+        *("is_in_open_window", "order_value", "refunded_value", "is_last_touch"),
+    )
     for column in columns:
         value = (expected or {}).get(column)
         assert row[f"{column}_{side}"] == value, (column, side, about, row)

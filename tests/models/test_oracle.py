@@ -734,10 +734,10 @@ def test_window_is_open_when_it_closes_after_the_end_of_the_as_of_day() -> None:
 def test_open_windows_follow_a_short_as_of_day() -> None:
     # 9 March has 23 hours in New York and ends at 04:00 UTC; the day before ended at 05:00.
     message = sent("m", "2025-03-03 04:30")
-    columns = {"timezone": "America/New_York"}
-    open_on_9 = all_time(oracle([message], as_of=date(2025, 3, 9), **columns))
+    zone = "America/New_York"
+    open_on_9 = all_time(oracle([message], timezone=zone, as_of=date(2025, 3, 9)))
     assert open_on_9["messages_in_open_window"] == 1
-    open_on_10 = all_time(oracle([message], as_of=date(2025, 3, 10), **columns))
+    open_on_10 = all_time(oracle([message], timezone=zone, as_of=date(2025, 3, 10)))
     assert open_on_10["messages_in_open_window"] == 0
 
 
@@ -1079,8 +1079,8 @@ def total(rows: list[Row], column: str) -> Any:
 def test_shuffled_and_repeated_events_give_identical_output(
     history: History, timezone: str, data: st.DataObject
 ) -> None:
-    def shuffled(events: Sequence[Event]) -> list[Event]:
-        return data.draw(st.permutations([*events, *events[:2]]))
+    def shuffled(events: tuple[Event, ...]) -> list[Event]:
+        return data.draw(st.permutations(events + events[:2]))
 
     again = replace(
         history,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -167,8 +167,10 @@ def test_only_what_answers_the_question_is_read(
 ) -> None:
     ((_, plan),) = published.execute(f"explain (format json) from {question}", RANGES["some days"]).fetchall()
 
-    candidates = ("counts_by_day", "counts_by_day_and_queue", "counts_by_day_and_user", "mart_overview_daily")
-    candidates += ("mart_queue_daily", "mart_user_daily", "fct_messages", "fct_message_orders")
+    candidates = (
+        *("counts_by_day", "counts_by_day_and_queue", "counts_by_day_and_user", "mart_overview_daily"),
+        *("mart_queue_daily", "mart_user_daily", "fct_messages", "fct_message_orders"),
+    )
     assert {table for table in candidates if f'main.{table}"' in plan} == tables
 
 
@@ -251,6 +253,12 @@ def rows_of(published: duckdb.DuckDBPyConnection, query: str, *parameters: objec
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
+def group_of(function: str, row: Mapping[str, Any]) -> str | None:
+    """The queue or user that a row is about; None where it is about all."""
+    column = COMPARED[function]
+    return None if column is None else row[column]
+
+
 @pytest.mark.parametrize("function", COMPARED)
 @pytest.mark.parametrize(
     ("asked", "base", "expected"),
@@ -291,24 +299,23 @@ def test_a_comparison_is_a_plain_answer_for_each_side(
     expected: tuple[tuple[date, date], tuple[date, date], int, int],
 ) -> None:
     base = base.replace("$b1", f"'{days(10, 19)[0]}'").replace("$b2", f"'{days(10, 19)[1]}'")
-    key = COMPARED[function]
     sides, left_out = expected[:2], expected[2:]
     for filtered in ("", "queues := ['q1', 'q2'], users := ['u1', 'u3']"):
         named = "".join(f", {argument}" for argument in (base, filtered) if argument)
         compared = rows_of(published, f"from {function}_compared(?, ?{named})", *asked)
         plain = [
             {
-                row.get(key): row
+                group_of(function, row): row
                 for row in rows_of(published, f"from {function}(?, ?{filtered and ', ' + filtered})", *side)
             }
             for side in sides
         ]
 
-        assert {row.get(key) for row in compared} == {*plain[0], *plain[1]}
+        assert {group_of(function, row) for row in compared} == {*plain[0], *plain[1]}
         for row in compared:
             assert tuple(row[column] for column in OF_DAYS) == (*sides[0], *sides[1], *left_out)
             for of_side, ending in zip(plain, ("", "_base"), strict=True):
-                for figure, value in of_side.get(row.get(key), {}).items():
+                for figure, value in of_side.get(group_of(function, row), {}).items():
                     if figure in FIGURES:
                         assert row[f"{figure}{ending}"] == value
 
@@ -319,9 +326,8 @@ def test_exchanging_both_sides_of_a_comparison_changes_the_sign(
 ) -> None:
     one, other = days(2, 9), days(11, 20)
     query = f"from {function}_compared(?, ?, base_from := ?, base_to := ?) order by all"
-    key = COMPARED[function]
-    forth = {row.get(key): row for row in rows_of(published, query, *one, *other)}
-    back = {row.get(key): row for row in rows_of(published, query, *other, *one)}
+    forth = {group_of(function, row): row for row in rows_of(published, query, *one, *other)}
+    back = {group_of(function, row): row for row in rows_of(published, query, *other, *one)}
 
     assert forth.keys() == back.keys()
     for group, row in forth.items():

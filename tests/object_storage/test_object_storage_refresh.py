@@ -43,7 +43,7 @@ def copied_revenue(bucket: Bucket, folder: Path) -> str:
     version = json.loads(objects["latest.json"])["version"]
     parquet = folder / "mart_overview.parquet"
     parquet.write_bytes(objects[f"{version}/parquet/mart_overview.parquet"])
-    ((total,),) = duckdb.sql(
+    ((total,),) = duckdb.execute(
         f"select revenue_generated from '{parquet}' where period = 'all_time'"
     ).fetchall()
     return str(total)

@@ -84,7 +84,7 @@ def test_a_version_is_copied_as_duckdb_and_as_parquet(hub: Settings, bucket: Buc
     }
     file = tmp_path / "copied.parquet"
     file.write_bytes(bucket.objects()[f"{name}/parquet/dim_queues.parquet"])
-    assert duckdb.sql(f"from '{file}'").fetchall() == [("it's",)]
+    assert duckdb.execute(f"from '{file}'").fetchall() == [("it's",)]
     assert bucket.objects()[f"{name}/contact_reports.duckdb"] == hub.published.read_bytes()
     assert {path.name for path in hub.data_dir.iterdir()} == {"published"}
 

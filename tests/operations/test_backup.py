@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_backup_that_was_not_finished_is_none(
     target = tmp_path / "backup"
     with monkeypatch.context() as killed:
         killed.setattr(backup, "_check_databases", lambda folder: 1 / 0)
-        killed.setattr(backup.shutil, "rmtree", lambda *_, **__: None)
+        killed.setattr(shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(ZeroDivisionError):
             back_up(hub, target, False, silent)
     partial = target.with_name(".backup.partial")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from orchestration.operations import record_engines
@@ -39,11 +39,10 @@ def test_a_file_that_was_replaced_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_events_of_a_run_make_no_further_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    create = record_engines.create_engine
 
     def counted(url: str, **options: object) -> object:
         made.append(url)
-        return create(url, **options)
+        return create_engine(url, **options)
 
     monkeypatch.setattr(record_engines, "create_engine", counted)
     keep_engines()

@@ -63,7 +63,11 @@ def test_each_question_is_asked_of_both(measured: Settings, monkeypatch: pytest.
     asked: dict[str, list[Any]] = {"postgres": [], "file": []}
 
     def record(which: str) -> Callable[..., float]:
-        return lambda place, *question: asked[which].append(question) or 1.0
+        def answer(place: object, *question: object) -> float:
+            asked[which].append(question)
+            return 1.0
+
+        return answer
 
     monkeypatch.setattr(postgres, "milliseconds", record("postgres"))
     monkeypatch.setattr(questions, "milliseconds", record("file"))
@@ -74,6 +78,5 @@ def test_each_question_is_asked_of_both(measured: Settings, monkeypatch: pytest.
     assert all(min(*one.of_postgres, *one.of_file) > 0 for one in answers)
     assert asked["postgres"] == asked["file"]
     assert [function for function, *_ in asked["file"]] == [name for _, name in kinds for _ in range(2)]
-    assert len(postgres.section(answers, "a history", postgres.server(measured.postgres_url)).lines) == len(
-        kinds
-    )
+    section = postgres.section(answers, "a history", postgres.server(measured.postgres_url or ""))
+    assert len(section.lines) == len(kinds)

@@ -30,9 +30,9 @@ def test_each_published_table_is_exported_and_the_marts_and_on_request_facts_for
     with duckdb.connect(str(hub.published), read_only=True) as connection:
         tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
         for table in tables:
-            file = str(folder / f"{table}.parquet")
+            parquet = str(folder / f"{table}.parquet")
             ((differing,),) = connection.execute(
-                f"select count(*) from (from {table} except all from read_parquet(?))", [file]
+                f"select count(*) from (from {table} except all from read_parquet(?))", [parquet]
             ).fetchall()
             assert differing == 0, table
     assert len(tables) > 10

@@ -26,7 +26,9 @@ refresh_when_files_land = build_sensor()
 )
 def impatient_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The sensor of the project, in a hurry."""
-    return refresh_when_files_land(context)
+    decided = refresh_when_files_land(context)
+    assert isinstance(decided, dg.RunRequest | dg.SkipReason)
+    return decided
 
 
 def definitions_in_a_hurry() -> dg.Definitions:

@@ -126,7 +126,10 @@ def cluster(hub: Settings, folder: Path) -> Iterator[Cluster]:
 def _process(
     command: Sequence[str], environment: dict[str, str], folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    package = Path(find_spec("pyspark").origin).parent
+    spark = find_spec("pyspark")
+    assert spark
+    assert spark.origin
+    package = Path(spark.origin).parent
     with (folder / "cluster.log").open("ab") as log:
         # A group of its own, since scripts start the machine of Java below them.
         process = subprocess.Popen(

@@ -12,12 +12,16 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from orchestration.ledger import ledger_tables
 from orchestration.settings import REPOSITORY, Engine, Settings
+
+Rows = list[tuple[object, ...]]
+"""The columns and types of a relation, then its rows."""
 
 
 def refresh(hub: Settings, **environment: str) -> str:
@@ -62,7 +66,7 @@ def assert_equal(hub: Settings) -> None:
     assert_same_rows(_records(hub), _records(other))
 
 
-def assert_same_rows(found: Mapping[str, list[tuple]], expected: Mapping[str, list[tuple]]) -> None:
+def assert_same_rows(found: Mapping[str, Rows], expected: Mapping[str, Rows]) -> None:
     """The same relations with the same columns and rows."""
     assert found.keys() == expected.keys()
     assert any(rows[1:] for rows in expected.values())
@@ -83,7 +87,7 @@ def assert_ledger_tells_earlier_figures(hub: Settings) -> None:
             assert newest.execute(f"from figures_as_of('{version}', {days})").fetchall() == shown, version
 
 
-def _published(hub: Settings) -> dict[str, list[tuple]]:
+def _published(hub: Settings) -> dict[str, Rows]:
     """Each published table: its columns and types, then its sorted rows."""
     with duckdb.connect(str(hub.published), read_only=True) as connection:
         tables = connection.execute(
@@ -104,7 +108,7 @@ def _tables(relations: Iterable[str]) -> set[str]:
     return {relation for relation in relations if relation.startswith('"')}
 
 
-def _parquet(hub: Settings) -> dict[str, list[tuple]]:
+def _parquet(hub: Settings) -> dict[str, Rows]:
     """The same of the published files of Parquet; a table without rows has none."""
     found = {}
     with duckdb.connect() as connection:
@@ -123,7 +127,7 @@ def _parquet(hub: Settings) -> dict[str, list[tuple]]:
     return found
 
 
-def _records(hub: Settings) -> dict[str, list[tuple]]:
+def _records(hub: Settings) -> dict[str, Rows]:
     """What became of each file and of each row that was refused."""
     with duckdb.connect(str(hub.warehouse), read_only=True) as connection:
         return {
@@ -136,7 +140,7 @@ def _records(hub: Settings) -> dict[str, list[tuple]]:
         }
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple]:
+def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> Rows:
     # Two refreshes never have the instant in common, two engines never the digests.
     compared = "columns(lambda name: name <> 'refreshed_at' and name not like '%_digest')"
     relation = f"(select {compared} from {relation})"
@@ -145,8 +149,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple]:
     return [tuple((name, kind) for name, kind, *_ in described), *(tuple(map(str, row)) for row in rows)]
 
 
-def empty_hub(folder: Path, **settings: object) -> Settings:
+def empty_hub(folder: Path, *, timezone: str, as_of: date, currency: str) -> Settings:
     """A hub for Spark, which nothing has landed in yet."""
-    hub = Settings(folder / "spark", engine=Engine.SPARK, **settings)
+    hub = Settings(folder / "spark", timezone, as_of, currency, engine=Engine.SPARK)
     hub.landing.mkdir(parents=True)
     return hub

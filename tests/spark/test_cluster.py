@@ -24,6 +24,7 @@ def test_a_refresh_that_loses_a_worker_publishes_what_duckdb_does(tmp_path: Path
 
     with cluster(hub, tmp_path / "cluster") as running:
         run = refreshing(hub, PYTHONUNBUFFERED="1", **running.environment)
+        assert run.stdout
         printed = ""
         for line in run.stdout:
             printed += line

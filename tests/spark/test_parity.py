@@ -43,7 +43,7 @@ def test_spark_publishes_what_duckdb_does(tmp_path: Path) -> None:
     land_bytes(hub.landing / "messages" / "odd.csv", REFUSED_AND_ODD_ROWS)
     land_bytes(hub.landing / "orders" / "broken.csv.gz", b"no gzip")
     chance = random.Random(1)
-    batches = [{"messages": [], "orders": []} for _ in range(BATCHES)]
+    batches: list[Batch] = [{"messages": [], "orders": []} for _ in range(BATCHES)]
     for number, history in enumerate(several):
         for entity in ("messages", "orders"):
             for event in getattr(history, entity):

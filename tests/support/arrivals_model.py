@@ -42,7 +42,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from support.oracle import Message, Order
+from support.oracle import Message
 from support.plain_reader import Event, RawRow, Reading, ending_of, read
 
 ENTITIES = ("messages", "orders")
@@ -324,7 +324,9 @@ class ArrivalsModel:
         if self._declared(path) or not changed:
             return False
         for source in {kept.source for kept in changed}:
-            kept_ids = {kept.row.key for kept in changed if kept.source == source and _is_event(kept.row)}
+            kept_ids = {
+                kept.row.key for kept in changed if kept.source == source and isinstance(kept.row, Event)
+            }
             behind = {id_ for id_ in kept_ids if not self._comes_anywhere(id_, source)}
             allowed = self.max_left_behind * len(source.versions)
             if len(behind) > LEFT_BEHIND_WITHHELD and len(behind) > allowed:
@@ -349,8 +351,8 @@ class ArrivalsModel:
             status = "left" if kept else "retracted"
         return PathState(
             status,
-            tuple(row for row in rows if _is_event(row)),
-            tuple(row for row in rows if not _is_event(row)),
+            tuple(row for row in rows if isinstance(row, Event)),
+            tuple(row for row in rows if not isinstance(row, Event)),
             len(kept),
         )
 
@@ -431,17 +433,13 @@ def _has_every_id(former: Content, now: Content) -> bool:
 
 def _is_repeated(row: Event | RawRow, now: Content) -> bool:
     """Rule 4: the id in no older version, or the raw text."""
-    if not _is_event(row):
+    if not isinstance(row, Event):
         return row in now.rejected
     return now.has_id(row.key, row.updated_at)
 
 
 def _kept_rows(content: Content, because: Because, successor: Content | None = None) -> list[Kept]:
     return [Kept(row, content, because, successor) for row in (*content.accepted, *content.rejected)]
-
-
-def _is_event(row: Event | RawRow) -> bool:
-    return isinstance(row, Message | Order)
 
 
 def _is_passed_over(name: str) -> bool:

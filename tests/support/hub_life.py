@@ -18,8 +18,10 @@ from support.pipeline import load_and_build
 from support.strategies import TIMEZONES, of_history
 
 # What happens to a hub after its first load, in any order. Only some of it lands a batch.
-STEPS = ("land", "land, and rebuild", "land, after one was killed", "land, in another zone")
-STEPS += ("retract", "nothing", "rebuild")
+STEPS = (
+    *("land", "land, and rebuild", "land, after one was killed", "land, in another zone"),
+    *("retract", "nothing", "rebuild"),
+)
 
 # Follows one that lets windows close, which it opens again.
 OTHER_WINDOW = "other window"

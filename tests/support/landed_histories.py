@@ -39,7 +39,7 @@ def landed_histories(draw: st.DrawFn) -> tuple[list[Landed], date]:
     """The events of a history in batches, in any order; and an as-of day."""
     history = draw(histories(max_messages=8, max_orders=8))
     in_batches = st.lists(st.integers(0, MOST_BATCHES - 1), min_size=1, max_size=2, unique=True).map(tuple)
-    events = [*history.messages, *history.orders]
+    events: list[Message | Order] = [*history.messages, *history.orders]
     return [Landed(event, draw(in_batches)) for event in events], history.as_of
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -28,7 +28,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse import databases
 
 Row = Mapping[str, Any]
-Content = bytes | str | pa.Table | Sequence[Row]
+Content: TypeAlias = bytes | str | pa.Table | Sequence[Row]
 """What a file holds: its very bytes, or rows that are written in the format that its name ends in."""
 
 

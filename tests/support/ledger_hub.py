@@ -19,7 +19,9 @@ from unittest.mock import patch
 
 from orchestration.dbt_runner.sources import hash_of_sources, record_parsed
 from orchestration.incremental import plan as planning
+from orchestration.incremental.fingerprints import project_variables
 from orchestration.landing.retract import retract
+from orchestration.refresh import Dbt
 from orchestration.settings import Engine, Settings
 from orchestration.warehouse import databases
 from support import pipeline
@@ -128,10 +130,10 @@ def _window_of(days: int) -> Iterator[None]:
     if days == WINDOW_DAYS:
         yield
         return
-    variables = {**planning.project_variables(), "attribution_window_days": days}
+    variables = {**project_variables(), "attribution_window_days": days}
     run_dbt = pipeline.dbt_in_process
 
-    def with_variables(*further: str) -> pipeline.steps.Dbt:
+    def with_variables(*further: str) -> Dbt:
         def dbt(arguments: Sequence[str]) -> Iterator[Any]:
             events = run_dbt("--vars", json.dumps({"attribution_window_days": days}), *further)(arguments)
             record_parsed(target, hash_of_sources(Engine.DUCKDB))

@@ -135,9 +135,9 @@ def explain(earlier: Facts, later: Facts, asked: Filter) -> dict[Key, Change]:
     before, after = _shares(earlier, asked), _shares(later, asked)
     rows = {}
     for key in before.keys() | after.keys():
-        amounts = [_amount(key, shares.get(key, {})) for shares in (before, after)]
+        parts = before.get(key, {}), after.get(key, {})
+        amounts = _amount(key, parts[0]), _amount(key, parts[1])
         if amounts[0] != amounts[1]:
-            parts = before.get(key, {}), after.get(key, {})
             moved = {m for m in parts[0].keys() | parts[1].keys() if parts[0].get(m) != parts[1].get(m)}
             rows[key] = Change(*amounts, any(is_settled(m, earlier, later) for m in moved))
     return rows
@@ -172,11 +172,13 @@ def restated_touches(earlier: Facts, later: Facts) -> set[tuple[str, str]]:
 def causes_of_message(message_id: str, before: State, after: State) -> Causes:
     """The causes of a restated message between a version and the next one."""
     required = _event_causes_of_message(message_id, before, after)
-    rows = before.facts.messages.get(message_id), after.facts.messages.get(message_id)
-    closed_or_opened = None not in rows and (
-        {row["status"] for row in rows} == {"sent"}
-        and rows[0]["occurred_at"] == rows[1]["occurred_at"]
-        and rows[0]["is_in_open_window"] != rows[1]["is_in_open_window"]
+    row_before, row_after = before.facts.messages.get(message_id), after.facts.messages.get(message_id)
+    closed_or_opened = (
+        row_before is not None
+        and row_after is not None
+        and row_before["status"] == row_after["status"] == "sent"
+        and row_before["occurred_at"] == row_after["occurred_at"]
+        and row_before["is_in_open_window"] != row_after["is_in_open_window"]
         and not _has_other_settings(before, after)
     )
     if closed_or_opened:
@@ -193,8 +195,12 @@ def causes_of_touch(touch: tuple[str, str], before: State, after: State) -> Caus
     message_id, order_id = touch
     required, optional = _event_causes_of_order(order_id, before.events, after.events)
     required |= _event_causes_of_message(message_id, before, after)
-    rows = before.facts.touches.get(touch), after.facts.touches.get(touch)
-    has_moved = None not in rows and rows[0]["is_last_touch"] != rows[1]["is_last_touch"]
+    row_before, row_after = before.facts.touches.get(touch), after.facts.touches.get(touch)
+    has_moved = (
+        row_before is not None
+        and row_after is not None
+        and row_before["is_last_touch"] != row_after["is_last_touch"]
+    )
     touching = [
         {(m, row["sent_at"]) for (m, o), row in state.facts.touches.items() if o == order_id}
         for state in (before, after)
@@ -217,7 +223,7 @@ def _restated(
     before: Mapping[Any, Row], after: Mapping[Any, Row], share: Sequence[str], growing: set[date]
 ) -> set[Any]:
     def share_of(row: Row | None) -> list[Any] | None:
-        return row and [row[column] for column in share]
+        return None if row is None else [row[column] for column in share]
 
     return {
         key
@@ -230,13 +236,11 @@ def _restated(
 def _event_causes_of_message(message_id: str, before: State, after: State) -> set[str]:
     messages = before.events.messages, after.events.messages
     one, other = messages[0].get(message_id), messages[1].get(message_id)
-    if one is None and other is None:
-        return set()
+    if other is None:
+        return set() if one is None else {"message_removed"}
     if one is None:
         is_later = local_day(other.occurred_at, ZoneInfo(after.events.timezone)) > before.facts.as_of
         return {"message_new" if is_later else "message_late"}
-    if other is None:
-        return {"message_removed"}
     return {"message_changed"} if changed_fields(message_id, *messages) else set()
 
 

@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 
 from orchestration import refresh as steps
@@ -89,14 +90,16 @@ def invoke_dbt(*arguments: str) -> None:
         result = dbtRunner().invoke([*arguments, *how, *project_arguments(DBT_TARGET)])
     DuckDBConnectionManager.close_all_connections()
     # Text, which pytest shows whole.
-    assert result.success, (
-        repr(result.exception)
-        if result.exception
-        else "\n".join(
-            f"{node.node.name}: {node.message}"
-            for node in result.result
-            if node.status not in ("success", "pass", "warn")
-        )
+    assert result.success, repr(result.exception) if result.exception else describe_failures(result.result)
+
+
+def describe_failures(result: object) -> str:
+    """The nodes that failed, each with dbt's message."""
+    assert isinstance(result, RunExecutionResult), result
+    return "\n".join(
+        f"{node.node.name}: {node.message}"
+        for node in result.results
+        if node.status not in ("success", "pass", "warn")
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +24,7 @@ FUNCTIONS = ("overview", "messages_over_time", "queue_breakdown", "user_messages
 COMPARISONS = ("overview_compared", "queue_breakdown_compared", "user_breakdown_compared")
 
 # What the days of a comparison are compared with.
-BASES = (
+BASES: tuple[Mapping[str, str | bool | date], ...] = (
     {},
     {"against": "year"},
     {"against": "last_year_dates", "complete_days_only": True},

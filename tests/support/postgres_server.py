@@ -62,7 +62,9 @@ def running_server() -> Iterator[Path]:
 
 def program(name: str) -> str:
     """A program of the newest server that is installed."""
-    found = sorted(Path(PROGRAMS).glob(f"*/bin/{name}")) if shutil.which(name) is None else [name]
+    if shutil.which(name):
+        return name
+    found = sorted(Path(PROGRAMS).glob(f"*/bin/{name}"))
     assert found, f"{name} is not installed: make test-postgres installs it"
     return str(found[-1])
 

@@ -229,12 +229,12 @@ def filters(draw: st.DrawFn, history: History) -> Filter:
 def comparisons(draw: st.DrawFn, history: History) -> Comparison:
     """A comparison within a history: with bases before, after and across the period, open on either side."""
     one, base = draw(filters(history)), draw(filters(history))
+    of_days = (base.date_from, base.date_to)
+    bases: list[str | tuple[date, date]] = ["previous", "year", "last_year_dates", of_days]
     return Comparison(
         date_from=one.date_from,
         date_to=one.date_to,
-        against=draw(
-            st.sampled_from(("previous", "year", "last_year_dates", (base.date_from, base.date_to)))
-        ),
+        against=draw(st.sampled_from(bases)),
         complete_days_only=draw(st.booleans()),
         queues=one.queues,
         users=one.users,
@@ -291,8 +291,8 @@ def _draw_further_versions(draw: st.DrawFn) -> int:
 
 def _draw_arrivals(draw: st.DrawFn, events: list[Event]) -> list[Event]:
     """The events in any order, some of them more than once."""
-    again = draw(st.lists(st.sampled_from(events), max_size=2)) if events else []
-    return draw(st.permutations([*events, *again]))
+    again: list[Event] = draw(st.lists(st.sampled_from(events), max_size=2)) if events else []
+    return draw(st.permutations(events + again))
 
 
 def _draw_message(draw: st.DrawFn, message_id: str, cast: _Cast) -> Message:
@@ -403,9 +403,11 @@ def drawn(strategy: st.SearchStrategy[Drawn], count: int, drawn_from: int) -> li
 
 def of_history(event: Event, number: int) -> Event:
     """An event of one of several histories side by side: customers of its own, queues and users in common."""
+    key = f"{number}:{event.key}"
+    if isinstance(event, Message):
+        return replace(event, message_id=key, customer_id=f"{number}:{event.customer_id}")
     customer = None if event.customer_id is None else f"{number}:{event.customer_id}"
-    key = "message_id" if isinstance(event, Message) else "order_id"
-    return replace(event, customer_id=customer, **{key: f"{number}:{getattr(event, key)}"})
+    return replace(event, order_id=key, customer_id=customer)
 
 
 def side_by_side(several: Sequence[History]) -> History:

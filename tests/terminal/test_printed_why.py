@@ -22,6 +22,8 @@ from orchestration.settings import Settings
 from orchestration.terminal.printed_why import MOST_ROWS, WhyError, compare, print_why
 from orchestration.terminal.restated_days import restated_days
 
+Row = tuple[object, ...]
+
 NAMES = ("20260130T060000.000000Z", "20260131T060000.000000Z", "20260201T060000.000000Z")
 
 SCHEMA = """
@@ -71,13 +73,15 @@ def published(tmp_path: Path) -> Path:
     return file
 
 
-def write(published: Path, table: str, *rows: tuple[object, ...]) -> None:
+def write(published: Path, table: str, *rows: Row) -> None:
     with duckdb.connect(str(published)) as connection:
         for row in rows:
             connection.execute(f"insert into {table} values ({', '.join('?' * len(row))})", list(row))
 
 
-def order_row(order_id: str, before: str, after: str, *, settled: bool = True, path: str = "landing/o.csv"):
+def order_row(
+    order_id: str, before: str, after: str, *, settled: bool = True, path: str = "landing/o.csv"
+) -> Row:
     """A row of `why` about an order that was cancelled or came."""
     files = [{"path": path, "content_hash": "0"}]
     difference = float(after) - float(before)
@@ -213,14 +217,14 @@ def restatement(
     *causes: str,
     settled: bool = True,
     version: str = NAMES[2],
-):
+) -> Row:
     """A restated last touch, on a day and of a value."""
     values = (before[0], after[0], before[1], after[1])
     last = tuple(None if value is None else True for _, value in (before, after))
     return (version, "touch", f"m of {order_id}", order_id, *values, *last, settled, list(causes))
 
 
-def late_message(message_id: str, day: date):
+def late_message(message_id: str, day: date) -> Row:
     none = (None,) * 4
     return (NAMES[2], "message", message_id, None, None, day, *none, True, ["message_late"])
 

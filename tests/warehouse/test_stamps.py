@@ -22,7 +22,7 @@ from orchestration.incremental import plan
 from orchestration.incremental.plan import Plan
 from orchestration.publishing.publish import PublishError
 from orchestration.settings import Engine, Settings
-from orchestration.warehouse import databases, stamps
+from orchestration.warehouse import databases, run_log, stamps
 from orchestration.warehouse.errors import WarehouseError
 
 
@@ -172,7 +172,7 @@ def test_a_refresh_that_was_killed_before_it_built_rebuilds_nothing(
 ) -> None:
     land_order(hub, "o3", "1.00")
     if instant == "planning":
-        monkeypatch.setattr(plan.run_log, "record_plan", kill)
+        monkeypatch.setattr(run_log, "record_plan", kill)
         with pytest.raises(KeyboardInterrupt):
             planned(hub, run_id="killed")
     else:
@@ -187,7 +187,7 @@ def test_a_refresh_that_was_killed_once_it_had_built_rebuilds_nothing(
     unpublished: Settings, instant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if instant == "after publishing":
-        monkeypatch.setattr(plan.run_log, "finish", kill)
+        monkeypatch.setattr(run_log, "finish", kill)
         with pytest.raises(KeyboardInterrupt):
             publish(unpublished, "third")
         assert revenue(unpublished) == Decimal("140.00")
@@ -256,9 +256,9 @@ def on_spark(tmp_path: Path) -> Settings:
     with databases.connect(hub) as connection:
         record_a_loaded_file(connection)
         for run_id in ("first", "second"):
-            number = plan.run_log.begin(connection, run_id, hub)
+            number = run_log.begin(connection, run_id, hub)
             tables_of(hub).stamp(connection, stamps.stamp_of(connection, number, is_complete=False))
-            plan.run_log.record_plan(connection, number, 1, [])
+            run_log.record_plan(connection, number, 1, [])
             connection.execute(plan.MODEL_STATES)
             plan.finish(connection, hub, run_id, "none", 0)
     return hub

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from orchestration.web.guard import guarded
@@ -16,7 +16,7 @@ COOKIE = {"cookie": f"contact_ui={TOKEN}"}
 JSON = {"content-type": "application/json"}
 
 
-async def reached(scope: Any, receive: Any, send: Any) -> None:
+async def reached(scope: Scope, receive: Receive, send: Send) -> None:
     """An application that answers whatever reaches it."""
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).accept()
@@ -32,8 +32,8 @@ def ask(
 ) -> tuple[int | str, dict[str, str]]:
     """What a request is answered: status and headers; for a websocket, whether it is accepted or closed."""
     path, _, query = address.partition("?")
-    sent: list[dict[str, Any]] = []
-    scope = {
+    sent: list[Message] = []
+    scope: Scope = {
         "type": kind,
         "method": method,
         "scheme": "http",
@@ -48,13 +48,16 @@ def ask(
         "subprotocols": [],
     }
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         return {"type": "websocket.connect" if kind == "websocket" else "http.request"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(APP(scope, receive, send))
+    async def answer() -> None:
+        await APP(scope, receive, send)
+
+    asyncio.run(answer())
     first = sent[0]
     given = {name.decode(): value.decode() for name, value in first.get("headers", [])}
     return first.get("status", first["type"]), given
