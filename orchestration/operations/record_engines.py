@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -66,10 +66,13 @@ def held_open(dagster_home: Path, run_id: str) -> Iterator[None]:
     with ExitStack() as held:
         for file in (*(dagster_home / name for name in DATABASES), events_of(dagster_home, run_id)):
             # A company may keep its record elsewhere.
-            if file.exists():
-                # Whoever ends the run may be another thread than the one that began it.
-                connection = sqlite3.connect(file, check_same_thread=False)
-                held.enter_context(closing(connection))
+            if not file.exists():
+                continue
+            # Whoever ends the run may be another thread than the one that began it.
+            connection = sqlite3.connect(file, timeout=0.1, check_same_thread=False)
+            held.enter_context(closing(connection))
+            # Without one that cannot be read, the run takes longer at most.
+            with suppress(sqlite3.Error):
                 # Nothing is opened before the first statement.
                 connection.execute("select count(*) from sqlite_schema").fetchone()
         yield

@@ -79,6 +79,15 @@ def test_a_run_writes_no_log_into_its_file_before_it_ends_where_it_holds_the_fil
     assert not list(tmp_path.rglob("*.db-wal"))
 
 
+def test_a_damaged_file_is_left_to_those_who_need_it(tmp_path: Path) -> None:
+    file = events_of(tmp_path, "a-run")
+    file.parent.mkdir(parents=True)
+    file.write_text("no database" * 100)
+
+    with held_open(tmp_path, "a-run"):
+        assert file.read_text() == "no database" * 100
+
+
 def test_what_a_record_lacks_is_not_made_by_holding_it_open(tmp_path: Path) -> None:
     with held_open(tmp_path, "a-run"):
         assert not list(tmp_path.iterdir())
