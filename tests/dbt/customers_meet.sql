@@ -20,6 +20,16 @@ months_to_check as (
 
 ),
 
+-- From the first to the last of these months: what is stored of other days is not even read.
+days_to_check as (
+
+    select
+        cast(min(month_start) as date) as first_day,
+        cast(max(month_start) + interval 1 month as date) as next_day
+    from months_to_check
+
+),
+
 {% endif %}
 messaged as (
 
@@ -32,6 +42,8 @@ messaged as (
         status = 'sent'
     {% if not is_full_refresh(model.name) %}
         and {{ month }} in (select month_start from months_to_check)
+        and message_date >= (select first_day from days_to_check)
+        and message_date < (select next_day from days_to_check)
     {% endif %}
     group by {{ month }}, customer_id
 
