@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -75,8 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Look for garbage seldom: it took a tenth of each refresh in this process, and there is little."""
+    """Look for garbage seldom, and hear interrupts also where a shell runs the tests in the background."""
+    # It took a tenth of each refresh in this process, and there is little.
     gc.set_threshold(100_000, 20, 20)
+    # Such a shell has its processes ignore them, and Dagster what ends a process then too: tests would wait
+    # for ever for what they have ended.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _imports_from_any(module: ModuleType, names: Sequence[str]) -> bool:
