@@ -99,7 +99,9 @@ class Sides:
             for side in self._in_turn(run):
                 self.say(f"Refreshing {what}, {side.commit}, run {run} of {self.runs} ...")
                 prepare(side.hub)
-                usage[side] = usage_of_refresh(replace(side.hub, as_of=as_of or side.hub.as_of), side.tree)
+                took = usage_of_refresh(replace(side.hub, as_of=as_of or side.hub.as_of), side.tree)
+                self.say(f"  {took.wall:.1f} s, {took.cpu:.1f} CPU s, {took.memory:,.0f} MB")
+                usage[side] = took
             pairs.append((usage[self.before], usage[self.after]))
         return pairs
 
