@@ -133,6 +133,8 @@ soak: .venv/ready-dev  ## the real daemon, while processes die and the disk fill
 
 lint: lint-python lint-sql  ## Python with its types, SQL, and dbt's deprecation warnings
 
+# The dashboard apart, because its tests have a conftest.py as well. Its types are those of this environment's libraries,
+# which are newer than those of Superset.
 lint-python: .venv/ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy && MYPYPATH=dashboards/tests $(BIN)/mypy dashboards

@@ -100,7 +100,9 @@ def measured(
     wall = time.perf_counter() - started
     if os.waitstatus_to_exitcode(status):
         by_hand = shlex.join([*(f"{name}={value}" for name, value in variables.items()), *command])
-        raise SystemExit(f"This failed; run it by hand to see why: {by_hand}")
+        raise SystemExit(
+            f"This failed; run it by hand to see why: cd {shlex.quote(str(folder))} && {by_hand}"
+        )
     # The children that the process waited for, dbt above all, are in its account.
     return Usage(wall, cpu=usage.ru_utime + usage.ru_stime, memory=usage.ru_maxrss / 1024)
 

@@ -6,7 +6,7 @@ what this tree's refreshes are divided into (run.py).
     git worktree add ../before COMMIT && make -C ../before .venv/ready
     python -m benchmarks.pairs ../before [--messages 1000000] [--orders 2000000] [--runs 3]
 
-Each tree runs in its own environment. The questions are asked from this one, of both published files.
+Each tree refreshes in its own environment. The questions are asked from this one, of both published files.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Side:
 
     @property
     def commit(self) -> str:
-        """The commit that is checked out there."""
-        command = ["git", "-C", str(self.tree), "log", "-1", "--format=%h of %as"]
+        """The commit that is checked out there, and whether anything differs from it."""
+        command = ["git", "-C", str(self.tree), "describe", "--always", "--exclude=*", "--dirty"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -62,7 +62,7 @@ class Sides:
     say: Say
 
     def full_refreshes(self) -> list[Pair]:
-        """Of all that has landed; the state after the last pair is kept aside."""
+        """Refresh all that has landed; the state after the last pair is kept aside."""
         pairs = self._pairs("all that has landed", state.clear)
         for side in (self.before, self.after):
             state.keep_aside(side.hub)
@@ -74,7 +74,7 @@ class Sides:
         land: Callable[[Recipe, Path], None] | None = None,
         as_of: date | None = None,
     ) -> list[Pair]:
-        """Of what a function lands beside the history, each after a full refresh of the history alone."""
+        """Refresh what a function lands beside the history, each time after the history alone."""
         if land:
             for side in (self.before, self.after):
                 apart(land, self.recipe, side.hub.landing)
@@ -84,7 +84,7 @@ class Sides:
         return pairs
 
     def answers(self) -> list[tuple[Answers, Answers]]:
-        """The same questions to what both have published, as often as there are runs."""
+        """Ask the same questions of both published files, as often as there are runs."""
         asked: dict[Side, list[list[Answers]]] = {self.before: [], self.after: []}
         for run in range(1, self.runs + 1):
             for side in self._in_turn(run):

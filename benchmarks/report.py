@@ -56,8 +56,8 @@ def write(sections: Sequence[Section], runs: int, file: Path) -> None:
     written = file.read_text(encoding="utf-8") if file.exists() else ""
     texts = {
         _heading(text): text.rstrip()
-        for text in re.split(r"^(?=## )", written.removeprefix(TITLE), flags=re.MULTILINE)
-        if text
+        for text in re.split(r"^(?=## )", written, flags=re.MULTILINE)
+        if text.startswith("## ")
     }
     for section in sections:
         text = section.as_markdown(f"Measured on {date.today()} with `--runs {runs}`: {machine()}.")
@@ -66,7 +66,7 @@ def write(sections: Sequence[Section], runs: int, file: Path) -> None:
 
 
 def machine() -> str:
-    """What everything was measured on."""
+    """What a section was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {_system()}, Python "

@@ -258,7 +258,7 @@ def files(settings: Settings) -> int:
         to_do = f" -> {state.to_do}" if state.to_do else ""
         CONSOLE.print(f"{state.state:<11} {markup(named(state.path))} ({rows}){markup(about)}{markup(to_do)}")
     if not listed:
-        CONSOLE.print(f"No file has landed in {markup(settings.landing_url or settings.landing)}.")
+        CONSOLE.print(f"The last load found no file in {markup(settings.landing_url or settings.landing)}.")
     return 0
 
 

@@ -30,10 +30,10 @@ def sync_tree(top: Path) -> None:
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Give the path of a new file, which takes the place of another one, if any, in one step that lasts.
+def replacing_file(file: Path) -> Iterator[Path]:
+    """Replace a file in one step that lasts by what is written to the path that this gives.
 
-    A block that fails leaves the other one as it is.
+    Where the block fails, the former file stays.
     """
     beside = file.with_name(f".{file.name}")
     yield beside

@@ -27,10 +27,15 @@ def one_row(
     return row
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """The names of the columns of a table, written as in a query; none when there is no such table.
+def column_names(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """The names of the columns of a table; none when there is no such table.
 
-    A query of DuckDB's catalog would bind every view of it first, which takes 10 ms.
+    Not within a transaction, which a missing table would abort. A query of DuckDB's catalog would bind every
+    view of it first, which takes 10 ms.
+
+    Args:
+        connection: the connection.
+        table: the table, named as in a query.
     """
     try:
         described = connection.execute(f"from {table} limit 0").description

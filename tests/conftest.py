@@ -79,8 +79,8 @@ def pytest_configure() -> None:
     """Look for garbage seldom, and hear interrupts also where a shell runs the tests in the background."""
     # It took a tenth of each refresh in this process, and there is little.
     gc.set_threshold(100_000, 20, 20)
-    # Such a shell has its processes ignore them, and Dagster what ends a process then too: tests would wait
-    # for ever for what they have ended.
+    # A shell without job control starts background processes with SIGINT ignored. Dagster then ignores
+    # SIGTERM too, so a test that terminates a process would never end.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -6,6 +6,7 @@ Belongs here: what is landed, asked, joined and kept. Does not belong here: how 
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -451,6 +452,7 @@ def test_percentiles_are_values_that_were_measured(count: int, expected: int) ->
 
 def test_results_are_kept_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "RESULTS.md"
+    file.write_text("# Results\n\nUnder another title.\n\n")
 
     def write(heading: str, figure: str) -> list[str]:
         report.write([Section(heading, "Text.", ["What", "Figure"], [["it", figure]])], 3, file)
@@ -463,6 +465,7 @@ def test_results_are_kept_part_by_part(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(report, "machine", lambda: "another machine")
     assert write("Two", "4") == ["## One", "| it | 3 |", "## Two", "| it | 4 |"]
     assert file.read_text().count(": another machine.") == 1
+    assert file.read_text().startswith(f"{report.TITLE}## One")
 
 
 def test_pieces_are_measured_in_their_order_and_the_long_ones_on_request() -> None:
@@ -475,7 +478,9 @@ def test_pieces_are_measured_in_their_order_and_the_long_ones_on_request() -> No
 
 
 def test_a_command_that_fails_is_named() -> None:
-    with pytest.raises(SystemExit, match="run it by hand to see why: A=1 false"):
+    with pytest.raises(
+        SystemExit, match=rf"run it by hand to see why: cd {re.escape(str(REPOSITORY))} && A=1 false"
+    ):
         measured(["false"], {"A": "1"})
 
 

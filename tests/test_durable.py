@@ -27,7 +27,7 @@ def test_a_new_file_is_on_the_disk_before_it_takes_the_place_and_its_name_after_
     (folder / "file").write_text("old")
     (tmp_path / "file").write_text("of the folder above")
 
-    with durable.replacing(folder / "file") as beside:
+    with durable.replacing_file(folder / "file") as beside:
         beside.write_text("new")
         assert (folder / "file").read_text() == "old"
 
@@ -41,7 +41,7 @@ def test_a_new_file_that_was_not_written_whole_takes_no_place(tmp_path: Path) ->
     file.write_text("old")
 
     def write_half() -> None:
-        with durable.replacing(file) as beside:
+        with durable.replacing_file(file) as beside:
             beside.write_text("ne")
             raise OSError("No space left on device")
 

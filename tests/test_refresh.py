@@ -89,7 +89,7 @@ def test_an_empty_hub_is_refreshed_and_published(hub: Settings, command: Command
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert before.stdout == "No load has looked into the landing folder yet: `make run`.\n"
-    assert " ".join(after.stdout.split()) == f"No file has landed in {hub.landing}."
+    assert " ".join(after.stdout.split()) == f"The last load found no file in {hub.landing}."
     with reading(hub.published) as connection:
         assert connection.sql(
             "select messages_sent, revenue_generated, conversion_rate, revenue_per_message "

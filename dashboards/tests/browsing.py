@@ -60,7 +60,7 @@ def note_dialogs(page: Page, said: list[str]) -> None:
 
 
 def note_requests(page: Page, pattern: str, asked: list[str]) -> None:
-    """Note the addresses that are asked for and in which a pattern is found."""
+    """Note the addresses of requests in which a pattern is found."""
 
     def note(request: Request) -> None:
         if re.search(pattern, request.url):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from orchestration.durable import replacing
+from orchestration.durable import replacing_file
 from orchestration.hub import landing_tables
 from orchestration.hub.landing_tables import LandingTable, UnusableKeyError, shown
 from orchestration.hub.zones import is_zone
@@ -320,7 +320,7 @@ def _replace(file: Path, content: bytes) -> None:
     """Write the file in one step that lasts, with the rights that it had; a link stays one."""
     file = file.resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as beside, beside.open("wb") as stream:
+    with replacing_file(file) as beside, beside.open("wb") as stream:
         stream.write(content)
         if file.exists():
             os.fchmod(stream.fileno(), file.stat().st_mode & 0o777)

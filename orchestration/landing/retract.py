@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.durable import replacing, sync
+from orchestration.durable import replacing_file, sync
 from orchestration.hub.rights import keep_from_others
 from orchestration.landing import arrivals, records
 from orchestration.landing.arrivals import Load
@@ -269,7 +269,7 @@ def _write(settings: Settings, request: Request) -> Path:
     ]
     folder = settings.retracted / f"{UNFINISHED}{max(taken, default=0) + 1:08}"
     folder.mkdir()
-    with replacing(folder / REQUEST) as beside, beside.open("w", encoding="utf-8") as stream:
+    with replacing_file(folder / REQUEST) as beside, beside.open("w", encoding="utf-8") as stream:
         json.dump(asdict(request), stream)
     return folder
 

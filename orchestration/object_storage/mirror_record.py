@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestration.durable import replacing
+from orchestration.durable import replacing_file
 from orchestration.object_storage.stores import StoreError
 
 
@@ -104,7 +104,7 @@ class MirrorRecord:
     def begin(self, address: str) -> None:
         """Write the record again, without lines that a later one replaces."""
         self.address = address
-        with replacing(self._file) as beside, beside.open("w", encoding="utf-8") as stream:
+        with replacing_file(self._file) as beside, beside.open("w", encoding="utf-8") as stream:
             for line in ({"address": address}, *map(asdict, self.files.values())):
                 stream.write(json.dumps(line) + "\n")
 

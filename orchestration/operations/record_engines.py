@@ -5,7 +5,7 @@ anew, which is half of what the record costs. Its engines hold no connection (Nu
 compiled statements is kept.
 
 It also opens a connection for each event and closes it again. When the last connection to a file is closed,
-SQLite writes its log into the file and removes the log, which is half of what is left.
+SQLite writes its log into the file and removes the log.
 
 Belongs here: how Dagster reaches its record. Does not belong here: what is in it (runs.py, retention.py).
 """
@@ -68,11 +68,11 @@ def held_open(dagster_home: Path, run_id: str) -> Iterator[None]:
             # A company may keep its record elsewhere.
             if not file.exists():
                 continue
-            # Whoever ends the run may be another thread than the one that began it.
-            connection = sqlite3.connect(file, timeout=0.1, check_same_thread=False)
-            held.enter_context(closing(connection))
-            # Without one that cannot be read, the run takes longer at most.
+            # Without one that cannot be opened, the run takes longer at most.
             with suppress(sqlite3.Error):
-                # Nothing is opened before the first statement.
+                # Whoever ends the run may be another thread than the one that began it.
+                connection = sqlite3.connect(file, timeout=0.1, check_same_thread=False)
+                held.enter_context(closing(connection))
+                # The log is not opened before the first statement.
                 connection.execute("select count(*) from sqlite_schema").fetchone()
         yield

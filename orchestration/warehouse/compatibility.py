@@ -12,7 +12,7 @@ from packaging.version import Version
 from orchestration import VERSION
 from orchestration.landing.contracts import CONTRACTS
 from orchestration.settings import Settings
-from orchestration.sql import columns_of
+from orchestration.sql import column_names
 from orchestration.warehouse.errors import NewerVersionError, WarehouseError
 from orchestration.warehouse.schema import columns_of_raw
 
@@ -44,7 +44,7 @@ def require_known_version(connection: duckdb.DuckDBPyConnection, settings: Setti
     """
     # By the columns, since the record of refreshes may have been taken over from an older warehouse.
     if any(
-        {name for name, _ in columns_of_raw(contract)} - {*columns_of(connection, f"raw.{contract.table}")}
+        {name for name, _ in columns_of_raw(contract)} - {*column_names(connection, f"raw.{contract.table}")}
         for contract in CONTRACTS
     ):
         raise WarehouseError(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.durable import replacing
+from orchestration.durable import replacing_file
 from orchestration.settings import Settings
 from orchestration.sql import one_row
 
@@ -86,7 +86,7 @@ def of_reports(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
 def write_to_file(file: Path, stamp: Stamp) -> None:
     """Stamp a folder by a file in it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as beside:
+    with replacing_file(file) as beside:
         beside.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
 
 

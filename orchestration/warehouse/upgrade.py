@@ -15,12 +15,12 @@ from orchestration.landing.formats import LandedFile
 from orchestration.landing.inspection import inspect
 from orchestration.landing.kept import Group, KeptRows
 from orchestration.settings import Settings
-from orchestration.sql import columns_of, one_row
+from orchestration.sql import column_names, one_row
 
 
 def is_of_version_0_2(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the warehouse has the tables of version 0.2.0."""
-    return "file_id" in columns_of(connection, "raw.landed_files")
+    return "file_id" in column_names(connection, "raw.landed_files")
 
 
 def keep_rows(connection: duckdb.DuckDBPyConnection, settings: Settings) -> int:

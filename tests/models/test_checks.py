@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from support.landed_histories import Batch, land_batch
 from support.oracle import Message, Order
-from support.pipeline import DBT_TARGET, build, run_dbt
+from support.pipeline import DBT_TARGET, build, refresh, run_dbt
 from support.small_hub import copied
 
 from orchestration.dbt_runner import results
@@ -204,6 +204,22 @@ def test_one_customer_in_a_hundred_is_enough(hub: Settings) -> None:
 
     change(hub, "update fct_messages set customer_id = 'stranger' where customer_id = 'c2'")
     assert "customers_meet" in warnings_of(hub)
+
+
+def test_a_month_is_looked_at_again_when_something_of_it_lands(tmp_path: Path, hub: Settings) -> None:
+    later = copied(hub, tmp_path / "hub")
+    said: list[str] = []
+    at = datetime(2025, 11, 5, 12)
+    land_batch(later, {"messages": [Message("m", "stranger", "q1", "u1", "sent", at, at)], "orders": []}, 1)
+    refresh(later, said.append)
+
+    (warned,) = [sentence for sentence in said if "customers_meet" in sentence]
+    assert re.search(r"2025-11-01 +1 +0 +stranger\b", warned)
+    assert "2026-01-01" not in warned
+
+    said.clear()
+    refresh(later, said.append)
+    assert not [sentence for sentence in said if "customers_meet" in sentence]
 
 
 def test_events_later_than_the_as_of_day_are_named_with_their_files(tmp_path: Path, hub: Settings) -> None:

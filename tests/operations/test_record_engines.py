@@ -12,7 +12,13 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from orchestration.operations import record_engines
-from orchestration.operations.record_engines import engine_of, events_of, held_open, keep_engines
+from orchestration.operations.record_engines import (
+    DATABASES,
+    engine_of,
+    events_of,
+    held_open,
+    keep_engines,
+)
 
 
 def url_of(file: Path) -> str:
@@ -69,13 +75,13 @@ def test_a_run_writes_no_log_into_its_file_before_it_ends_where_it_holds_the_fil
         record = held_open(tmp_path, context.run.run_id) if is_held else nullcontext()
         with record:
             context.log.info("An event.")
-            events = events_of(tmp_path, context.run.run_id)
-            logs.append(events.with_name(f"{events.name}-wal").exists())
+            files = [events_of(tmp_path, context.run.run_id), *(tmp_path / name for name in DATABASES[:2])]
+            logs.append([file.with_name(f"{file.name}-wal").exists() for file in files])
 
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert dg.materialize([one], instance=instance).success
 
-    assert logs == [is_held]
+    assert logs == [[is_held] * 3]
     assert not list(tmp_path.rglob("*.db-wal"))
 
 
@@ -83,9 +89,12 @@ def test_a_damaged_file_is_left_to_those_who_need_it(tmp_path: Path) -> None:
     file = events_of(tmp_path, "a-run")
     file.parent.mkdir(parents=True)
     file.write_text("no database" * 100)
+    folder = tmp_path / DATABASES[0]
+    folder.mkdir(parents=True)
 
     with held_open(tmp_path, "a-run"):
         assert file.read_text() == "no database" * 100
+        assert not list(folder.iterdir())
 
 
 def test_what_a_record_lacks_is_not_made_by_holding_it_open(tmp_path: Path) -> None:
