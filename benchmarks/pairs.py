@@ -39,16 +39,11 @@ Pair = tuple[Usage, Usage]
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two trees, and a hub that only it refreshes."""
+    """One of the two trees, what is checked out there, and a hub that only it refreshes."""
 
     tree: Path
+    commit: str
     hub: Settings
-
-    @property
-    def commit(self) -> str:
-        """The commit that is checked out there, and whether anything differs from it."""
-        command = ["git", "-C", str(self.tree), "describe", "--always", "--exclude=*", "--dirty"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,12 @@ class Sides:
     recipe: Recipe
     runs: int
     say: Say
+
+    @property
+    def about(self) -> str:
+        """What is refreshed, and by what."""
+        history = History(self.recipe, self.runs, self.say).name
+        return f"{history}; before is {self.before.commit}, after is {self.after.commit}"
 
     def full_refreshes(self) -> list[Pair]:
         """Refresh all that has landed; the state after the last pair is kept aside."""
@@ -122,12 +123,18 @@ def sides_of(tree: Path, recipe: Recipe, runs: int, say: Say) -> Sides:
     """Both trees with a hub each, in which the history has landed and nothing else."""
     history = History(recipe, 1, say).hub
     return Sides(
-        Side(tree, _hub_like(history, "before")),
-        Side(REPOSITORY, _hub_like(history, "after")),
+        Side(tree, commit_of(tree), _hub_like(history, "before")),
+        Side(REPOSITORY, commit_of(REPOSITORY), _hub_like(history, "after")),
         recipe,
         runs,
         say,
     )
+
+
+def commit_of(tree: Path) -> str:
+    """The commit that is checked out in a tree, and whether anything differs from it."""
+    command = ["git", "-C", str(tree), "describe", "--always", "--exclude=*", "--dirty"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _hub_like(history: Settings, name: str) -> Settings:
@@ -158,8 +165,7 @@ def refreshes_section(sides: Sides, measured: Mapping[str, Sequence[Pair]]) -> S
         )
     return Section(
         "Refreshes before and after a change",
-        f"{History(sides.recipe, 1, sides.say).name}; before is {sides.before.commit}, after is "
-        f"{sides.after.commit}, in turn; ratios are medians of those of the pairs.",
+        f"{sides.about}, in turn; ratios are medians of those of the pairs.",
         ["Refresh of", *_compared("Wall s", "CPU s"), "Peak memory, ratio"],
         lines,
     )
@@ -185,8 +191,7 @@ def questions_section(sides: Sides, answers: Sequence[tuple[Answers, Answers]]) 
         )
     return Section(
         "Questions before and after a change",
-        f"{History(sides.recipe, 1, sides.say).name}; before is {sides.before.commit}, after is "
-        f"{sides.after.commit}; the same questions to each published file, in turn.",
+        f"{sides.about}; the same questions to each published file, in turn.",
         ["Question", "Function", "Asked", *_compared("Median ms", "95th percentile ms")],
         lines,
     )

@@ -496,7 +496,7 @@ def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pairs.Sides:
     for module in (history, pairs):
         monkeypatch.setattr(module, "DATA", tmp_path)
     monkeypatch.setattr(pairs, "apart", lambda function, *arguments: function(*arguments))
-    monkeypatch.setattr(pairs.Side, "commit", property(lambda side: side.hub.data_dir.name))
+    monkeypatch.setattr(pairs, "commit_of", lambda tree: f"commit of {tree.name}")
     return pairs.sides_of(tmp_path / "earlier", Recipe(36, 72, 18), 2, lambda sentence: None)
 
 

@@ -15,7 +15,7 @@ import duckdb
 from orchestration.engines import spark
 from orchestration.ledger import ledger_tables
 from orchestration.settings import Engine, Settings
-from orchestration.sql import identifier, one_row
+from orchestration.sql import column_names, identifier, one_row
 from orchestration.warehouse import databases, stamps
 from orchestration.warehouse.last_published import published_tables
 from orchestration.warehouse.stamps import Stamp
@@ -251,7 +251,7 @@ def _count_unpublished(
     counts = {}
     with published_tables(connection, settings) as published:
         for name, table in tables.items():
-            columns = {column for column, *_ in connection.execute(f"describe from {table}").fetchall()}
+            columns = set(column_names(connection, table))
             counted = table
             # A table that has other columns now is another one.
             if columns == set(published.get(name, ())):
