@@ -4,9 +4,10 @@ Belongs here: the same work done by another tree of this repository, beside this
 what this tree's refreshes are divided into (run.py).
 
     git worktree add ../before COMMIT && make -C ../before .venv/ready
-    python -m benchmarks.pairs ../before [--messages 1000000] [--orders 2000000] [--runs 3]
+    python -m benchmarks.pairs ../before [../after] [--messages 1000000] [--orders 2000000] [--runs 3]
 
-Each tree refreshes in its own environment. The questions are asked from this one, of both published files.
+Without ``../after``, this tree is the one after the change. Each tree refreshes in its own environment. The
+questions are asked from this one, of both published files.
 """
 
 from __future__ import annotations
@@ -119,12 +120,12 @@ def _together(runs: Sequence[Sequence[Answers]]) -> list[Answers]:
     ]
 
 
-def sides_of(tree: Path, recipe: Recipe, runs: int, say: Say) -> Sides:
+def sides_of(before: Path, after: Path, recipe: Recipe, runs: int, say: Say) -> Sides:
     """Both trees with a hub each, in which the history has landed and nothing else."""
     history = History(recipe, 1, say).hub
     return Sides(
-        Side(tree, commit_of(tree), _hub_like(history, "before")),
-        Side(REPOSITORY, commit_of(REPOSITORY), _hub_like(history, "after")),
+        Side(before, commit_of(before), _hub_like(history, "before")),
+        Side(after, commit_of(after), _hub_like(history, "after")),
         recipe,
         runs,
         say,
@@ -205,6 +206,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure both trees; the result is the exit status of the process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pairs")
     parser.add_argument("before", type=Path, help="the folder in which the other commit is checked out")
+    parser.add_argument(
+        "after",
+        type=Path,
+        nargs="?",
+        default=REPOSITORY,
+        help="the folder of the later commit; this one by default",
+    )
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--orders", type=int, default=2_000_000)
     parser.add_argument("--runs", type=int, default=3, help="how many pairs of each refresh")
@@ -212,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     recipe = Recipe(options.messages, options.orders, DAYS, DEFAULT_LAST_DAY, format="parquet")
-    sides = sides_of(options.before.resolve(), recipe, options.runs, console.print)
+    sides = sides_of(options.before.resolve(), options.after.resolve(), recipe, options.runs, console.print)
     full = sides.full_refreshes()
     answers = sides.answers()
     measured = {

@@ -497,14 +497,16 @@ def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pairs.Sides:
         monkeypatch.setattr(module, "DATA", tmp_path)
     monkeypatch.setattr(pairs, "apart", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(pairs, "commit_of", lambda tree: f"commit of {tree.name}")
-    return pairs.sides_of(tmp_path / "earlier", Recipe(36, 72, 18), 2, lambda sentence: None)
+    return pairs.sides_of(
+        tmp_path / "earlier", tmp_path / "later", Recipe(36, 72, 18), 2, lambda sentence: None
+    )
 
 
 def test_two_trees_refresh_the_same_in_turn(sides: pairs.Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, date, bool, list[str]]] = []
 
     def refreshed(hub: Settings, tree: Path) -> Usage:
-        assert tree == (sides.before.tree if hub.data_dir == sides.before.hub.data_dir else REPOSITORY)
+        assert tree.name == {"before": "earlier", "after": "later"}[hub.data_dir.name]
         (hub.data_dir / "state").write_text(f"{len(seen)}")
         small = (hub.landing / "messages" / "small.parquet").exists()
         state = sorted(path.read_text() for path in (hub.data_dir / "kept_aside").glob("*"))

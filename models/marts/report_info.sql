@@ -23,10 +23,9 @@ events as (
 freshness as (
 
     select
-        max(case when events.event_at < as_of_days.as_of_ends_at then events.event_at end) as newest_event_at,
-        count(case when events.event_at >= as_of_days.as_of_ends_at then 1 end) as events_after_as_of
+        max(case when event_at < {{ end_of_as_of_day() }} then event_at end) as newest_event_at,
+        count(case when event_at >= {{ end_of_as_of_day() }} then 1 end) as events_after_as_of
     from events
-    cross join as_of_days
 
 )
 

@@ -6,29 +6,34 @@
 
 with
 
-accepted as (
+counts as (
 
     select
-        contents.path,
+        file_id,
         count(*) as row_count
     from (
         select file_id from {{ source('raw', 'message_events') }}
         union all
         select file_id from {{ source('raw', 'order_events') }}
     ) as events
-    inner join {{ source('raw', 'contents') }} as contents on events.file_id = contents.file_id
+    group by file_id
+
+),
+
+accepted as (
+
+    select
+        contents.path,
+        sum(counts.row_count) as row_count
+    from counts
+    inner join {{ source('raw', 'contents') }} as contents on counts.file_id = contents.file_id
     group by contents.path
 
 ),
 
 accepted_without_content as (
 
-    select file_id
-    from (
-        select distinct file_id from {{ source('raw', 'message_events') }}
-        union
-        select distinct file_id from {{ source('raw', 'order_events') }}
-    ) as events
+    select file_id from counts
     where file_id not in (select contents.file_id from {{ source('raw', 'contents') }} as contents)
 
 ),
