@@ -30,10 +30,12 @@ COUNTS = "assert_counts_are_of_all_messages_and_touches"
 SALES = "assert_sales_add_up"
 CREDITED = "assert_credited_sales_are_those_of_the_messages"
 BOUNDS = "assert_figures_are_within_their_bounds"
+LANDED = "assert_landed_rows_are_accepted_or_rejected"
 LATE = "warn_events_later_than_the_as_of_day"
 NAMES = "unique_without_blanks_queue_names_queue_id"
 
 SECOND = "interval 1 second"
+OF_ONE_FILE = "where path = (select min(path) from raw.landed_files)"
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,29 @@ def test_a_check_finds_what_is_wrong(hub: Settings, check: str, wrong: str) -> N
 
     with pytest.raises(AssertionError, match=check):
         run_dbt(hub, "test", "--select", check)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ("delete from raw.message_events where message_id = 'c1-m1'", 1),
+        ("insert into raw.order_events from raw.order_events where order_id = 'c1-o1'", 1),
+        (f"update raw.landed_files set rows_landed = rows_landed + 1 {OF_ONE_FILE}", 1),
+        (f"update raw.landed_files set rows_skipped = 1, rows_rejected = -1 {OF_ONE_FILE}", 1),
+        # The file has no accepted rows then, and its rows have no file.
+        (f"delete from raw.contents {OF_ONE_FILE}", 2),
+    ],
+)
+def test_a_check_finds_landed_rows_that_are_lost_or_come_twice(
+    tmp_path: Path, hub: Settings, wrong: str, found: int
+) -> None:
+    changed = copied(hub, tmp_path / "hub")
+    run_dbt(changed, "test", "--select", LANDED)
+    with duckdb.connect(str(changed.warehouse)) as connection:
+        connection.execute(wrong)
+
+    with pytest.raises(AssertionError, match=f"{LANDED}: Got {found} results?"):
+        run_dbt(changed, "test", "--select", LANDED)
 
 
 def test_a_check_finds_two_names_of_one_queue_whose_ids_differ_in_blanks(
