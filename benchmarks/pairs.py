@@ -86,13 +86,18 @@ class Sides:
         return pairs
 
     def answers(self) -> list[tuple[Answers, Answers]]:
-        """Ask the same questions of both published files, as often as there are runs."""
-        asked: dict[Side, list[list[Answers]]] = {self.before: [], self.after: []}
+        """Ask each question of both published files, one after the other, as often as there are runs."""
+        runs = []
         for run in range(1, self.runs + 1):
-            for side in self._in_turn(run):
-                self.say(f"Asking questions, {side.commit}, run {run} of {self.runs} ...")
-                asked[side].append(apart(questions.ask, side.hub.published))
-        return list(zip(*(_together(asked[side]) for side in (self.before, self.after)), strict=True))
+            self.say(f"Asking questions of both, run {run} of {self.runs} ...")
+            runs.append(
+                apart(questions.ask_in_turn, [side.hub.published for side in (self.before, self.after)])
+            )
+        before, after = (
+            [_together([asked[side] for asked in same]) for same in zip(*runs, strict=True)]
+            for side in (0, 1)
+        )
+        return list(zip(before, after, strict=True))
 
     def _pairs(self, what: str, prepare: Callable[[Settings], None], as_of: date | None = None) -> list[Pair]:
         pairs = []
@@ -112,12 +117,9 @@ class Sides:
         return (self.before, self.after) if run % 2 else (self.after, self.before)
 
 
-def _together(runs: Sequence[Sequence[Answers]]) -> list[Answers]:
+def _together(answers: Sequence[Answers]) -> Answers:
     """The answers of several runs to the same questions."""
-    return [
-        replace(same[0], milliseconds=[taken for answers in same for taken in answers.milliseconds])
-        for same in zip(*runs, strict=True)
-    ]
+    return replace(answers[0], milliseconds=[taken for one in answers for taken in one.milliseconds])
 
 
 def sides_of(before: Path, after: Path, recipe: Recipe, runs: int, say: Say) -> Sides:
@@ -178,21 +180,24 @@ def _with_ratios(pairs: Sequence[Pair], figure: str) -> list[tuple[float, float,
 
 
 def questions_section(sides: Sides, answers: Sequence[tuple[Answers, Answers]]) -> Section:
-    """How long the answers to the same questions took before and after."""
+    """How long the answers to the same questions took before and after, and the median of their ratios."""
     lines = []
     for before, after in answers:
         medians = [statistics.median(of.milliseconds) for of in (before, after)]
+        pairs = zip(before.milliseconds, after.milliseconds, strict=True)
+        ratio = statistics.median(later / earlier for earlier, later in pairs)
         tails = [questions.percentile(of.milliseconds, 95) for of in (before, after)]
         lines.append(
             [before.of.name, before.function, str(len(before.milliseconds))]
             + [f"{value:.0f}" for value in medians]
-            + [f"{medians[1] / medians[0]:.2f}"]
+            + [f"{ratio:.2f}"]
             + [f"{value:.0f}" for value in tails]
             + [f"{tails[1] / tails[0]:.2f}"]
         )
     return Section(
         "Questions before and after a change",
-        f"{sides.about}; the same questions to each published file, in turn.",
+        f"{sides.about}; each question to one published file after the other. The ratio beside the medians "
+        "is the median of the ratios of the pairs.",
         ["Question", "Function", "Asked", *_compared("Median ms", "95th percentile ms")],
         lines,
     )

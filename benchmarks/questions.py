@@ -162,17 +162,31 @@ def ask(
     published: Path, questions: int = QUESTIONS, seed: int = SEED, classes: Sequence[Class] = CLASSES
 ) -> list[Answers]:
     """Ask each function of each class this many questions."""
-    queues, users, first_day, last_day = known(published)
+    return [answers for (answers,) in ask_in_turn([published], questions, seed, classes)]
+
+
+def ask_in_turn(
+    files: Sequence[Path], questions: int = QUESTIONS, seed: int = SEED, classes: Sequence[Class] = CLASSES
+) -> list[tuple[Answers, ...]]:
+    """Ask each question of one published file after the other, all of the same history.
+
+    Returns:
+        for each function of each class the answers of each file.
+    """
+    queues, users, first_day, last_day = known(files[0])
     drawn = random.Random(seed)
     answers = []
     for one_class in classes:
         for function in one_class.functions:
-            taken = []
-            for _ in range(questions):
+            taken: dict[Path, list[float]] = {file: [] for file in files}
+            for number in range(questions):
                 days = draw_days(drawn, first_day, last_day, one_class.most_days)
                 filters = one_class.draw(drawn, queues, users)
-                taken.append(milliseconds(published, function, *days, *filters))
-            answers.append(Answers(one_class, function, taken))
+                # Each is the first in its turn, since the first finds less in the caches of the processor.
+                first = number % len(files)
+                for file in (*files[first:], *files[:first]):
+                    taken[file].append(milliseconds(file, function, *days, *filters))
+            answers.append(tuple(Answers(one_class, function, taken[file]) for file in files))
     return answers
 
 

@@ -544,21 +544,26 @@ def test_ratios_are_medians_of_those_of_the_pairs(sides: pairs.Sides) -> None:
     assert line == ["nothing new", "3.0", "5.0", "2.00", "6.0", "3.0", "0.50", "1.50"]
 
 
-def test_the_same_questions_are_asked_of_what_both_trees_published(
+def test_each_question_is_asked_of_what_both_trees_published(
     sides: pairs.Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
-    def ask(published: Path) -> list[questions.Answers]:
-        asked.append(published.parts[-3])
-        taken = 10 if asked[-1] == "before" else 20
-        return [questions.Answers(questions.CLASSES[0], "overview", [taken, taken + 1, 10 * taken])]
+    def milliseconds(published: Path, *question: object) -> float:
+        asked.append((published.parts[-3], question))
+        number = (len(asked) + 1) // 2
+        return number if asked[-1][0] == "before" else number**2
 
-    monkeypatch.setattr(questions, "ask", ask)
-    (line,) = pairs.questions_section(sides, sides.answers()).lines
-    assert asked == ["before", "after", "after", "before"]
-    assert line[1:3] == ["overview", "6"]
-    assert line[3:] == ["11", "21", "1.91", "100", "200", "2.00"]
+    first, last = sides.recipe.first_day, sides.recipe.last_day
+    monkeypatch.setattr(questions, "known", lambda published: (["q1", "q2"], ["u1", "u2"], first, last))
+    monkeypatch.setattr(questions, "milliseconds", milliseconds)
+    lines = pairs.questions_section(sides, sides.answers()).lines
+
+    assert [name for name, _ in asked[:8]] == ["before", "after", "after", "before"] * 2
+    assert all(one == other for (_, one), (_, other) in zip(asked[::2], asked[1::2], strict=True))
+    # The questions of the first function are numbers 1 to 50, and 651 to 700 in the second run.
+    assert lines[0][1:3] == ["overview", "100"]
+    assert lines[0][3:6] == ["350", f"{(50**2 + 651**2) / 2:.0f}", f"{(50 + 651) / 2:.2f}"]
 
 
 def _walls(measured: Sequence[tuple[Usage, Usage]]) -> list[tuple[float, float]]:
