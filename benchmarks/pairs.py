@@ -93,11 +93,11 @@ class Sides:
             runs.append(
                 apart(questions.ask_in_turn, [side.hub.published for side in (self.before, self.after)])
             )
-        before, after = (
-            [_together([asked[side] for asked in same]) for same in zip(*runs, strict=True)]
-            for side in (0, 1)
-        )
-        return list(zip(before, after, strict=True))
+        both = []
+        for same in zip(*runs, strict=True):
+            before, after = map(_together, zip(*same, strict=True))
+            both.append((before, after))
+        return both
 
     def _pairs(self, what: str, prepare: Callable[[Settings], None], as_of: date | None = None) -> list[Pair]:
         pairs = []

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import statistics
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from rich.console import Console
 
 from benchmarks import questions, report
 from benchmarks.measure import apart
-from benchmarks.questions import BREAKDOWNS, Class, any_filters, at_most_one, draw_days, known, percentile
+from benchmarks.questions import BREAKDOWNS, Class, any_filters, at_most_one, percentile
 from benchmarks.report import Section
 from orchestration.dbt_runner.project import prepared_project
 from orchestration.postgres.bring_up import bring_up
@@ -145,18 +144,13 @@ def ask(hub: Settings, asked: int, seed: int, classes: Sequence[Class] = CLASSES
     """
     if hub.postgres_url is None:
         raise ValueError(f"{hub.data_dir} names no database of PostgreSQL")
-    queues, users, first_day, last_day = known(hub.published)
-    drawn = random.Random(seed)
     answers = []
-    for one_class in classes:
-        for function in one_class.functions:
-            of_postgres, of_file = [], []
-            for _ in range(asked):
-                days = draw_days(drawn, first_day, last_day, one_class.most_days)
-                filters = one_class.draw(drawn, queues, users)
-                of_postgres.append(milliseconds(hub.postgres_url, function, *days, *filters))
-                of_file.append(questions.milliseconds(hub.published, function, *days, *filters))
-            answers.append(Answers(one_class, function, of_postgres, of_file))
+    for one_class, function, drawn in questions.draw_questions(hub.published, asked, seed, classes):
+        of_postgres, of_file = [], []
+        for question in drawn:
+            of_postgres.append(milliseconds(hub.postgres_url, function, *question))
+            of_file.append(questions.milliseconds(hub.published, function, *question))
+        answers.append(Answers(one_class, function, of_postgres, of_file))
     return answers
 
 

@@ -16,7 +16,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -48,6 +48,9 @@ WHY_TARGET_MS = 1_000
 # The filters of a question: ids of queues and of users, None where there is no filter.
 Filters = tuple[list[str] | None, list[str] | None]
 Draw = Callable[[random.Random, list[str], list[str]], Filters]
+
+# The first and the last day, the queues and the users, as the table functions take them.
+Question = tuple[date, date, list[str] | None, list[str] | None]
 
 
 @dataclass(frozen=True)
@@ -173,21 +176,37 @@ def ask_in_turn(
     Returns:
         for each function of each class the answers of each file.
     """
-    queues, users, first_day, last_day = known(files[0])
-    drawn = random.Random(seed)
     answers = []
+    for one_class, function, drawn in draw_questions(files[0], questions, seed, classes):
+        taken: dict[Path, list[float]] = {file: [] for file in files}
+        for number, question in enumerate(drawn):
+            # Each is the first in its turn, since the first finds less in the caches of the processor.
+            first = number % len(files)
+            for file in (*files[first:], *files[:first]):
+                taken[file].append(milliseconds(file, function, *question))
+        answers.append(tuple(Answers(one_class, function, taken[file]) for file in files))
+    return answers
+
+
+def draw_questions(
+    published: Path, questions: int, seed: int, classes: Sequence[Class]
+) -> Iterator[tuple[Class, str, list[Question]]]:
+    """Draw this many questions for each function of each class, within what a published file holds."""
+    queues, users, first_day, last_day = known(published)
+    drawn = random.Random(seed)
     for one_class in classes:
         for function in one_class.functions:
-            taken: dict[Path, list[float]] = {file: [] for file in files}
-            for number in range(questions):
-                days = draw_days(drawn, first_day, last_day, one_class.most_days)
-                filters = one_class.draw(drawn, queues, users)
-                # Each is the first in its turn, since the first finds less in the caches of the processor.
-                first = number % len(files)
-                for file in (*files[first:], *files[:first]):
-                    taken[file].append(milliseconds(file, function, *days, *filters))
-            answers.append(tuple(Answers(one_class, function, taken[file]) for file in files))
-    return answers
+            yield (
+                one_class,
+                function,
+                [
+                    (
+                        *draw_days(drawn, first_day, last_day, one_class.most_days),
+                        *one_class.draw(drawn, queues, users),
+                    )
+                    for _ in range(questions)
+                ],
+            )
 
 
 def compare(published: Path, questions: int = QUESTIONS, seed: int = SEED) -> list[Comparisons]:

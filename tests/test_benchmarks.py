@@ -564,6 +564,7 @@ def test_each_question_is_asked_of_what_both_trees_published(
     # The questions of the first function are numbers 1 to 50, and 651 to 700 in the second run.
     assert lines[0][1:3] == ["overview", "100"]
     assert lines[0][3:6] == ["350", f"{(50**2 + 651**2) / 2:.0f}", f"{(50 + 651) / 2:.2f}"]
+    assert lines[0][6:] == ["695", f"{695**2}", "695.00"]
 
 
 def _walls(measured: Sequence[tuple[Usage, Usage]]) -> list[tuple[float, float]]:
