@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ from orchestration.publishing.publish import (
     VERSIONS_KEPT,
     Published,
     PublishError,
+    copy_file,
     versions_to_remove,
 )
 from orchestration.settings import REPOSITORY, Settings
@@ -310,3 +312,34 @@ def test_a_version_that_lost_rows_is_not_published(hub: Settings, monkeypatch: p
     with pytest.raises(PublishError, match=r"dim_queues has 0 rows in the new version and 1 in .*reports"):
         publish(hub, RUN)
     assert hub.published.resolve() == before
+
+
+def test_a_file_is_copied_whole_where_the_system_copies_it_piece_by_piece_or_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a call may copy less than it was asked for, or fail on its first call or on a later one."""
+    source, content = tmp_path / "source", bytes(range(256)) * 40
+    source.write_bytes(content)
+
+    def copy_range(pieces: list[int | OSError]) -> Path:
+        """Copy with a call that does so much of it each time."""
+
+        def copy_some(reading: int, writing: int, count: int) -> int:
+            piece = pieces.pop(0)
+            if isinstance(piece, OSError):
+                raise piece
+            return os.write(writing, os.read(reading, min(piece, count)))
+
+        monkeypatch.setattr(os, "copy_file_range", copy_some)
+        target = tmp_path / "target"
+        target.write_bytes(b"of a copy that was killed, and longer than the source" * 400)
+        copy_file(source, target)
+        assert not pieces
+        return target
+
+    unsupported = OSError(errno.EXDEV, "Invalid cross-device link")
+    for pieces in ([len(content)], [1000, 1000, len(content)], [unsupported], [1000, unsupported], [1000, 0]):
+        assert copy_range([*pieces]).read_bytes() == content
+    monkeypatch.delattr(os, "copy_file_range")
+    copy_file(source, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == content
