@@ -89,6 +89,25 @@
     {{ count_by_previous_day('sent_messages', 'touches', by=['user_id']) }}
 {% endmacro %}
 
+{#- The touches of changed orders as they are (`times` is 1) and as they were (-1). Where refreshes were killed, the first
+    one removed them as they were, and the last one inserted them as they are. The feed has every touch of a changed
+    order, also those that did not change, so the touch before each is among them. -#}
+{% macro changed_touches(message_orders) %}
+    (
+        select
+            *,
+            case when change = 'inserted' then 1 else -1 end as times
+        from (
+            select
+                *,
+                min(refresh_number) over (partition by order_id) as first_refresh,
+                max(refresh_number) over (partition by order_id) as last_refresh
+            from {{ change_feed(message_orders) }} as feed
+        ) as changes
+        where refresh_number = case when change = 'inserted' then last_refresh else first_refresh end
+    )
+{% endmacro %}
+
 {#- Touches with the day of the touch of the same order before them in their group. `touch_count` is the column that
     says how many touches the order has there. -#}
 {% macro find_previous_touches(message_orders, touch_count, by=[]) %}
