@@ -149,7 +149,7 @@ def build(run: Run, manifest: Manifest, planned: Plan, dbt: Dbt) -> Iterator[Any
         ModelsError: when a model could not be built, or a check has failed.
     """
     for reason in planned.reasons:
-        run.log(f"Rebuilt from all landed rows, since {reason}")
+        run.log(f"Rebuilt with all downstream, since {reason}")
     settings, target = run.settings, run.dbt_target
     started = time.monotonic()
     take_over_parse(target, settings.engine)

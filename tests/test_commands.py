@@ -75,7 +75,7 @@ def test_an_output_that_nobody_reads_any_more_stops_no_refresh(hub: Settings) ->
     ("arguments", "words"),
     [
         (["run"], "Refreshing"),
-        (["rebuild"], "Rebuilt from all landed rows"),
+        (["rebuild"], "Rebuilt with all downstream"),
         (["docs", "--port", "0"], "Building the docs"),
     ],
 )

@@ -127,8 +127,8 @@ numbered_touches as (
         cast(row_number() over touches_of_order as bigint) as touch_number,
         count(*) over all_touches_of_order as touch_count
     from touches
-    -- An order has one customer and one time bucket. Named here too, these say that its touches are
-    -- together already, where the join has brought them.
+    -- An order has one customer and one time bucket, so these two divide no order. With them, Spark finds its
+    -- touches together where the join has left them, and does not shuffle them once more.
     window
         touches_of_order as (
             partition by customer_id, time_bucket, order_id order by sent_at, message_id

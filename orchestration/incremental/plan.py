@@ -4,8 +4,8 @@ Each model, seed and check has a fingerprint (fingerprints.py). Those that the s
 are kept in the warehouse; where one differs today, the model and all downstream are rebuilt, and a check
 looks at everything again.
 
-Belongs here: the decision. Does not belong here: how a model is refreshed
-(dbt_project/macros/incremental/replace_changed.sql).
+Belongs here: the decision, what the warehouse records of it until the refresh is finished, and what came of
+it. Does not belong here: how a model is refreshed (dbt_project/macros/incremental/replace_changed.sql).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Content:
     rows_landed: int
 
     @property
-    def is_former(self) -> bool:
+    def is_last_loaded(self) -> bool:
         """Whether it is the content last loaded from its path."""
         return not self.gave_way_to
 
@@ -238,7 +238,7 @@ def left_behind(load: Load) -> dict[str, tuple[int, int]]:
     event_id = load.contract.event_id
     found = {}
     for one in kept_contents(load):
-        if one.is_former or load.declared(one.path):
+        if one.is_last_loaded or load.declared(one.path):
             continue
         limit = max(LEAST_IDS, share * (one.former_ids or 0))
         # So few rows have no more ids, whatever they are: no query for each of many small files.
@@ -281,11 +281,11 @@ def _changes(
     load: Load, earlier: Sequence[Content], by_path: Mapping[str, int], arrived: Mapping[int, Arrival]
 ) -> dict[int, Change]:
     changes, grown = {}, set()
-    for one in sorted(earlier, key=lambda one: not one.is_former):
+    for one in sorted(earlier, key=lambda one: not one.is_last_loaded):
         arrival = arrived[by_path[one.path]]
         if one.content_hash == arrival.inspection.content_hash:
             change = Change.SAME_BYTES
-        elif not one.is_former:
+        elif not one.is_last_loaded:
             change = Change.GAVE_WAY_TO_GROWN if (one.path, one.gave_way_to) in grown else Change.KEPT_BEFORE
         elif one.trimmed_size <= arrival.inspection.size and begins_with(
             arrival.location, one.trimmed_size, one.trimmed_hash
@@ -329,7 +329,7 @@ def _compare(load: Load, followed_by: Mapping[int, int]) -> None:
 def _decide(
     load: Load, earlier: Sequence[Content], changes: Mapping[int, Change], are_compared: bool
 ) -> tuple[set[int], dict[int, str], set[int]]:
-    """Which contents give all their rows up, and which only those whose ids are repeated.
+    """Which contents give all their rows up, and which only those that are repeated with no lesser version.
 
     Args:
         load: the load.

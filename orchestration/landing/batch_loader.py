@@ -89,7 +89,7 @@ def load_files(load: Load, files: Sequence[DueFile]) -> None:
     Args:
         load: the load, on a connection with the tables of
             :func:`orchestration.warehouse.schema.make_event_tables`.
-        files: files whose content is new.
+        files: the files that are due.
     """
     if files:
         load.connection.execute(casting.MACROS)

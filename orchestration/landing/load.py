@@ -142,7 +142,10 @@ def _is_published(load: Load) -> bool:
 def _due_files(
     load: Load, landing: Landing, known: Mapping[str, KnownFile]
 ) -> tuple[list[DueFile], dict[str, str]]:
-    """The files whose content is new, and why each file that cannot be read cannot be.
+    """The files to load, and why each file that cannot be read cannot be.
+
+    A file is due when its content is new, when it could not be loaded before, or when other code validated
+    its rows.
 
     Only what looks touched is read; a file that was touched alone gets its new signature.
     """
@@ -280,7 +283,7 @@ def _without_emptied(load: Load, due: Sequence[DueFile]) -> list[DueFile]:
     in_force = {
         one.path
         for one in arrivals.contents_of(load, [one.path for one in emptied])
-        if one.is_former
+        if one.is_last_loaded
         and one.rows_landed
         and (one.kept_in is not None or not load.is_elsewhere(one.content_hash, one.path))
     }

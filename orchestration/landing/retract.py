@@ -108,7 +108,11 @@ def _hashes_of(load: Load, path: str) -> list[str]:
     contents = arrivals.contents_of(load, [path])
     location = load.settings.data_dir / path
     held = [inspect(LandedFile(path, location)).content_hash] if location.is_file() else []
-    current = [*held, *(each for (each,) in failed), *(one.content_hash for one in contents if one.is_former)]
+    current = [
+        *held,
+        *(each for (each,) in failed),
+        *(one.content_hash for one in contents if one.is_last_loaded),
+    ]
     return list(dict.fromkeys(current or [one.content_hash for one in contents]))
 
 

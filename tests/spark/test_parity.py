@@ -63,6 +63,6 @@ def test_spark_publishes_what_duckdb_does(tmp_path: Path) -> None:
         hub = replace(hub, as_of=hub.as_of + timedelta(days=number))
         printed = refresh(hub)
 
-        assert ("Rebuilt from all landed rows" in printed) == (number == 0), printed
+        assert ("Rebuilt with all downstream" in printed) == (number == 0), printed
         assert_equal(hub)
         assert_ledger_tells_earlier_figures(hub)
