@@ -144,7 +144,7 @@ def test_a_model_a_macro_and_a_seed_put_back_with_older_times_count_in_the_next_
         shutil.copytree(REPOSITORY / folder, deployed / folder, ignore=ignored)
     changes = {
         "models/staging/stg_orders.sql": ("events.sales_channel,", "'in_store' as sales_channel,"),
-        "dbt_project/macros/cross_db/time.sql": ("* 24 }} hour", "* 48 }} hour"),
+        "dbt_project/macros/cross_db/attribution_window.sql": ("* 24 }} hour", "* 48 }} hour"),
         "seeds/queue_names.csv": ("Birthday", "Birthdays"),
     }
     before = {name: (deployed / name).read_text() for name in changes}
