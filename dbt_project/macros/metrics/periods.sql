@@ -16,8 +16,9 @@
 {%- endmacro %}
 
 {#- The rows of a relation once for each period that their day lies in. All time begins here with the first day that
-    there can be, so that no table has to be asked for the first one that there is (report_periods). The periods are written out instead of
-    joined: with days that are known before, most of a long history is passed over for the short ones. -#}
+    there can be, so that no table has to be asked for the first one that there is (report_periods). The periods are
+    written out instead of joined: with days that are known before, most of a long history is passed over for the
+    short ones. -#}
 {% macro in_periods(relation) -%}
     {% for days in period_lengths() %}
     select
