@@ -53,8 +53,9 @@ from before
 full join after on {same_key}
 """
 
-# The files that brought what differs of an event: those that landed since and say what counts now or, where
-# none did, those that left.
+# The files that brought what differs of an event: those that landed since with the version that counts now
+# or, where none did, those that left. An earlier version may say the same: of an event that was changed and
+# changed back, in a warehouse whose files have all landed since.
 FILES = """
 create or replace temp table files_of_{entity} as
 with landed as (
@@ -63,6 +64,7 @@ with landed as (
     inner join differing_{entity} as changed on events.{id} = changed.{id}
     cross join compared
     where events.file_id > compared.high_water_mark and {says_what_counts_now}
+    qualify events.{version} = max(events.{version}) over (partition by events.{id})
 ),
 files as (
     select landed.{id}, contents.path, contents.content_hash
@@ -181,6 +183,7 @@ def _find_files(connection: duckdb.DuckDBPyConnection, contract: EventContract) 
             entity=contract.entity,
             events=contract.table,
             id=contract.event_id,
+            version=contract.version,
             says_what_counts_now=" and ".join(
                 f"events.{column} is not distinct from after.{column}"
                 for column in columns

@@ -132,7 +132,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     def land(entity: str, name: str, *events: Event) -> None:
         files[name] = hub.land(entity, name, events)
 
-    others = ("overtaken", "reinstated", "bought", "without its order", "corrected for a while")
+    others = ("overtaken", "reinstated", "bought", "without its order", "corrected for a while", "confirmed")
     messages = {name: message(name) for name in (*CHANGED_MESSAGES, *CHANGED_ORDERS, *others)}
     orders = {name: order(name) for name in (*CHANGED_MESSAGES, *CHANGED_ORDERS, "overtaken")}
     reinstated = replace(order("reinstated"), status="cancelled")
@@ -150,6 +150,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         land("messages", name, changed(messages[name], **fields))
     for name, (fields, _) in CHANGED_ORDERS.items():
         land("orders", name, changed(orders[name], **fields))
+    confirmed = changed(messages["confirmed"], queue_id="q2")
+    land("messages", "corrected", confirmed)
+    land("messages", "confirmed", changed(confirmed))
     land("messages", "sent after all", changed(skipped, status="sent"))
     land("orders", "reinstated", changed(reinstated, status="placed"))
     land("orders", "bought", order("bought"))
@@ -218,6 +221,14 @@ def test_a_touch_that_its_message_left_says_so(recorded: Recorded, name: str) ->
 
     assert_says(row, {"message_changed"}, set(CHANGED_MESSAGES[name]), [recorded.files[name]])
     assert (row["order_value_before"], row["order_value_after"]) == (Decimal("10.00"), None)
+
+
+def test_of_files_that_say_the_same_the_one_with_the_greatest_version_brought_a_change(
+    recorded: Recorded,
+) -> None:
+    row = recorded.restatement(1, "confirmed")
+
+    assert_says(row, {"message_changed"}, {"queue_id"}, [recorded.files["confirmed"]])
 
 
 def test_a_reinstated_order_comes_back(recorded: Recorded) -> None:
@@ -371,7 +382,7 @@ def test_settled_days_that_a_version_restated_are_told_in_one_line(recorded: Rec
     assert told == [
         None,
         "3 settled days changed by -26.00 USD: 1 order cancelled, 4 corrected, 2 refunded, 1 reinstated, "
-        "1 added, 2 messages late, 6 corrected; see make why",
+        "1 added, 2 messages late, 7 corrected; see make why",
         "1 settled day changed by -10.00 USD: 1 order removed, 1 message corrected, 1 removed; see make why",
         "2 settled days changed by 0.00 USD: the settings changed; see make why",
         "1 settled day changed by 0.00 USD: the software changed; see make why",
